@@ -1,0 +1,91 @@
+package protocol
+
+import (
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+)
+
+// Params are the values of a request's params that decide its route. Spans lie in the message.
+type Params struct {
+	Name     jsonrpc.Span // tools/call, prompts/get
+	URI      jsonrpc.Span // resources/*
+	Cursor   jsonrpc.Span // lists
+	TaskID   jsonrpc.Span // tasks/*
+	Task     jsonrpc.Span // the request asks to run as a task (2025-11-25)
+	Token    jsonrpc.Span // _meta.progressToken
+	RefName  jsonrpc.Span // completion/complete: ref.name
+	RefURI   jsonrpc.Span // completion/complete: ref.uri
+	Level    jsonrpc.Span // logging/setLevel
+	ID       jsonrpc.Span // notifications/cancelled: requestId
+	Progress jsonrpc.Span // notifications/progress: progressToken
+}
+
+// ReadParams finds the routing values in m's params. Values it does not name are not looked at. The
+// error wraps jsonrpc.ErrAmbiguous when a value occurs twice.
+func ReadParams(m *jsonrpc.Message) (p Params, err error) {
+	if m.Params.End == 0 || m.Raw[m.Params.Start] != '{' {
+		return p, nil
+	}
+	top, err := jsonrpc.Find(m.Raw, m.Params, "name", "uri", "cursor", "taskId", "task", "_meta", "ref", "level", "requestId", "progressToken")
+	if err != nil {
+		return p, err
+	}
+	p.Name, p.URI, p.Cursor, p.TaskID, p.Task = top[0], top[1], top[2], top[3], top[4]
+	p.Level, p.ID, p.Progress = top[7], top[8], top[9]
+	if isObject(m.Raw, top[5]) {
+		in, err := jsonrpc.Find(m.Raw, top[5], "progressToken")
+		if err != nil {
+			return p, err
+		}
+		p.Token = in[0]
+	}
+	if isObject(m.Raw, top[6]) {
+		in, err := jsonrpc.Find(m.Raw, top[6], "name", "uri")
+		if err != nil {
+			return p, err
+		}
+		p.RefName, p.RefURI = in[0], in[1]
+	}
+	return p, nil
+}
+
+func isObject(b []byte, s jsonrpc.Span) bool { return s.End != 0 && b[s.Start] == '{' }
+
+// String returns the decoded string at the span, "" if it is absent or no string.
+func String(b []byte, s jsonrpc.Span) string { return string(jsonrpc.Unquote(s.In(b))) }
+
+// Field returns the raw value of one member of a raw object, nil if it is absent or raw is no object.
+func Field(raw []byte, path ...string) []byte {
+	for _, name := range path {
+		if len(raw) == 0 || raw[0] != '{' {
+			return nil
+		}
+		found, err := jsonrpc.Find(raw, jsonrpc.Span{Start: 0, End: len(raw)}, name)
+		if err != nil || found[0].End == 0 {
+			return nil
+		}
+		raw = found[0].In(raw)
+	}
+	return raw
+}
+
+// Items splits one page of a list: the raw elements of result[key], and the raw nextCursor, nil at the end.
+func Items(result []byte, key string) (items [][]byte, next []byte, err error) {
+	found, err := jsonrpc.Find(result, jsonrpc.Span{Start: 0, End: len(result)}, key, "nextCursor")
+	if err != nil {
+		return nil, nil, err
+	}
+	err = jsonrpc.Elements(result, found[0], func(s jsonrpc.Span) error {
+		items = append(items, s.In(result))
+		return nil
+	})
+	if next = found[1].In(result); string(next) == "null" {
+		next = nil
+	}
+	return items, next, err
+}
+
+// ToolError is the raw result of a tools/call that failed in a way the model should read.
+func ToolError(text string) []byte {
+	b := jsonrpc.AppendQuote([]byte(`{"content":[{"type":"text","text":`), text)
+	return append(b, `}],"isError":true}`...)
+}

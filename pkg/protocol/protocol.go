@@ -1,0 +1,77 @@
+// Package protocol is the Model Context Protocol's vocabulary: method names, revisions, error codes, and where
+// in a message the few values stand that a relay has to read or replace.
+//
+// It holds no types for results, tools or contents: those pass as bytes.
+package protocol
+
+import "slices"
+
+// Revisions of MCP with an initialize handshake, oldest first. The stateless 2026-07-28 is not among
+// them: an initialize never settles on it.
+var Revisions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
+
+const (
+	Batches = "2025-03-26" // the one revision with JSON-RPC batches
+	Tasks   = "2025-11-25" // the first revision with tasks
+	Latest  = "2025-11-25" // the newest with a handshake
+)
+
+// Negotiate answers the revision a client asked for: the same if it is known, else the newest
+// (MCP 2025-11-25, lifecycle, version negotiation).
+func Negotiate(asked string) string {
+	if Known(asked) {
+		return asked
+	}
+	return Latest
+}
+
+// Known tells whether a handshake may settle on the revision.
+func Known(revision string) bool { return slices.Contains(Revisions, revision) }
+
+// Methods.
+const (
+	Initialize    = "initialize"
+	Initialized   = "notifications/initialized"
+	Discover      = "server/discover" // 2026-07-28
+	Ping          = "ping"
+	Cancelled     = "notifications/cancelled"
+	Progress      = "notifications/progress"
+	ToolsList     = "tools/list"
+	ToolsCall     = "tools/call"
+	ToolsChanged  = "notifications/tools/list_changed"
+	PromptsList   = "prompts/list"
+	PromptsGet    = "prompts/get"
+	PromptsChange = "notifications/prompts/list_changed"
+	ResourcesList = "resources/list"
+	TemplatesList = "resources/templates/list"
+	ResourcesRead = "resources/read"
+	Subscribe     = "resources/subscribe"
+	Unsubscribe   = "resources/unsubscribe"
+	ResChanged    = "notifications/resources/list_changed"
+	ResUpdated    = "notifications/resources/updated"
+	Complete      = "completion/complete"
+	SetLevel      = "logging/setLevel"
+	LogMessage    = "notifications/message"
+	RootsList     = "roots/list"
+	RootsChanged  = "notifications/roots/list_changed"
+	Sampling      = "sampling/createMessage"
+	Elicit        = "elicitation/create"
+	TasksGet      = "tasks/get"
+	TasksResult   = "tasks/result"
+	TasksList     = "tasks/list"
+	TasksCancel   = "tasks/cancel"
+	TasksStatus   = "notifications/tasks/status"
+)
+
+// Error codes (JSON-RPC 2.0, section 5.1). Refusals of the proxy itself use these standard ones; what an
+// upstream answers passes unchanged.
+const (
+	ParseError     = -32700
+	InvalidRequest = -32600
+	MethodNotFound = -32601
+	InvalidParams  = -32602
+	InternalError  = -32603
+)
+
+// LogLevels are the values of logging/setLevel, lowest first (RFC 5424).
+var LogLevels = []string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
