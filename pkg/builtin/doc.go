@@ -1,0 +1,49 @@
+// Package builtin is the proxy's own tools: one more server, in process, without a prefix, served by mcp-go, so that there
+// is one way for every tool.
+//
+// Nothing that can be said to these tools approves or runs what a person has not seen.
+package builtin
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// Admin is what the tools can have done. *hub.admin is one, the tests have another.
+type Admin interface {
+	List() Report
+	Add(name string, options []config.Option) error
+	Update(name string, options []config.Option) (held bool, err error)
+	Remove(name string) error
+	Restart(name string) error
+	Logs(name string) (string, error)
+}
+
+// Report is the state of all servers.
+type Report struct {
+	Config   string         `json:"config"`
+	Problems []string       `json:"problems,omitempty"`
+	Servers  []ServerStatus `json:"servers"`
+}
+
+// ServerStatus is the state of one server. It holds no values of variables, headers or arguments.
+type ServerStatus struct {
+	Name     string    `json:"name"`
+	Protocol string    `json:"protocol"`
+	State    string    `json:"state"` // running, idle, starting, failed, disabled, quarantined, refused
+	Tools    int       `json:"tools"`
+	Why      string    `json:"why,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+	NextTry  time.Time `json:"next_try,omitzero"`
+	Do       string    `json:"do,omitempty"`
+}
+
+func (r Report) String() string {
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

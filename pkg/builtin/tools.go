@@ -1,0 +1,134 @@
+package builtin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strconv"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// Name is the name of the one tool.
+const Name = "upstream_servers"
+
+const description = `List and change the MCP servers behind this proxy. ` +
+	`operation: list (state of every server, why, and what to do), logs (a server's stderr), restart, ` +
+	`add, update, remove, enable, disable. ` +
+	`add and update take the options of an entry as parameters. A server that is added, or whose launch is changed, is held in quarantine and is not run until a person approves it.`
+
+var operations = []any{"list", "add", "update", "remove", "enable", "disable", "restart", "logs"}
+
+// not settable through a tool: identity, and what a person decides.
+var withheld = map[string]bool{"name": true, "enabled": true, "quarantined": true, "tool_changes": true}
+
+func tool() mcp.Tool {
+	properties := map[string]any{
+		"operation": map[string]any{"type": "string", "enum": operations},
+		"name":      map[string]any{"type": "string", "description": "the server"},
+	}
+	for _, o := range config.Options {
+		if withheld[o.Name] {
+			continue
+		}
+		p := map[string]any{"description": o.Meaning}
+		switch o.Type {
+		case "array":
+			p["type"], p["items"] = "array", map[string]any{"type": "string"}
+		case "duration":
+			p["type"] = []string{"number", "string"}
+		default:
+			p["type"] = o.Type
+		}
+		properties[o.Name] = p
+	}
+	schema, err := json.Marshal(map[string]any{"type": "object", "properties": properties, "required": []string{"operation"}, "additionalProperties": false})
+	if err != nil {
+		panic(err) // a constant
+	}
+	t := mcp.NewToolWithRawSchema(Name, description, schema)
+	yes, no := true, false
+	t.Annotations = mcp.ToolAnnotation{Title: "Upstream servers", ReadOnlyHint: &no, DestructiveHint: &yes, IdempotentHint: &no, OpenWorldHint: &no}
+	return t
+}
+
+func newServer(admin Admin, version string) *server.MCPServer {
+	s := server.NewMCPServer("mcpproxy-stdio", version, server.WithToolCapabilities(false))
+	s.AddTool(tool(), func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		text, err := run(admin, r.GetArguments())
+		if err != nil {
+			return mcp.NewToolResultError(err.Error()), nil
+		}
+		return mcp.NewToolResultText(text), nil
+	})
+	return s
+}
+
+func run(admin Admin, args map[string]any) (string, error) {
+	operation, _ := args["operation"].(string)
+	name, _ := args["name"].(string)
+	if operation != "list" && name == "" {
+		return "", fmt.Errorf("operation %q needs the parameter name", operation)
+	}
+	options, err := optionsOf(args)
+	if err != nil {
+		return "", err
+	}
+	quoted := strconv.Quote(name)
+	switch operation {
+	case "list":
+		return admin.List().String(), nil
+	case "add":
+		if err := admin.Add(name, options); err != nil {
+			return "", err
+		}
+		return "Server " + quoted + " was added and is held in quarantine: it has not been run. A person has to approve it first.", nil
+	case "update":
+		held, err := admin.Update(name, options)
+		switch {
+		case err != nil:
+			return "", err
+		case held:
+			return "Server " + quoted + " was updated. Its launch changed, so it is held in quarantine and is not run until a person approves it.", nil
+		}
+		return "Server " + quoted + " was updated.", nil
+	case "remove":
+		return "Server " + quoted + " was removed.", admin.Remove(name)
+	case "enable", "disable":
+		_, err := admin.Update(name, []config.Option{{Key: "enabled", Value: operation == "enable"}})
+		return "Server " + quoted + " is now " + operation + "d.", err
+	case "restart":
+		return "Server " + quoted + " is being restarted.", admin.Restart(name)
+	case "logs":
+		text, err := admin.Logs(name)
+		if err == nil && text == "" {
+			text = "Server " + quoted + " has written nothing to stderr in this session."
+		}
+		return text, err
+	}
+	return "", fmt.Errorf("unknown operation %q; it must be one of %v", operation, operations)
+}
+
+// optionsOf picks the options of an entry out of a call's arguments, in the order of the documentation.
+func optionsOf(args map[string]any) ([]config.Option, error) {
+	order := map[string]int{}
+	for i, o := range config.Options {
+		order[o.Name] = i
+	}
+	var options []config.Option
+	for key, value := range args {
+		if key == "operation" || key == "name" {
+			continue
+		}
+		if _, known := order[key]; !known || withheld[key] {
+			return nil, fmt.Errorf("%q can't be set through this tool", key)
+		}
+		options = append(options, config.Option{Key: key, Value: value})
+	}
+	sort.Slice(options, func(i, j int) bool { return order[options[i].Key] < order[options[j].Key] })
+	return options, nil
+}

@@ -1,0 +1,233 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+)
+
+// Source is one server as the view shows it. A server without a snapshot shows nothing.
+type Source struct {
+	Server   string // "" for the proxy's own tools, which get no prefix
+	Snapshot *Snapshot
+	Allowed  func(tool string) bool // nil: all
+}
+
+// Item is one entry of a merged list.
+type Item struct {
+	Server   string
+	Name     string // for clients
+	Original string // as the server calls it
+	Raw      []byte // the definition, under the name for clients
+}
+
+// View is the merged catalog. It is not changed after it was made.
+type View struct {
+	items   [Kinds][]Item
+	byName  [Kinds]map[string]int // by the name for clients
+	byOrig  [Kinds]map[origin]int
+	sources []Source
+}
+
+// NewView merges the sources in their order. Names have at most maxName characters.
+func NewView(sources []Source, maxName int) *View {
+	v := &View{sources: sources}
+	for k := range Kinds {
+		v.add(k, maxName)
+	}
+	return v
+}
+
+func (v *View) add(k Kind, maxName int) {
+	var origins []origin
+	var raws [][]byte
+	seen := map[origin]bool{}
+	for _, src := range v.sources {
+		if src.Snapshot == nil {
+			continue
+		}
+		for _, raw := range src.Snapshot.Items[k] {
+			o := origin{src.Server, k.ID(raw)}
+			if o.name == "" || seen[o] || k == Tools && src.Allowed != nil && !src.Allowed(o.name) {
+				continue
+			}
+			seen[o] = true
+			origins, raws = append(origins, o), append(raws, raw)
+		}
+	}
+	var names []string
+	if k == Tools || k == Prompts {
+		names = exposedNames(origins, maxName)
+	} else {
+		names = exposedURIs(origins)
+	}
+	v.byName[k] = make(map[string]int, len(names))
+	v.byOrig[k] = make(map[origin]int, len(names))
+	for i, o := range origins {
+		v.byName[k][names[i]], v.byOrig[k][o] = i, i
+		v.items[k] = append(v.items[k], Item{o.server, names[i], o.name, rename(k, raws[i], o.name, names[i])})
+	}
+}
+
+func exposedURIs(items []origin) []string {
+	out := make([]string, len(items))
+	taken := make(map[string]bool, len(items))
+	for i, it := range items {
+		if out[i] = it.name; taken[it.name] {
+			out[i] = wrapURI(it.server, it.name)
+		}
+		taken[out[i]] = true
+	}
+	return out
+}
+
+// rename splices the name for clients into a definition.
+func rename(k Kind, raw []byte, old, name string) []byte {
+	if old == name {
+		return raw
+	}
+	at, err := jsonrpc.Find(raw, jsonrpc.Span{Start: 0, End: len(raw)}, k.id())
+	if err != nil || at[0].End == 0 {
+		return raw
+	}
+	return jsonrpc.Splice(raw, jsonrpc.Edit{At: at[0], With: jsonrpc.Quote(name)})
+}
+
+// Lookup finds what stands behind a name for clients.
+func (v *View) Lookup(k Kind, name string) (Item, bool) {
+	i, ok := v.byName[k][name]
+	if !ok {
+		return Item{}, false
+	}
+	return v.items[k][i], true
+}
+
+// Exposed returns the name for clients of a server's item; its own name if it is not listed.
+func (v *View) Exposed(k Kind, server, original string) string {
+	if i, ok := v.byOrig[k][origin{server, original}]; ok {
+		return v.items[k][i].Name
+	}
+	return original
+}
+
+// Items returns a merged list; it must not be changed.
+func (v *View) Items(k Kind) []Item { return v.items[k] }
+
+// ResourceOwner says which server a URI belongs to, and the URI as that server knows it: a listed one, a wrapped
+// one, or one that a template describes. ok is false when nobody is known to own it.
+func (v *View) ResourceOwner(uri string) (server, original string, ok bool) {
+	if it, ok := v.Lookup(Resources, uri); ok {
+		return it.Server, it.Original, true
+	}
+	if server, original, ok := UnwrapURI(uri); ok && v.has(server) {
+		return server, original, true
+	}
+	for _, it := range v.items[Templates] {
+		if matchTemplate(it.Original, uri) {
+			return it.Server, uri, true
+		}
+	}
+	return "", uri, false
+}
+
+func (v *View) has(server string) bool {
+	for _, s := range v.sources {
+		if s.Server == server {
+			return true
+		}
+	}
+	return false
+}
+
+// pageBytes bounds one page of a merged list, well below any message limit.
+const pageBytes = 8 << 20
+
+// ErrCursor is returned for a cursor that this view did not make.
+var ErrCursor = errors.New("unknown cursor")
+
+// Page renders one page of a merged list as a result: the items that hide does not name, from the cursor on ("" for
+// the start). A cursor stays usable while the list changes; it may then skip or repeat items.
+func (v *View) Page(k Kind, cursor string, hide func(Item) bool) ([]byte, error) {
+	items, start := v.items[k], 0
+	if cursor != "" {
+		text, err := base64.RawURLEncoding.DecodeString(cursor)
+		number, ours := strings.CutPrefix(string(text), k.Key()+":")
+		if start, err = strconv.Atoi(number); err != nil || !ours || start < 0 {
+			return nil, ErrCursor
+		}
+	}
+	size := 0
+	for _, it := range items[min(start, len(items)):] {
+		size += len(it.Raw) + 1
+	}
+	b := make([]byte, 0, min(size, pageBytes)+128)
+	b = append(append(append(b, `{"`...), k.Key()...), `":[`...)
+	empty := true
+	for i := start; i < len(items); i++ {
+		if hide != nil && hide(items[i]) {
+			continue
+		}
+		if !empty && len(b)+len(items[i].Raw) > pageBytes {
+			next := base64.RawURLEncoding.EncodeToString([]byte(k.Key() + ":" + strconv.Itoa(i)))
+			return append(append(append(b, `],"nextCursor":"`...), next...), `"}`...), nil
+		}
+		if !empty {
+			b = append(b, ',')
+		}
+		b, empty = append(b, items[i].Raw...), false
+	}
+	return append(b, `]}`...), nil
+}
+
+// instructionsLimit bounds the merged instructions in bytes: clients cut there.
+const instructionsLimit = 2 << 10
+
+// Instructions quotes each server's instructions under its name, in all at most 2 KiB; a text that had to
+// be shortened says so.
+func (v *View) Instructions() string {
+	var texts []Source
+	for _, s := range v.sources {
+		if s.Snapshot != nil && s.Snapshot.Instructions != "" {
+			texts = append(texts, s)
+		}
+	}
+	if len(texts) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	left := instructionsLimit
+	for i, s := range texts {
+		head := "[" + clean(s.Server) + "] says of itself:\n"
+		share := left/(len(texts)-i) - len(head) - 1
+		text := s.Snapshot.Instructions
+		if len(text) > share {
+			const cut = " […]"
+			text = strings.ToValidUTF8(text[:max(0, share-len(cut))], "") + cut
+		}
+		part := head + text + "\n"
+		left -= len(part)
+		b.WriteString(part)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Capability tells whether any snapshot declares a capability, such as "tools" or "resources", "subscribe".
+func (v *View) Capability(path ...string) bool {
+	for _, s := range v.sources {
+		if s.Snapshot != nil && Declares(s.Snapshot.Capabilities, path...) {
+			return true
+		}
+	}
+	return false
+}
+
+// Declares tells whether raw capabilities hold a member that is neither false nor null.
+func Declares(capabilities []byte, path ...string) bool {
+	value := protocol.Field(capabilities, path...)
+	return value != nil && !bytes.Equal(value, []byte("false")) && !bytes.Equal(value, []byte("null"))
+}

@@ -1,0 +1,116 @@
+// Package cli is the command line: what is typed becomes calls of the other packages, and their errors become
+// messages and exit codes.
+//
+// Without a command it serves MCP on stdin and stdout. stdout carries frames then and nothing else; logs and messages
+// for people go to stderr or a file.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	ExitOK       = 0 // it did what was asked
+	ExitFailed   = 1 // it could not
+	ExitUsage    = 2 // the command line was wrong
+	ExitProblems = 3 // check found errors in the configuration
+)
+
+// exitError carries an exit code; an empty message has been printed already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+// app is one invocation.
+type app struct {
+	config    string
+	workspace string
+	logFile   string
+	logLevel  string
+	in        *os.File
+	out, err  *os.File
+}
+
+// Main runs the command line and returns the exit code.
+func Main(args []string) int {
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	root := a.command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(context.Background())
+	if err == nil {
+		return ExitOK
+	}
+	code := ExitUsage
+	var exit *exitError
+	if errors.As(err, &exit) {
+		code = exit.code
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(a.err, "mcpproxy-stdio: "+text)
+		if code == ExitUsage {
+			fmt.Fprintln(a.err, "Try: mcpproxy-stdio --help")
+		}
+	}
+	return code
+}
+
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{ExitFailed, err}
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mcpproxy-stdio",
+		Short: "One stdio MCP server in front of all your others",
+		Long: `mcpproxy-stdio is the one MCP server that an editor or an agent starts. Behind it stand all your
+other servers, named in one configuration file; they start when they are first needed.
+
+Without a command it serves MCP on stdin and stdout, which is what editors and agents do.
+To see it work: mcpproxy-stdio try`,
+		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) },
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&a.config, "config", "", "configuration file (default: $MCPPROXY_CONFIG, else mcpproxy/mcp_config.json in the user's config directory)")
+	f.StringVar(&a.workspace, "workspace", "", "folder the client works in (default: what the client says, else the working directory)")
+	f.StringVar(&a.logFile, "log-file", "", "append logs to this file (default: stderr)")
+	f.StringVar(&a.logLevel, "log-level", "warn", "trace, debug, info, warn, error or disabled")
+	root.AddCommand(a.serveCommand())
+	return root
+}
+
+// logger writes to --log-file, else to stderr; never to stdout.
+func (a *app) logger() (zerolog.Logger, error) {
+	level, err := zerolog.ParseLevel(a.logLevel)
+	if err != nil || a.logLevel == "" {
+		return zerolog.Nop(), &exitError{ExitUsage, fmt.Errorf("--log-level %q is none of trace, debug, info, warn, error, disabled", a.logLevel)}
+	}
+	var out io.Writer = a.err
+	if a.logFile != "" {
+		f, err := os.OpenFile(a.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return zerolog.Nop(), failed(fmt.Errorf("--log-file: %w", err))
+		}
+		out = f
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Int("pid", os.Getpid()).Logger(), nil
+}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/front"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Serve MCP on stdin and stdout (the default)", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) },
+	}
+}
+
+const onTerminal = `mcpproxy-stdio speaks MCP on stdin and stdout; a person can't. An editor or an agent starts it.
+List it there as a stdio MCP server, for example:
+
+  { "mcpServers": { "mcpproxy": { "command": "mcpproxy-stdio" } } }
+
+To see it work:             mcpproxy-stdio try
+To check the configuration: mcpproxy-stdio check
+All commands:               mcpproxy-stdio --help
+`
+
+// serve is the main job. It ends when the client closes stdin, or with SIGTERM or SIGINT.
+func (a *app) serve(ctx context.Context) error {
+	if term.IsTerminal(int(a.in.Fd())) {
+		_, err := a.err.WriteString(onTerminal)
+		return failed(err)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log, err := a.logger()
+	if err != nil {
+		return err
+	}
+	path, err := config.DefaultPath(a.config)
+	if err != nil {
+		return failed(err)
+	}
+	h := hub.New(hub.Options{ConfigPath: path, Store: store.Open(store.DefaultDir()), Version: Version(), Log: log})
+	dir, err := os.Getwd()
+	if err != nil {
+		log.Warn().Err(err).Msg("no working directory")
+	}
+	opts := session.Options{Workspace: a.workspace, Dir: dir, Environ: os.Environ(), Version: Version(), Log: log}
+	return failed(front.Run(ctx, a.in, a.out, h, opts, log))
+}
+
+// Version is the module's version as the Go toolchain recorded it.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// MaxFileSize is the largest configuration file that is read, in bytes.
+const MaxFileSize = 8 << 20
+
+// Defaults of the top-level options.
+const (
+	DefaultFirstListWait = 8 * time.Second
+	DefaultMaxNameLength = 48
+)
+
+// Config is one immutable, validated snapshot of the user's file plus a
+// workspace's file. It is safe for concurrent use because nothing changes it.
+type Config struct {
+	Path     string    // absolute path of the user-level file
+	Exists   bool      // false: there is no such file, and nothing is configured
+	Servers  []*Server // the user's in file order, then the workspace's
+	Problems []Problem // in file order, the user's file first
+
+	FirstListWait time.Duration // how long the very first list waits for new servers
+	MaxNameLength int           // longest name of a tool or prompt towards clients, in bytes
+
+	digest [sha256.Size]byte // of the bytes read, for Watch
+}
+
+// Server returns the entry of that name, or nil.
+func (c *Config) Server(name string) *Server {
+	for _, s := range c.Servers {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// Load reads and parses the file at path. A missing file gives an empty
+// configuration with Exists false. The error is a *[SyntaxError] when the text
+// as a whole cannot be read, else one about the file itself.
+func Load(path string) (*Config, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	data, err := readFile(abs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Config{
+			Path: abs, FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength,
+			digest: absent,
+		}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Parse(abs, data)
+}
+
+// readFile reads a regular file of at most MaxFileSize bytes.
+func readFile(path string) ([]byte, error) {
+	// Asked before opening: opening a named pipe would wait for its writer.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("config: %s is not a regular file – name a file with --config or MCPPROXY_CONFIG", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	if len(data) > MaxFileSize {
+		return nil, fmt.Errorf("config: %s is larger than %d MiB – is it a configuration file?", path, MaxFileSize>>20)
+	}
+	return data, nil
+}
+
+// Parse reads the text of a configuration file; path is for messages, and the
+// file is not touched. A *[SyntaxError] says why the text as a whole cannot be
+// read; anything smaller is in Problems.
+func Parse(path string, data []byte) (*Config, error) {
+	digest := contentDigest(data)
+	src, err := parseSource(path, data)
+	if err != nil {
+		return nil, err
+	}
+	d := &decoder{
+		report: report{src: src},
+		config: &Config{
+			Path: path, Exists: true, digest: digest,
+			FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength,
+		},
+	}
+	if err := d.file(); err != nil {
+		return nil, err
+	}
+	d.config.Problems = d.sorted()
+	return d.config, nil
+}
+
+// WithWorkspace returns c with the servers of a workspace's file added, each of
+// them held back: whoever can write to a repository must not decide what runs on
+// the machine of the person who opens it. Only servers are taken from it, and
+// never one whose name the user's own file has. A file that cannot be read
+// becomes a problem. c itself is unchanged.
+func (c *Config) WithWorkspace(path string, data []byte) *Config {
+	merged := *c
+	merged.Servers = slices.Clone(c.Servers)
+	merged.Problems = slices.Clone(c.Problems)
+	ws, err := parseWorkspace(path, data)
+	if err != nil {
+		p := Problem{Path: path, Severity: SeverityError, Message: err.Error(), Remedy: "the workspace's servers are left out until it is mended"}
+		if syntax := (*SyntaxError)(nil); errors.As(err, &syntax) {
+			p = syntax.Problem()
+		}
+		merged.Problems = append(merged.Problems, p)
+		return &merged
+	}
+	found := report{problems: ws.Problems}
+	for _, s := range ws.Servers {
+		if own := c.Server(s.Name); own != nil {
+			found.problems = append(found.problems, Problem{
+				Path: path, Line: s.Line, Column: s.Column, Server: s.Name, Severity: SeverityWarning,
+				Message: "the user's own configuration has a server of this name, which is the one that counts",
+				Remedy:  "rename one of the two",
+			})
+			continue
+		}
+		s.Workspace = true
+		s.Refused = "comes from the workspace's .mcpproxy/mcp_config.json; held back because whoever can write to the workspace could run programs with it" +
+			" – copy the entry into your own configuration to use it"
+		merged.Servers = append(merged.Servers, s)
+	}
+	merged.Problems = append(merged.Problems, found.sorted()...)
+	return &merged
+}
+
+func parseWorkspace(path string, data []byte) (*Config, error) {
+	if len(data) > MaxFileSize {
+		return nil, fmt.Errorf("larger than %d MiB", MaxFileSize>>20)
+	}
+	return Parse(path, data)
+}
+
+// absent is the digest of a file that is not there; no text has it.
+var absent = sha256.Sum256([]byte("mcpproxy-stdio: no such file"))
+
+func contentDigest(data []byte) [sha256.Size]byte {
+	return sha256.Sum256(bytes.TrimPrefix(data, utf8BOM))
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tailscale/hujson"
+)
+
+// What an entry asks for besides its launch: a login, a confinement, and a URL
+// that keeps its secrets.
+
+var (
+	oauthKeys = []string{"client_id", "client_secret", "scopes"}
+	// Documented for the version that brings logins; no reason to warn before it.
+	oauthLater = []string{
+		"account", "allow_private", "auth_method", "authorize_params", "browser", "client_metadata_url", "client_name",
+		"extra_scopes", "grant", "issuer", "login", "omit_resource", "redirect_port", "resource", "strict_resource",
+	}
+	isolationKeys  = []string{"type", "image", "memory_limit", "cpu_limit", "enabled"}
+	isolationLater = []string{
+		"cache", "docker_host", "extra_hosts", "mounts", "network", "pids_limit", "platform", "pull", "read_only", "tmpfs",
+	}
+	isolationTypes = []string{"docker", "sandbox", "auto", "none"}
+)
+
+func (e *entry) oauth(v hujson.Value) {
+	members, ok := e.group(v, oauthKeys, oauthLater)
+	if !ok {
+		return
+	}
+	o := &OAuth{}
+	e.server.OAuth = o
+	if at, ok := members["client_id"]; ok {
+		o.ClientID, _ = e.text(at, "oauth.client_id", kindName(at))
+	}
+	if at, ok := members["client_secret"]; ok {
+		secret, _ := e.text(at, "oauth.client_secret", kindName(at))
+		o.ClientSecret = Secret(secret)
+	}
+	if at, ok := members["scopes"]; ok {
+		if at.Value.Kind() == '"' {
+			o.Scopes = strings.Fields(textOf(at)) // RFC 6749, section 3.3
+		} else {
+			e.key = "oauth.scopes"
+			o.Scopes = e.texts(at, false)
+		}
+	}
+	e.unavailable(v, "oauth is not available in this version: the server is not started without its login",
+		"remove oauth to use the server as it is")
+}
+
+// A number and a unit, as Docker's --memory has it.
+var memoryLimit = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?\s*([kKmMgGtTpP]i?)?[bB]?$`)
+
+func (e *entry) isolation(v hujson.Value) {
+	members, ok := e.group(v, isolationKeys, isolationLater)
+	if !ok {
+		return
+	}
+	iso := &Isolation{}
+	e.server.Isolation = iso
+	if at, ok := members["type"]; ok {
+		e.key = "isolation.type"
+		iso.Type = e.choice(at, "", isolationTypes)
+	}
+	if at, ok := members["image"]; ok {
+		iso.Image, _ = e.text(at, "isolation.image", shown(at))
+	}
+	if at, ok := members["memory_limit"]; ok {
+		if iso.MemoryLimit, ok = e.text(at, "isolation.memory_limit", shown(at)); ok && !memoryLimit.MatchString(iso.MemoryLimit) {
+			e.fail(at, shown(at), "isolation.memory_limit is not an amount of memory", `write a number and a unit: "512m", "2g"`)
+		}
+	}
+	if at, ok := members["cpu_limit"]; ok {
+		iso.CPULimit = strings.Trim(shown(at), `"`)
+		n, err := strconv.ParseFloat(iso.CPULimit, 64)
+		if kind := at.Value.Kind(); err != nil || !(n > 0 && n <= 4096) || kind != '0' && kind != '"' {
+			e.fail(at, shown(at), "isolation.cpu_limit is not a number of processors", `write "0.5" or "2"`)
+		}
+	}
+	if !e.isolationWanted(v, members, iso) {
+		return
+	}
+	e.unavailable(v, "isolation is not available in this version: the server is not started without it",
+		"remove isolation to run it directly")
+}
+
+// isolationWanted tells whether the entry asks to be confined. Imported
+// configurations say "enabled" and may leave out the type.
+func (e *entry) isolationWanted(v hujson.Value, members map[string]hujson.Value, iso *Isolation) bool {
+	enabled := true
+	if at, ok := members["enabled"]; ok {
+		e.key = "isolation.enabled"
+		enabled = e.boolean(at, true)
+		if enabled && iso.Type == "none" {
+			e.fail(v, "none", "isolation.enabled and isolation.type contradict each other", "remove one of the two")
+		}
+	}
+	switch {
+	case !enabled:
+		iso.Type = "none"
+	case iso.Type == "":
+		iso.Type = "auto"
+		if iso.Image != "" {
+			iso.Type = "docker"
+		}
+	}
+	return iso.Type != "none"
+}
+
+// group reads an object of options, warning of unknown ones.
+func (e *entry) group(v hujson.Value, known, later []string) (map[string]hujson.Value, bool) {
+	obj, ok := v.Value.(*hujson.Object)
+	if !ok {
+		e.fail(v, kindName(v), e.key+" must be an object", "write {…}, or remove it")
+		return nil, false
+	}
+	members := map[string]hujson.Value{}
+	for _, m := range obj.Members {
+		key := keyOf(m)
+		if _, twice := members[key]; twice {
+			e.fail(m.Name, excerpt(key), e.key+" has this option twice, and only one could count", "remove one of the two")
+			continue
+		}
+		members[key] = m.Value
+		if !slices.Contains(known, key) && !slices.Contains(later, key) {
+			e.warn(m.Name, excerpt(key), "unknown option of "+e.key+", ignored", suggest(key, known))
+		}
+	}
+	for key, value := range members {
+		if value.Value.Kind() == 'n' {
+			delete(members, key)
+		}
+	}
+	return members, true
+}
+
+// urlFault says what is wrong with a server's URL. Its text is scheme and host
+// only: paths and queries of such URLs often are the secret.
+func urlFault(raw string, allowHTTP bool) *fault {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return &fault{message: "url cannot be read", remedy: `write "https://host/path"`}
+	}
+	shown := excerpt(u.Scheme + "://" + u.Host)
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		return &fault{text: excerpt(u.Scheme), message: "url is neither https nor http", remedy: `write "https://host/path"`}
+	case u.User != nil:
+		return &fault{text: shown, message: "url carries a user name or password, which ends up in logs", remedy: "send it as a header: headers.Authorization with ${keyring:NAME}"}
+	case u.Hostname() == "":
+		return &fault{text: excerpt(u.Scheme + "://"), message: "url has no host", remedy: `write "https://host/path"`}
+	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
+		return &fault{text: shown, message: "plain http to another machine can be read and changed on the way", remedy: `use https, or write "allow_http": true to allow it`}
+	}
+	return nil
+}
+
+// isLoopback accepts localhost and addresses of 127.0.0.0/8 and ::1. Other names
+// may resolve to anything, so they are not asked.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}

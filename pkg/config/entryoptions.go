@@ -1,0 +1,256 @@
+package config
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tailscale/hujson"
+)
+
+// One method an option: each decodes its value into the server or fails.
+
+func (e *entry) command(v hujson.Value) {
+	if v.Value.Kind() == '[' {
+		e.fail(v, "an array", "command is the program alone", `write "command": "npx", "args": ["-y", …]`)
+		return
+	}
+	if text, ok := e.text(v, e.key, shown(v)); ok {
+		e.server.Command = text
+		switch {
+		case strings.TrimSpace(text) == "":
+			e.fail(v, `""`, "command is empty", "name the program to run")
+		case strings.HasPrefix(text, "~/"):
+			e.fail(v, "~", "~ is the shell's, and no shell runs here", "write ${env:HOME}/…")
+		}
+	}
+}
+
+func (e *entry) args(v hujson.Value) { e.server.Args = e.texts(v, true) }
+
+func (e *entry) url(v hujson.Value) {
+	if text, ok := e.text(v, e.key, kindName(v)); ok {
+		e.server.URL = text
+		if text == "" {
+			e.fail(v, `""`, "url is empty", `write "https://…"`)
+		}
+	}
+}
+
+func (e *entry) allowHTTP(v hujson.Value) { e.server.AllowInsecure = e.boolean(v, false) }
+
+// protocolNames maps what the object form's type says to our protocols.
+var protocolNames = map[string]string{
+	"streamable-http": ProtocolHTTP, "streamableHttp": ProtocolHTTP, "streamable_http": ProtocolHTTP,
+	"remote": ProtocolHTTP, "local": ProtocolStdio,
+}
+
+func (e *entry) protocol(v hujson.Value) {
+	known := []string{ProtocolStdio, ProtocolHTTP, ProtocolSSE}
+	if v.Value.Kind() == '"' {
+		if mapped := protocolNames[textOf(v)]; mapped != "" {
+			if !e.server.objectForm {
+				e.fail(v, shown(v), e.key+" must be stdio, http or sse", `write "`+mapped+`"`)
+				return
+			}
+			e.server.Protocol = mapped
+			return
+		}
+	}
+	e.server.Protocol = e.choice(v, "", known)
+}
+
+func (e *entry) enabled(v hujson.Value) {
+	enabled := e.boolean(v, e.key == "disabled") != (e.key == "disabled")
+	if _, twice := e.seen["enabled"]; twice && enabled != e.server.Enabled {
+		e.fail(v, e.key, "enabled and disabled contradict each other", "remove one of the two")
+		return
+	}
+	e.server.Enabled = enabled
+}
+
+func (e *entry) workingDir(v hujson.Value) {
+	if text, ok := e.text(v, e.key, shown(v)); ok {
+		e.server.Dir = text
+		if text == "~" || strings.HasPrefix(text, "~/") {
+			e.fail(v, "~", "~ is the shell's, and no shell runs here", "write ${env:HOME}/…")
+		}
+	}
+}
+
+func (e *entry) env(v hujson.Value) {
+	e.server.Env = e.vars(v, func(name, _ string) (string, string) {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return "is not the name of a variable", "names are not empty and have no ="
+		}
+		return "", ""
+	})
+}
+
+func (e *entry) headers(v hujson.Value) {
+	e.server.Headers = e.vars(v, func(name, value string) (string, string) {
+		switch {
+		case !isToken(name):
+			return "is not the name of a header", "names have letters, digits and hyphens"
+		case strings.ContainsAny(value, "\r\n"):
+			return "is a header whose value has a line break", "remove it"
+		}
+		return "", ""
+	})
+}
+
+func (e *entry) start(v hujson.Value) {
+	e.server.Start = e.choice(v, StartLazy, []string{StartLazy, StartEager})
+}
+
+func (e *entry) toolChanges(v hujson.Value) {
+	e.server.ToolChanges = e.choice(v, ToolChangesReview, []string{ToolChangesReview, ToolChangesAuto})
+}
+
+func (e *entry) startTimeout(v hujson.Value) { e.duration(v, &e.server.StartTimeout, false) }
+func (e *entry) startWait(v hujson.Value)    { e.duration(v, &e.server.StartWait, false) }
+func (e *entry) callTimeout(v hujson.Value)  { e.duration(v, &e.server.CallTimeout, true) }
+func (e *entry) idleTimeout(v hujson.Value)  { e.duration(v, &e.server.IdleTimeout, true) }
+
+func (e *entry) quarantined(v hujson.Value) { e.server.Quarantined = e.boolean(v, true) }
+
+func (e *entry) enabledTools(v hujson.Value) {
+	// Not nil: an empty list allows nothing, where no list allows everything.
+	e.server.EnabledTools = append([]string{}, e.tools(v)...)
+	if len(e.server.EnabledTools) == 0 {
+		e.warn(v, "[]", "enabled_tools is empty: no tool is offered", "remove it to offer all")
+	}
+}
+
+func (e *entry) disabledTools(v hujson.Value) { e.server.DisabledTools = e.tools(v) }
+
+func (e *entry) tools(v hujson.Value) []string {
+	names := e.texts(v, false)
+	for i, name := range names {
+		if _, err := path.Match(name, ""); err != nil || name == "" {
+			at := v.Value.(*hujson.Array).Elements[i]
+			e.fail(at, shown(at), e.key+" has a pattern that cannot be read", `write a tool's name, or * for any text; \[ is a bracket`)
+		}
+	}
+	return names
+}
+
+// text reads a string and checks the references in it. value is what a message
+// may show of it.
+func (e *entry) text(v hujson.Value, what, value string) (string, bool) {
+	if v.Value.Kind() != '"' {
+		remedy := "put it in double quotes"
+		if v.Value.Kind() == '[' || v.Value.Kind() == '{' {
+			remedy = "write one string"
+		}
+		e.fail(v, value, what+" must be a string", remedy)
+		return "", false
+	}
+	text := textOf(v)
+	if strings.ContainsRune(text, 0) {
+		e.fail(v, `\u0000`, what+" contains a NUL character", "remove it")
+		return "", false
+	}
+	if _, err := parseTemplate(text, e.server.objectForm); err != nil {
+		e.fail(v, err.ref, what+" has a reference that cannot be resolved: "+err.message, err.remedy)
+		return text, false
+	}
+	return text, true
+}
+
+// texts reads an array of strings. What stands in it is not shown: arguments may
+// hold secrets. Only a launch has references.
+func (e *entry) texts(v hujson.Value, references bool) []string {
+	list, ok := v.Value.(*hujson.Array)
+	if !ok {
+		e.fail(v, kindName(v), e.key+" must be an array of strings", `write ["…", "…"]`)
+		return nil
+	}
+	var texts []string
+	for _, element := range list.Elements {
+		if references {
+			text, ok := e.text(element, e.key, kindName(element))
+			if !ok {
+				return texts
+			}
+			e.warnArgvSecret(element, text)
+			texts = append(texts, text)
+			continue
+		}
+		if element.Value.Kind() != '"' {
+			e.fail(element, kindName(element), e.key+" must be an array of strings", "put it in double quotes")
+			return texts
+		}
+		texts = append(texts, textOf(element))
+	}
+	return texts
+}
+
+func (e *entry) warnArgvSecret(at hujson.Value, text string) {
+	if strings.Contains(text, "${keyring:") {
+		e.warn(at, "", "a secret in args is visible to every program of this machine in the list of processes", "pass it in env")
+	}
+}
+
+// vars reads an object of strings. No message shows a value of it.
+func (e *entry) vars(v hujson.Value, fault func(name, value string) (message, remedy string)) []Var {
+	obj, ok := v.Value.(*hujson.Object)
+	if !ok {
+		e.fail(v, kindName(v), e.key+" must be an object of strings", `write {"NAME": "value"}`)
+		return nil
+	}
+	var vars []Var
+	seen := map[string]bool{}
+	for _, m := range obj.Members {
+		name := keyOf(m)
+		if seen[name] {
+			e.fail(m.Name, excerpt(name), e.key+" has this name twice, and only one could count", "remove one of the two")
+			continue
+		}
+		seen[name] = true
+		value, ok := e.text(m.Value, e.key+"."+excerpt(name), kindName(m.Value))
+		if !ok {
+			continue
+		}
+		if message, remedy := fault(name, value); message != "" {
+			e.fail(m.Name, excerpt(name), e.key+": "+message, remedy)
+			continue
+		}
+		vars = append(vars, Var{name, value})
+	}
+	return vars
+}
+
+func (e *entry) boolean(v hujson.Value, otherwise bool) bool {
+	switch v.Value.Kind() {
+	case 't', 'f':
+		return v.Value.Kind() == 't'
+	}
+	e.fail(v, shown(v), e.key+" must be true or false", "write it without quotes")
+	return otherwise
+}
+
+func (e *entry) choice(v hujson.Value, otherwise string, known []string) string {
+	if v.Value.Kind() == '"' && slices.Contains(known, textOf(v)) {
+		return textOf(v)
+	}
+	e.fail(v, shown(v), e.key+" must be one of "+strings.Join(known, ", "), suggest(strings.Trim(shown(v), `"`), known))
+	return otherwise
+}
+
+func (e *entry) duration(v hujson.Value, d *time.Duration, zero bool) {
+	read, problem := durationOf(v, zero)
+	if problem != nil {
+		e.fail(v, problem.Value, e.key+" "+problem.Message, problem.Remedy)
+		return
+	}
+	*d = read
+}
+
+// isToken checks a header's name (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	})
+}

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"errors"
+	"testing"
+)
+
+// FuzzParse checks that no text makes Parse panic, that a problem always has a
+// place inside the text, and that an edit of a readable text leaves it readable.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		``, `// x`, `{}`, `{"mcpServers": [{"name": "a", "protocol": "stdio", "command": "x"}]}`,
+		"{\r\n\t\"servers\": {\"a\": {\"command\": \"${A:-b}\", \"env\": {\"A\": \"1\",},}, /* x */},\r\n} // end",
+		`{"mcpServers": {"a": {"url": "http://h", "oauth": {"scopes": "a"}, "isolation": {"cpu_limit": 1}}}, "first_list_wait": "8s"}`,
+		"\xef\xbb\xbf{\"mcpServers\": null, \"inputs\": []}", "{\"mcpServers\": [{\"name\": \"a\"} // x\n, {\"name\": \"b\"}]}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("c.json", data)
+		if err != nil {
+			if syntax := (*SyntaxError)(nil); !errors.As(err, &syntax) || syntax.Line < 1 || syntax.Column < 1 {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		for _, p := range c.Problems {
+			if p.Line < 1 || p.Column < 1 {
+				t.Fatalf("a problem without a place: %v", p)
+			}
+		}
+		names := map[string]bool{}
+		for _, s := range c.Servers {
+			if names[s.Name] {
+				t.Fatalf("%q is there twice", s.Name)
+			}
+			names[s.Name] = true
+			s.LaunchKey()
+			s.Resolve(Resolver{})
+		}
+		d, err := parseDocument("c.json", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const added = "added by the test"
+		fatal := func(err error) {
+			if err != nil {
+				t.Fatalf("%v\n%q\n%q", err, data, d.Bytes())
+			}
+		}
+		if !d.Has(added) {
+			fatal(d.Add(added, npx))
+		}
+		for _, s := range c.Servers {
+			fatal(d.Set(s.Name, "args", []string{"x"}))
+			fatal(d.Set(s.Name, "env", map[string]string{"A": "1"}))
+			fatal(d.Set(s.Name, "start", nil))
+			fatal(d.Set(s.Name, "enabled", false))
+		}
+		after, err := Parse("c.json", d.Bytes())
+		fatal(err)
+		if len(after.Servers) < len(c.Servers) || after.Server(added) == nil {
+			t.Fatalf("servers were lost\n%q\n%q", data, d.Bytes())
+		}
+		for _, s := range after.Servers {
+			fatal(d.Remove(s.Name))
+		}
+		_, err = Parse("c.json", d.Bytes())
+		fatal(err)
+	})
+}

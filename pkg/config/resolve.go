@@ -1,0 +1,164 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// ErrUnresolved is wrapped by the errors of [Server.Resolve] that are about a
+// reference: what it names is missing, not the entry wrong.
+var ErrUnresolved = errors.New("unresolved reference")
+
+// Resolver supplies what ${…} refers to. A nil function knows nothing.
+type Resolver struct {
+	Env       func(name string) (string, bool)
+	Keyring   func(name string) (string, error)
+	Workspace string // absolute path of the session's workspace; empty: it has none
+}
+
+// Launch is a fully resolved launch. It may hold secrets anywhere, so formatting
+// it shows its protocol and the names of its variables and headers only.
+type Launch struct {
+	Protocol, Command string
+	Args              []string
+	Dir               string
+	Env               []Var
+	URL               string
+	Headers           []Var
+}
+
+// Format implements [fmt.Formatter], so that no verb prints a resolved secret.
+func (l Launch) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "%s launch, %d arguments, env %v, headers %v", l.Protocol, len(l.Args), l.Env, l.Headers)
+}
+
+// MarshalJSON encodes what Format shows.
+func (l Launch) MarshalJSON() ([]byte, error) {
+	return json.Marshal(fmt.Sprint(l))
+}
+
+// Resolve replaces the references of the entry. A refused entry is not resolved.
+// An error names the option, the reference and what to do, never a value. A
+// relative working_dir is taken from the workspace, an empty one is the workspace.
+func (s *Server) Resolve(r Resolver) (Launch, error) {
+	if s.Refused != "" {
+		return Launch{}, fmt.Errorf("%s: %s", s.Name, s.Refused)
+	}
+	l, err := s.resolve(r)
+	if err != nil {
+		return Launch{}, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	return l, nil
+}
+
+func (s *Server) resolve(r Resolver) (Launch, error) {
+	l := Launch{Protocol: s.Protocol}
+	var failed error
+	expand := func(option, text string) string {
+		resolved, err := r.expand(text, s.objectForm)
+		if err == nil && strings.ContainsRune(resolved, 0) {
+			err = errors.New("what it refers to contains a NUL character – store it without")
+		}
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("%s: %w", option, err)
+		}
+		return resolved
+	}
+	l.Command = expand("command", s.Command)
+	for i, arg := range s.Args {
+		l.Args = append(l.Args, expand(fmt.Sprintf("args[%d]", i), arg))
+	}
+	dir := expand("working_dir", s.Dir)
+	for _, v := range s.Env {
+		l.Env = append(l.Env, Var{v.Name, expand("env."+v.Name, v.Value)})
+	}
+	l.URL = expand("url", s.URL)
+	for _, v := range s.Headers {
+		// A file made with echo ends in a line break, which no header may hold.
+		value := strings.TrimRight(expand("headers."+v.Name, v.Value), "\r\n")
+		if strings.ContainsAny(value, "\r\n") && failed == nil {
+			failed = fmt.Errorf("headers.%s: what it refers to contains a line break – store it on one line", v.Name)
+		}
+		l.Headers = append(l.Headers, Var{v.Name, value})
+	}
+	if failed != nil {
+		return Launch{}, failed
+	}
+	return l, s.checkLaunch(&l, dir, r.Workspace)
+}
+
+// checkLaunch checks what could not be checked while it was a reference.
+func (s *Server) checkLaunch(l *Launch, dir, workspace string) error {
+	if s.Protocol != ProtocolStdio {
+		if f := urlFault(l.URL, s.AllowInsecure); f != nil {
+			return errors.New(sentence(f.message, f.text, f.remedy))
+		}
+		return nil
+	}
+	if strings.TrimSpace(l.Command) == "" {
+		return errors.New("command is empty after its references are replaced – set what it refers to")
+	}
+	switch {
+	case dir == "":
+		l.Dir = workspace
+	case filepath.IsAbs(dir):
+		l.Dir = filepath.Clean(dir)
+	case workspace != "":
+		l.Dir = filepath.Join(workspace, dir)
+	default:
+		return errors.New("working_dir is relative, and the session has no workspace – write an absolute path")
+	}
+	return nil
+}
+
+func (r Resolver) expand(text string, bare bool) (string, error) {
+	parts, bad := parseTemplate(text, bare)
+	if bad != nil {
+		return "", bad
+	}
+	var b strings.Builder
+	for _, p := range parts {
+		value, err := r.value(p)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(value)
+	}
+	return b.String(), nil
+}
+
+func (r Resolver) value(p part) (string, error) {
+	switch p.kind {
+	case partEnv:
+		value, ok := "", false
+		if r.Env != nil {
+			value, ok = r.Env(p.name)
+		}
+		switch {
+		case p.hasDefault && value == "": // as the shell's :- does
+			return p.text, nil
+		case !ok:
+			return "", fmt.Errorf("%w ${env:%s}: the variable is not set – set it where the client is started, or store it with `mcpproxy-stdio secret set %s` and write ${keyring:%s}",
+				ErrUnresolved, p.name, p.name, p.name)
+		}
+		return value, nil
+	case partKeyring:
+		if r.Keyring == nil {
+			return "", fmt.Errorf("%w ${keyring:%s}: no keyring is available – write ${env:NAME}", ErrUnresolved, p.name)
+		}
+		value, err := r.Keyring(p.name)
+		if err != nil {
+			return "", fmt.Errorf("%w ${keyring:%s}: %w", ErrUnresolved, p.name, err)
+		}
+		return value, nil
+	case partWorkspace:
+		if r.Workspace == "" {
+			return "", fmt.Errorf("%w ${workspaceFolder}: the session has no workspace – start the client in a project, or give --workspace", ErrUnresolved)
+		}
+		return r.Workspace, nil
+	}
+	return p.text, nil
+}

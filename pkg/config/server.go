@@ -1,0 +1,114 @@
+package config
+
+import (
+	"path"
+	"strings"
+	"time"
+)
+
+// Defaults of an entry's options.
+const (
+	DefaultStartTimeout = 60 * time.Second
+	DefaultStartWait    = 45 * time.Second
+)
+
+// Values of Server.Protocol.
+const (
+	ProtocolStdio = "stdio"
+	ProtocolHTTP  = "http"
+	ProtocolSSE   = "sse"
+)
+
+// Values of Server.Start and Server.ToolChanges.
+const (
+	StartLazy         = "lazy"
+	StartEager        = "eager"
+	ToolChangesReview = "review"
+	ToolChangesAuto   = "auto"
+)
+
+// Server is one entry. Strings are as written; [Server.Resolve] replaces the
+// references in them.
+type Server struct {
+	Name     string
+	Protocol string // ProtocolStdio, ProtocolHTTP or ProtocolSSE
+
+	Command string
+	Args    []string
+	Dir     string // working_dir; empty: the workspace
+	Env     []Var  // in the order written
+
+	URL           string
+	Headers       []Var // in the order written
+	AllowInsecure bool  // allow_http: plain http to other machines is wanted
+
+	Enabled      bool
+	Start        string        // StartLazy or StartEager
+	StartTimeout time.Duration // without a sign of life
+	StartWait    time.Duration // how long a call waits for a start
+	CallTimeout  time.Duration // 0: none
+	IdleTimeout  time.Duration // 0: the default way of stopping when idle
+
+	Quarantined   bool
+	ToolChanges   string   // ToolChangesReview or ToolChangesAuto
+	EnabledTools  []string // nil: all; else only what one of these patterns matches
+	DisabledTools []string // never these, whatever EnabledTools says
+
+	OAuth     *OAuth
+	Isolation *Isolation
+
+	Workspace bool   // comes from a workspace's file
+	Refused   string // not empty: why this entry must not run, and the remedy
+
+	Path         string // the file it stands in
+	Line, Column int    // where, from 1
+
+	objectForm bool // ${VAR} and ${VAR:-default} are references too
+}
+
+// OAuth is how a server wants to be logged in to. It is validated now and used
+// once logins are there; until then an entry that has one is refused.
+type OAuth struct {
+	ClientID     string
+	ClientSecret Secret
+	Scopes       []string
+}
+
+// Isolation is the confinement an entry asks for. It is validated now and used
+// once isolation is there; until then an entry that asks for one is refused.
+type Isolation struct {
+	Type        string // docker, sandbox, auto or none
+	Image       string
+	MemoryLimit string // as written: a number and a unit, such as 512m
+	CPULimit    string // a number of processors, such as 1.5
+}
+
+// ToolAllowed tells whether the entry's enabled_tools and disabled_tools let a
+// tool through; name is the server's own name for it.
+func (s *Server) ToolAllowed(name string) bool {
+	for _, pattern := range s.DisabledTools {
+		if toolMatches(pattern, name) {
+			return false
+		}
+	}
+	if s.EnabledTools == nil {
+		return true
+	}
+	for _, pattern := range s.EnabledTools {
+		if toolMatches(pattern, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// toolMatches is path.Match without its rule about slashes: a tool named
+// files/delete must not escape a disabled "*".
+func toolMatches(pattern, name string) bool {
+	if pattern == name {
+		return true
+	}
+	flat := func(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+	ok, err := path.Match(flat(pattern), flat(name))
+	return ok && err == nil
+}

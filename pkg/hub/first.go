@@ -1,0 +1,130 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// allAbilities are the client capabilities that the proxy can relay. The first snapshot is taken with all of them, because some
+// servers offer less to clients that can do less.
+const allAbilities = `{"roots":{"listChanged":true},"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},` +
+	`"tasks":{"list":{},"cancel":{},"requests":{"sampling":{"createMessage":{}},"elicitation":{"create":{}}}}}`
+
+// first is the look at a server never seen before: it runs until its lists are complete. It retries like any instance.
+type first struct {
+	hub *Hub
+	in  *upstream.Instance
+
+	mu   sync.Mutex
+	once sync.Once
+	done chan struct{} // closed when there is nothing more to wait for: listed, or failed for now
+}
+
+func (f *first) finish() { f.once.Do(func() { close(f.done) }) }
+
+// inspectNew looks at the servers without a usable snapshot, as the session would start them.
+func (h *Hub) inspectNew(s *session.Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx.Err() != nil {
+		return
+	}
+	for _, server := range h.config.Servers {
+		if upstream.Blocked(server) != nil || h.snapshots[server.Name] != nil || h.firsts[server.Name] != nil {
+			continue
+		}
+		spec := s.Spec(server)
+		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout = []byte(allAbilities), protocol.Latest, true, 0
+		f := &first{hub: h, done: make(chan struct{})}
+		f.in = upstream.New(spec, f)
+		h.firsts[server.Name] = f
+		f.in.Start()
+	}
+}
+
+// AwaitFirst implements session.Host: it waits for the servers never seen before, as long as each gives signs of life and at
+// most first_list_wait in all, since several clients never read a list again.
+func (h *Hub) AwaitFirst(ctx context.Context) {
+	h.mu.Lock()
+	most := h.config.FirstListWait
+	pending := make([]*first, 0, len(h.firsts))
+	for _, f := range h.firsts {
+		pending = append(pending, f)
+	}
+	h.mu.Unlock()
+	if len(pending) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, f := range pending {
+		all.Go(func() { f.await(ctx, most/2) })
+	}
+	all.Wait()
+}
+
+// await returns when the look is over, or when the server has given no sign of life for silent.
+func (f *first) await(ctx context.Context, silent time.Duration) {
+	for {
+		quiet := time.Since(f.in.Status().Sign)
+		if quiet >= silent {
+			return
+		}
+		select {
+		case <-f.done:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(silent - quiet):
+		}
+	}
+}
+
+// FromServer implements upstream.Owner: nobody is there to answer; only the list of roots has an honest answer.
+func (f *first) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
+	if m.Kind != jsonrpc.Request {
+		return
+	}
+	if m.MethodName() == protocol.RootsList {
+		in.Send(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), []byte(`{"roots":[]}`))))
+		return
+	}
+	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InternalError, "Nobody is there to answer: the server is only being listed", nil)))
+}
+
+// Started implements upstream.Owner.
+func (f *first) Started(*upstream.Instance) {}
+
+// Listed implements upstream.Owner.
+func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, settled bool) {
+	if !settled {
+		return
+	}
+	h := f.hub
+	h.mu.Lock()
+	mine := h.firsts[in.Name()] == f
+	if mine {
+		delete(h.firsts, in.Name())
+	}
+	h.mu.Unlock()
+	if mine {
+		h.Learned(in.Name(), live, true)
+		h.work.Go(func() { in.Close(time.Second) })
+	}
+	f.finish()
+}
+
+// Changed implements upstream.Owner: after a failed start no list waits any more; the look goes on by itself.
+func (f *first) Changed(in *upstream.Instance) {
+	if in.Status().State == upstream.Failed {
+		f.finish()
+	}
+}

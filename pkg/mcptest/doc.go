@@ -1,0 +1,16 @@
+// Package mcptest has scripted MCP peers for tests: an upstream that runs as a
+// child process ([Main], [Command]) or over a pipe ([Serve], [Pipe]), the same
+// upstream as an HTTP peer ([NewHTTP]), a raw client ([Start]), checks for what
+// was left running ([CheckGoroutines], [WaitGone]), and recorded traffic of real
+// clients ([ReadTranscript], [Replay]).
+//
+// It exists because a proxy is judged by bytes: everything here writes its JSON
+// by hand and keeps what it received as it came, so that a test can say what was
+// relayed and not what some decoder made of it. Misbehaviour is a named [Fault]
+// or a tool, never a matter of luck.
+//
+// It does not speak revision 2026-07-28, does not check what a client sends
+// against a schema, and imports no other package of this project. Processes it
+// starts end by themselves after [Lifetime], so that a failed test leaves
+// nothing behind for good.
+package mcptest

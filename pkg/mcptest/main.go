@@ -1,0 +1,160 @@
+package mcptest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// EnvServer holds the options of the server that [Main] runs, as JSON.
+const EnvServer = "MCPTEST_SERVER"
+
+const envGrandchild = "MCPTEST_GRANDCHILD"
+
+// Main turns the running program into the scripted upstream that the environment
+// variable MCPTEST_SERVER describes, and does not come back; without the
+// variable it does nothing. Call it first in TestMain.
+func Main() {
+	if how := os.Getenv(envGrandchild); how != "" {
+		grandchild()
+	}
+	if opts, ok := os.LookupEnv(EnvServer); ok {
+		os.Exit(MainWith(opts))
+	}
+}
+
+// MainWith runs the upstream that the JSON text describes over stdin and stdout
+// and gives the exit code.
+func MainWith(optsJSON string) int {
+	var opts Server
+	dec := json.NewDecoder(strings.NewReader(optsJSON))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&opts); err != nil {
+		fmt.Fprintln(os.Stderr, "mcptest: unfit options:", err)
+		return 2
+	}
+	return runProcess(opts)
+}
+
+// Command gives what a config entry needs to start the upstream: this program,
+// which must call [Main], with the options in its environment. Mind that a
+// config which substitutes ${…} does so in the options too.
+func Command(opts Server) (command string, args []string, env map[string]string) {
+	self, err := os.Executable()
+	if err != nil {
+		panic("mcptest: no path of this program: " + err.Error())
+	}
+	b, err := json.Marshal(opts)
+	if err != nil {
+		panic("mcptest: options: " + err.Error())
+	}
+	return self, selfArgs(), map[string]string{EnvServer: string(b)}
+}
+
+// selfArgs keeps a test binary that forgot to call Main from running its tests,
+// and so itself, again and again.
+func selfArgs() []string {
+	if testing.Testing() {
+		return []string{"-test.run=^$"}
+	}
+	return nil
+}
+
+func runProcess(opts Server) int {
+	c := newCore(opts, os.Stderr)
+	c.exit = os.Exit
+	c.kill = killSelf
+	if opts.StderrText != "" {
+		fmt.Fprintln(os.Stderr, opts.StderrText)
+	}
+	if opts.has(FaultExitAtStart) {
+		return opts.ExitCode
+	}
+	if opts.has(FaultIgnoreEOF) {
+		signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	}
+	for _, f := range []Fault{FaultFork, FaultForkGroup} {
+		if !opts.has(f) {
+			continue
+		}
+		pid, err := startGrandchild(f == FaultFork)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "mcptest: grandchild:", err)
+			return 3
+		}
+		c.children = append(c.children, pid)
+	}
+	if opts.has(FaultStderrFlood) {
+		go flood(c.opts.StderrBytes) // ends with the process
+	}
+	err := c.serve(context.Background(), os.Stdin, os.Stdout)
+	if opts.has(FaultIgnoreEOF) {
+		c.linger(context.Background())
+	}
+	time.Sleep(opts.ExitDelay)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mcptest:", err)
+		return 1
+	}
+	return 0
+}
+
+func flood(n int) {
+	line := "mcptest: flood " + Text(64) + "\n"
+	for n > 0 {
+		k, err := io.WriteString(os.Stderr, line[:min(n, len(line))])
+		if err != nil {
+			return
+		}
+		n -= k
+	}
+}
+
+// startGrandchild starts this program once more, as a process that does nothing
+// but hold our stdout and stderr, and waits until it ignores signals.
+func startGrandchild(ownSession bool) (pid int, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(self, selfArgs()...)
+	cmd.Env = append(os.Environ(), envGrandchild+"=1")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	ready, err := prepareGrandchild(cmd, ownSession)
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	return cmd.Process.Pid, ready()
+}
+
+func grandchild() {
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	grandchildReady()
+	time.Sleep(Lifetime)
+	os.Exit(0)
+}
+
+// Entry writes a config entry of the Claude and Cursor form, {"command":…},
+// that starts the upstream; more is put into its environment.
+func Entry(opts Server, more map[string]string) json.RawMessage {
+	command, args, env := Command(opts)
+	for k, v := range more {
+		env[k] = v
+	}
+	b, err := json.Marshal(map[string]any{"command": command, "args": args, "env": env})
+	if err != nil {
+		panic("mcptest: entry: " + err.Error())
+	}
+	return b
+}

@@ -1,0 +1,196 @@
+package session
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// dropGrace is how long a server that is no longer wanted may take to end.
+const dropGrace = 2 * time.Second
+
+// back are the requests made of the client: by servers, and by the session itself.
+type back struct {
+	mu     sync.Mutex
+	next   uint64
+	open   map[uint64]*backCall
+	tokens map[uint64]*backToken
+}
+
+// backCall is one of them. The client sees a number of ours as its id.
+type backCall struct {
+	in    *upstream.Instance // nil: the session asks
+	id    []byte             // raw, as the server wrote it
+	task  bool               // it asks the client to run a task
+	token uint64
+	done  func(m *jsonrpc.Message) // of the session's own
+}
+
+// backToken is a progress token that a server gave the client.
+type backToken struct {
+	in  *upstream.Instance
+	raw []byte
+}
+
+// needs names the capability a client must have declared for a request.
+var needs = map[string]string{protocol.RootsList: "roots", protocol.Sampling: "sampling", protocol.Elicit: "elicitation",
+	protocol.TasksGet: "tasks", protocol.TasksResult: "tasks", protocol.TasksList: "tasks", protocol.TasksCancel: "tasks"}
+
+// FromServer implements upstream.Owner: a request or a notification of a server is passed to the client.
+func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
+	p, err := protocol.ReadParams(m)
+	if err != nil {
+		if m.Kind == jsonrpc.Request {
+			in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, err.Error(), nil)))
+		}
+		return
+	}
+	if m.Kind == jsonrpc.Request {
+		s.askClient(in, m, p)
+		return
+	}
+	switch m.MethodName() {
+	case protocol.Progress:
+		s.progress(m, p)
+	case protocol.Cancelled:
+		s.cancelBack(in, m, p)
+	case protocol.ToolsChanged, protocol.PromptsChange:
+		// The instance reads the list again; Listed announces what is different.
+	case protocol.ResChanged:
+		s.announce(true, catalog.Resources)
+	case protocol.ResUpdated:
+		uri := protocol.String(m.Raw, p.URI)
+		if known := s.view().Exposed(catalog.Resources, in.Name(), uri); known != uri {
+			s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))
+			return
+		}
+		s.write(jsonrpc.Whole(m.Raw))
+	case protocol.LogMessage:
+		if !s.conn.Out.PushDroppable(jsonrpc.Whole(m.Raw)) {
+			s.log.Warn().Str("server", in.Name()).Msg("log message dropped: the client does not keep up")
+		}
+	default:
+		s.write(jsonrpc.Whole(m.Raw))
+	}
+}
+
+// askClient passes a server's request to the client whose call caused it: the instance runs for this session alone.
+func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
+	method := m.MethodName()
+	if need := needs[method]; need != "" && !s.can(need) {
+		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.MethodNotFound, "The client did not declare the capability "+need, nil)))
+		return
+	}
+	b := &s.back
+	b.mu.Lock()
+	b.next++
+	id := b.next
+	c := &backCall{in: in, id: m.Bytes(m.ID), task: p.Task.End != 0}
+	edits := []jsonrpc.Edit{{At: m.ID, With: strconv.AppendUint(nil, id, 10)}}
+	if p.Token.End != 0 {
+		c.token = id
+		b.tokens[id] = &backToken{in, m.Bytes(p.Token)}
+		edits = append(edits, jsonrpc.Edit{At: p.Token, With: strconv.AppendUint(nil, id, 10)})
+	}
+	b.open[id] = c
+	b.mu.Unlock()
+	s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, edits...)))
+}
+
+// ask makes a request of the session's own to the client.
+func (s *Session) ask(method string, done func(m *jsonrpc.Message)) {
+	b := &s.back
+	b.mu.Lock()
+	b.next++
+	id := b.next
+	b.open[id] = &backCall{done: done}
+	b.mu.Unlock()
+	s.write(jsonrpc.Whole(jsonrpc.NewRequest(id, method, nil)))
+}
+
+// answered takes the client's answer to a request made of it. One to no open request is dropped.
+func (s *Session) answered(m *jsonrpc.Message) {
+	id, err := strconv.ParseUint(string(m.Bytes(m.ID)), 10, 64)
+	if err != nil {
+		return
+	}
+	b := &s.back
+	b.mu.Lock()
+	c := b.open[id]
+	delete(b.open, id)
+	if c != nil && !(c.task && m.Kind == jsonrpc.Result) {
+		delete(b.tokens, c.token)
+	}
+	b.mu.Unlock()
+	switch {
+	case c == nil:
+	case c.done != nil:
+		c.done(m)
+	default:
+		if c.task && m.Kind == jsonrpc.Result {
+			s.tasks.ask(protocol.Field(m.Bytes(m.Result), "task", "taskId"), c.in)
+		}
+		c.in.Send(m.WithID(c.id))
+	}
+}
+
+// clientProgress passes the client's progress on a server's request back to that server.
+func (s *Session) clientProgress(m *jsonrpc.Message, p protocol.Params) {
+	n, err := strconv.ParseUint(string(m.Bytes(p.Progress)), 10, 64)
+	if err != nil {
+		return
+	}
+	s.back.mu.Lock()
+	t := s.back.tokens[n]
+	s.back.mu.Unlock()
+	if t != nil {
+		t.in.Send(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.Progress, With: t.raw})))
+	}
+}
+
+// cancelBack passes on a server's cancellation of a request it made of the client.
+func (s *Session) cancelBack(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
+	b := &s.back
+	b.mu.Lock()
+	var found uint64
+	for id, c := range b.open {
+		if c.in == in && string(c.id) == string(m.Bytes(p.ID)) {
+			found = id
+		}
+	}
+	if found != 0 {
+		delete(b.tokens, b.open[found].token)
+		delete(b.open, found)
+	}
+	b.mu.Unlock()
+	if found != 0 {
+		s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.ID, With: strconv.AppendUint(nil, found, 10)})))
+	}
+}
+
+// abandon takes back the requests of a server that is gone.
+func (b *back) abandon(s *Session, in *upstream.Instance) {
+	b.mu.Lock()
+	var gone []uint64
+	for id, c := range b.open {
+		if c.in == in {
+			gone = append(gone, id)
+			delete(b.open, id)
+		}
+	}
+	for id, t := range b.tokens {
+		if t.in == in {
+			delete(b.tokens, id)
+		}
+	}
+	b.mu.Unlock()
+	for _, id := range gone {
+		params := append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), `,"reason":"the server that asked has ended"}`...)
+		s.write(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Cancelled, params)))
+	}
+}

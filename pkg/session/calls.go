@@ -1,0 +1,97 @@
+package session
+
+import (
+	"strconv"
+	"sync"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+)
+
+// calls are the client's open requests and the progress tokens it gave.
+type calls struct {
+	mu     sync.Mutex
+	open   map[string]*call // by the client's raw id
+	tokens map[uint64]*token
+	next   uint64
+}
+
+// token is a progress token: servers see a number of ours, so that two of them, or two clients, never mix theirs up.
+type token struct {
+	raw  []byte // as the client wrote it
+	call *call
+}
+
+func (c *calls) add(one *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open[one.key] = one
+}
+
+// remove forgets a request that is over. A token of a call that became a task goes on being used.
+func (c *calls) remove(one *call, answer *jsonrpc.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[one.key] == one {
+		delete(c.open, one.key)
+	}
+	if one.token != 0 && !(one.result != nil && answer != nil && answer.Kind == jsonrpc.Result) {
+		delete(c.tokens, one.token)
+	}
+}
+
+func (c *calls) addToken(raw []byte, one *call) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next++
+	c.tokens[c.next] = &token{raw, one}
+	return c.next
+}
+
+func (c *calls) find(id []byte) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open[string(id)]
+}
+
+func (c *calls) token(raw []byte) *token {
+	n, err := strconv.ParseUint(string(raw), 10, 64)
+	if err != nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tokens[n]
+}
+
+// cancel serves the client's notifications/cancelled. A request that is unknown or answered already is left alone.
+func (s *Session) cancel(m *jsonrpc.Message, p protocol.Params) {
+	c := s.calls.find(m.Bytes(p.ID))
+	if c == nil {
+		return
+	}
+	taken := c.in.Cancel(c.up, func(id uint64) []byte {
+		return jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.ID, With: strconv.AppendUint(nil, id, 10)})
+	})
+	if !taken {
+		return
+	}
+	s.calls.remove(c, nil)
+	if c.gone != nil {
+		c.gone()
+	}
+	c.reply.none()
+}
+
+// none says that no answer will come; a batch has to know.
+func (r reply) none() { r(jsonrpc.Frame{}) }
+
+// progress passes a server's progress on under the client's token. After the result there is none.
+func (s *Session) progress(m *jsonrpc.Message, p protocol.Params) {
+	t := s.calls.token(m.Bytes(p.Progress))
+	if t == nil {
+		return
+	}
+	t.call.up.Touch()
+	s.write(jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], t.raw, m.Raw[p.Progress.End:]})
+}

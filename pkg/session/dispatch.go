@@ -1,0 +1,274 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// dispatch serves one message of the client.
+func (s *Session) dispatch(m *jsonrpc.Message, r reply) {
+	switch m.Kind {
+	case jsonrpc.Result, jsonrpc.Failure:
+		s.answered(m)
+	case jsonrpc.Notification:
+		s.notification(m)
+	case jsonrpc.Request:
+		s.request(m, r)
+	}
+}
+
+func (s *Session) request(m *jsonrpc.Message, r reply) {
+	method := m.MethodName()
+	switch method {
+	case protocol.Initialize:
+		s.initialize(m, r)
+		return
+	case protocol.Ping:
+		r.result(m, []byte("{}"))
+		return
+	case protocol.Discover: // the era of 2026-07-28 is not spoken yet: clients fall back at once
+		r.fail(m, protocol.MethodNotFound, "Method not found")
+		return
+	}
+	if !s.greeted() {
+		r.fail(m, protocol.InvalidRequest, "Invalid request: the first request must be initialize")
+		return
+	}
+	p, err := protocol.ReadParams(m)
+	if err != nil {
+		r.fail(m, protocol.InvalidParams, "Invalid params: "+err.Error())
+		return
+	}
+	switch method {
+	case protocol.ToolsCall:
+		s.callTool(m, p, r)
+	case protocol.PromptsGet:
+		s.getPrompt(m, p, r)
+	case protocol.ToolsList:
+		s.list(m, p, catalog.Tools, r)
+	case protocol.PromptsList:
+		s.list(m, p, catalog.Prompts, r)
+	case protocol.TemplatesList:
+		s.list(m, p, catalog.Templates, r)
+	case protocol.ResourcesList:
+		s.list(m, p, catalog.Resources, r)
+	case protocol.ResourcesRead, protocol.Subscribe, protocol.Unsubscribe:
+		s.resource(m, p, method, r)
+	case protocol.Complete:
+		s.complete(m, p, r)
+	case protocol.SetLevel:
+		s.setLevel(m, p, r)
+	case protocol.TasksList:
+		s.listTasks(m, r)
+	case protocol.TasksGet, protocol.TasksResult, protocol.TasksCancel:
+		s.task(m, p, method, r)
+	default:
+		if in := s.onlyServer(); in != nil {
+			s.relay(m, p, in, &call{method: method}, r)
+			return
+		}
+		r.fail(m, protocol.MethodNotFound, "Method not found")
+	}
+}
+
+func (s *Session) notification(m *jsonrpc.Message) {
+	method := m.MethodName()
+	if method == protocol.Initialized {
+		s.initialized()
+		return
+	}
+	p, err := protocol.ReadParams(m)
+	if err != nil {
+		s.log.Debug().Err(err).Str("method", method).Msg("notification dropped")
+		return
+	}
+	switch method {
+	case protocol.Cancelled:
+		s.cancel(m, p)
+	case protocol.Progress:
+		s.clientProgress(m, p)
+	case protocol.RootsChanged:
+		s.roots.forget()
+		for _, in := range s.running() {
+			in.Send(jsonrpc.Whole(m.Raw))
+		}
+	case protocol.TasksStatus:
+		if in := s.taskAsker(protocol.String(m.Raw, p.TaskID)); in != nil {
+			in.Send(jsonrpc.Whole(m.Raw))
+		}
+	default:
+		if in := s.onlyServer(); in != nil {
+			in.Send(jsonrpc.Whole(m.Raw))
+		}
+	}
+}
+
+// call is a client's open request.
+type call struct {
+	method string
+	tool   string // as the server calls it
+	edits  []jsonrpc.Edit
+	key    string // the client's raw id
+	in     *upstream.Instance
+	up     *upstream.Call
+	token  uint64
+	reply  reply
+	gone   func()                   // called when it is over, however it ended; may be nil
+	result func(m *jsonrpc.Message) // called with a successful answer before it is passed on; may be nil
+	refuse func(err error) bool     // called instead of the error answer when the server could not serve; may be nil
+}
+
+// relay passes a request to a server: its edits, an id of ours, a progress token of ours, all else as it came.
+func (s *Session) relay(m *jsonrpc.Message, p protocol.Params, in *upstream.Instance, c *call, r reply) {
+	c.in, c.reply, c.key = in, r, string(m.Bytes(m.ID))
+	edits := c.edits
+	if p.Token.End != 0 {
+		c.token = s.calls.addToken(m.Bytes(p.Token), c)
+		edits = append(edits, jsonrpc.Edit{At: p.Token, With: strconv.AppendUint(nil, c.token, 10)})
+	}
+	c.up = &upstream.Call{Method: c.method, Tool: c.tool}
+	c.up.Frame = func(id uint64) jsonrpc.Frame {
+		all := append(slices.Clip(edits), jsonrpc.Edit{At: m.ID, With: strconv.AppendUint(nil, id, 10)})
+		return jsonrpc.Whole(jsonrpc.Splice(m.Raw, all...))
+	}
+	c.up.Done = func(answer *jsonrpc.Message, err error) { s.done(m, c, answer, err) }
+	s.calls.add(c)
+	in.Do(c.up)
+}
+
+// done gives the client its answer.
+func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err error) {
+	s.calls.remove(c, answer)
+	if c.gone != nil {
+		c.gone()
+	}
+	switch {
+	case err == nil:
+		if c.result != nil && answer.Kind == jsonrpc.Result {
+			c.result(answer)
+		}
+		c.reply(answer.WithID(m.Bytes(m.ID)))
+	case c.refuse != nil && c.refuse(err):
+	case c.method == protocol.ToolsCall:
+		c.reply.result(m, protocol.ToolError(err.Error()))
+	default:
+		c.reply.fail(m, protocol.InternalError, err.Error())
+	}
+}
+
+// callTool serves tools/call.
+func (s *Session) callTool(m *jsonrpc.Message, p protocol.Params, r reply) {
+	name := protocol.String(m.Raw, p.Name)
+	item, ok := s.view().Lookup(catalog.Tools, name)
+	if !ok {
+		r.fail(m, protocol.InvalidParams, "Unknown tool: "+strconv.Quote(name)+s.whyUnknown(name))
+		return
+	}
+	in, err := s.instance(item.Server)
+	if err != nil {
+		r.result(m, protocol.ToolError(err.Error()))
+		return
+	}
+	c := &call{method: protocol.ToolsCall, tool: item.Original}
+	if item.Original != name {
+		c.edits = []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}
+	}
+	if p.Task.End != 0 {
+		c.result = func(answer *jsonrpc.Message) { s.tasks.learn(answer, in) }
+	}
+	s.relay(m, p, in, c, r)
+}
+
+// getPrompt serves prompts/get.
+func (s *Session) getPrompt(m *jsonrpc.Message, p protocol.Params, r reply) {
+	name := protocol.String(m.Raw, p.Name)
+	item, ok := s.view().Lookup(catalog.Prompts, name)
+	if !ok {
+		r.fail(m, protocol.InvalidParams, "Unknown prompt: "+strconv.Quote(name)+s.whyUnknown(name))
+		return
+	}
+	in, err := s.instance(item.Server)
+	if err != nil {
+		r.fail(m, protocol.InternalError, err.Error())
+		return
+	}
+	c := &call{method: protocol.PromptsGet, edits: []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}}
+	s.relay(m, p, in, c, r)
+}
+
+// complete serves completion/complete. A server that does not run is started, but people who type do not wait for it.
+func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply) {
+	server, ok := "", false
+	c := &call{method: protocol.Complete}
+	switch {
+	case p.RefName.End != 0:
+		var item catalog.Item
+		if item, ok = s.view().Lookup(catalog.Prompts, protocol.String(m.Raw, p.RefName)); ok {
+			server = item.Server
+			c.edits = []jsonrpc.Edit{{At: p.RefName, With: jsonrpc.Quote(item.Original)}}
+		}
+	case p.RefURI.End != 0:
+		uri := protocol.String(m.Raw, p.RefURI)
+		if item, found := s.view().Lookup(catalog.Templates, uri); found {
+			server, uri, ok = item.Server, item.Original, true
+		} else {
+			server, uri, ok = s.view().ResourceOwner(uri)
+		}
+		c.edits = []jsonrpc.Edit{{At: p.RefURI, With: jsonrpc.Quote(uri)}}
+	}
+	if !ok {
+		r.fail(m, protocol.InvalidParams, "Invalid params: ref names no known prompt or resource template")
+		return
+	}
+	in, err := s.instance(server)
+	if err != nil {
+		r.fail(m, protocol.InternalError, err.Error())
+		return
+	}
+	if in.Hello() == nil {
+		in.Start()
+		r.result(m, []byte(`{"completion":{"values":[],"total":0,"hasMore":false}}`))
+		return
+	}
+	s.relay(m, p, in, c, r)
+}
+
+// setLevel serves logging/setLevel: every server that logs is told, now or when it starts.
+func (s *Session) setLevel(m *jsonrpc.Message, p protocol.Params, r reply) {
+	level := protocol.String(m.Raw, p.Level)
+	if !slices.Contains(protocol.LogLevels, level) {
+		r.fail(m, protocol.InvalidParams, fmt.Sprintf("Invalid params: unknown level %q; it must be one of %v", level, protocol.LogLevels))
+		return
+	}
+	s.mu.Lock()
+	s.level = m.Bytes(p.Level)
+	s.mu.Unlock()
+	for _, in := range s.running() {
+		s.passLevel(in)
+	}
+	r.result(m, []byte("{}"))
+}
+
+// passLevel tells a running server the client's log level.
+func (s *Session) passLevel(in *upstream.Instance) {
+	s.mu.Lock()
+	level := s.level
+	s.mu.Unlock()
+	if level == nil || !in.Hello().Declares("logging") {
+		return
+	}
+	tell(in, protocol.SetLevel, append(append([]byte(`{"level":`), level...), '}'))
+}
+
+// tell makes a request whose answer nobody waits for.
+func tell(in *upstream.Instance, method string, params []byte) {
+	in.Do(&upstream.Call{Method: method,
+		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
+		Done:  func(*jsonrpc.Message, error) {}})
+}

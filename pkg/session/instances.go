@@ -1,0 +1,243 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// instance returns this session's instance of a server, made when it is first needed; it is not started.
+func (s *Session) instance(name string) (*upstream.Instance, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if in := s.instances[name]; in != nil {
+		return in, nil
+	}
+	if s.closed {
+		return nil, &upstream.Error{Server: name, Cause: upstream.ErrClosed}
+	}
+	spec := s.ownSpec()
+	if name != "" {
+		server := s.host.Config().Server(name)
+		if server == nil {
+			return nil, fmt.Errorf("server %q is not configured", name)
+		}
+		if err := upstream.Blocked(server); err != nil {
+			return nil, &upstream.Error{Server: name, Step: "is not available", Cause: err}
+		}
+		spec = s.Spec(server)
+	}
+	in := upstream.New(spec, s)
+	s.instances[name] = in
+	return in, nil
+}
+
+func (s *Session) ownSpec() upstream.Spec {
+	return upstream.Spec{
+		Dial:         func() (upstream.Conn, error) { return s.host.OwnTools(s), nil },
+		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: protocol.Latest, Log: s.log,
+		StartWait: config.DefaultStartWait,
+	}
+}
+
+// Spec says how a server is started for this session: in its workspace, with its client's abilities.
+func (s *Session) Spec(server *config.Server) upstream.Spec {
+	return upstream.Spec{
+		Name: server.Name,
+		Dial: func() (upstream.Conn, error) {
+			launch, err := server.Resolve(config.Resolver{Env: s.getenv, Keyring: secret.Get, Workspace: s.workspace()})
+			if err != nil {
+				return nil, err
+			}
+			if launch.Dir == "" {
+				launch.Dir = s.opts.Dir
+			}
+			return upstream.Dial(server.Name, launch, s.opts.Environ, s.log)
+		},
+		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: s.version(),
+		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
+		Eager: server.Start == "eager", Launch: server.LaunchKey(), Log: s.log,
+	}
+}
+
+func (s *Session) clientCapabilities() []byte {
+	s.hello.mu.Lock()
+	defer s.hello.mu.Unlock()
+	return s.hello.capabilities
+}
+
+func (s *Session) clientInfo() []byte {
+	s.hello.mu.Lock()
+	defer s.hello.mu.Unlock()
+	return s.hello.clientInfo
+}
+
+func (s *Session) getenv(name string) (string, bool) {
+	for _, kv := range s.opts.Environ {
+		if k, v, _ := strings.Cut(kv, "="); k == name {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// running are the session's instances that have completed their handshake, in config order.
+func (s *Session) running() []*upstream.Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []*upstream.Instance
+	add := func(name string) {
+		if in := s.instances[name]; in != nil && in.Hello() != nil {
+			all = append(all, in)
+		}
+	}
+	add("")
+	for _, server := range s.host.Config().Servers {
+		add(server.Name)
+	}
+	return all
+}
+
+// onlyServer is the instance of the one configured server, nil if there are several: where a method that
+// the proxy does not know can only be meant for one.
+func (s *Session) onlyServer() *upstream.Instance {
+	only := ""
+	for _, server := range s.host.Config().Servers {
+		if upstream.Blocked(server) != nil {
+			continue
+		}
+		if only != "" {
+			return nil
+		}
+		only = server.Name
+	}
+	if only == "" {
+		return nil
+	}
+	in, err := s.instance(only)
+	if err != nil {
+		return nil
+	}
+	return in
+}
+
+// whyUnknown hints at what a client may have meant by an unknown name.
+func (s *Session) whyUnknown(name string) string {
+	server, _, ok := strings.Cut(name, catalog.Separator)
+	if !ok {
+		return ". Names have the form server" + catalog.Separator + "name; read the list again"
+	}
+	for _, c := range s.host.Config().Servers {
+		if c.Name == server {
+			if err := upstream.Blocked(c); err != nil {
+				return fmt.Sprintf(". Server %q is not available: %v", server, err)
+			}
+			return fmt.Sprintf(". Server %q does not offer it, or has not been reached yet; upstream_servers with operation \"list\" tells its state", server)
+		}
+	}
+	return fmt.Sprintf(". No server %q is configured", server)
+}
+
+// Instances tells the state of the session's instances by server.
+func (s *Session) Instances() map[string]*upstream.Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]*upstream.Instance, len(s.instances))
+	for name, in := range s.instances {
+		if name != "" {
+			all[name] = in
+		}
+	}
+	return all
+}
+
+// StartEager starts the servers that are not to wait for a first call.
+func (s *Session) StartEager() {
+	for _, server := range s.host.Config().Servers {
+		if server.Start == "eager" && upstream.Blocked(server) == nil {
+			if in, err := s.instance(server.Name); err == nil {
+				in.Start()
+			}
+		}
+	}
+}
+
+// Drop ends the session's instances of the named servers: they were changed or removed, or are to be restarted.
+func (s *Session) Drop(names ...string) {
+	for _, name := range names {
+		s.mu.Lock()
+		in := s.instances[name]
+		delete(s.instances, name)
+		s.mu.Unlock()
+		if in == nil {
+			continue
+		}
+		s.setLive(name, nil, false)
+		s.work.Go(func() { in.Close(dropGrace) })
+	}
+}
+
+// Started implements upstream.Owner: what was asked before the server ran is asked now.
+func (s *Session) Started(in *upstream.Instance) {
+	s.passLevel(in)
+	s.mu.Lock()
+	var uris []string
+	for uri, server := range s.subs {
+		if server == in.Name() {
+			uris = append(uris, uri)
+		}
+	}
+	s.mu.Unlock()
+	slices.Sort(uris)
+	for _, uri := range uris {
+		if _, original, ok := s.view().ResourceOwner(uri); ok {
+			uri = original
+		}
+		tell(in, protocol.Subscribe, append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))
+	}
+}
+
+// Listed implements upstream.Owner.
+func (s *Session) Listed(in *upstream.Instance, live *catalog.Snapshot, settled bool) {
+	if in.Name() == "" {
+		return
+	}
+	s.setLive(in.Name(), live.Items[catalog.Resources], true)
+	s.host.Learned(in.Name(), live, false)
+	s.announce(false, catalog.Tools, catalog.Prompts)
+}
+
+// Changed implements upstream.Owner.
+func (s *Session) Changed(in *upstream.Instance) {
+	if in.Hello() == nil {
+		s.setLive(in.Name(), nil, false)
+		s.back.abandon(s, in)
+		s.announce(false, catalog.Tools, catalog.Prompts)
+	}
+}
+
+// Restart ends the session's instance of a server and starts it again.
+func (s *Session) Restart(name string) error {
+	s.Drop(name)
+	in, err := s.instance(name)
+	if err == nil {
+		in.Start()
+	}
+	return err
+}
+
+// Warn tells the client something about the proxy itself, as a log message.
+func (s *Session) Warn(text string) {
+	if !s.greeted() {
+		return
+	}
+	params := append([]byte(`{"level":"warning","logger":"mcpproxy-stdio","data":`), jsonrpc.Quote(text)...)
+	s.conn.Out.PushDroppable(jsonrpc.Whole(jsonrpc.NewNotification(protocol.LogMessage, append(params, '}'))))
+}

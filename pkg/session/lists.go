@@ -1,0 +1,186 @@
+package session
+
+import (
+	"errors"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// views caches the catalog as this session sees it: the host's, with the resources that its own running servers list.
+type views struct {
+	mu   sync.Mutex
+	live map[string][][]byte // raw resources by server
+	view *catalog.View       // nil: to be made anew
+}
+
+func (s *Session) view() *catalog.View {
+	s.views.mu.Lock()
+	defer s.views.mu.Unlock()
+	if s.views.view == nil {
+		sources := append([]catalog.Source(nil), s.host.Sources()...)
+		for i, src := range sources {
+			if items, ok := s.views.live[src.Server]; ok && src.Snapshot != nil {
+				own := *src.Snapshot
+				own.Items[catalog.Resources] = items
+				sources[i].Snapshot = &own
+			}
+		}
+		s.views.view = catalog.NewView(sources, s.host.Config().MaxNameLength)
+	}
+	return s.views.view
+}
+
+// setLive records the resources a running server lists; nil items forget them.
+func (s *Session) setLive(server string, items [][]byte, known bool) {
+	s.views.mu.Lock()
+	defer s.views.mu.Unlock()
+	if known {
+		s.views.live[server] = items
+	} else {
+		delete(s.views.live, server)
+	}
+	s.views.view = nil
+}
+
+// CatalogChanged is called by the host when its sources changed.
+func (s *Session) CatalogChanged() {
+	s.views.mu.Lock()
+	s.views.view = nil
+	s.views.mu.Unlock()
+	s.announce(false, catalog.Tools, catalog.Prompts, catalog.Resources)
+}
+
+// list serves the four list methods from the catalog. Resources are data: running servers are asked for them.
+func (s *Session) list(m *jsonrpc.Message, p protocol.Params, k catalog.Kind, r reply) {
+	cursor := protocol.String(m.Raw, p.Cursor)
+	s.work.Go(func() {
+		if cursor == "" {
+			s.host.AwaitFirst(s.ctx)
+		}
+		if k == catalog.Resources && cursor == "" {
+			s.askResources()
+		}
+		result, err := s.page(k, cursor)
+		if errors.Is(err, catalog.ErrCursor) {
+			r.fail(m, protocol.InvalidParams, "Invalid params: "+err.Error())
+			return
+		}
+		if cursor == "" {
+			s.notice.serve(k, result)
+		}
+		r.result(m, result)
+	})
+}
+
+// page renders a list as this client sees it: without what its own running instances turn out not to have.
+func (s *Session) page(k catalog.Kind, cursor string) ([]byte, error) {
+	running := map[string]*upstream.Instance{}
+	for _, in := range s.running() {
+		running[in.Name()] = in
+	}
+	hide := func(it catalog.Item) bool {
+		in := running[it.Server]
+		if in == nil || k == catalog.Resources {
+			return false
+		}
+		offers, known := in.Offers(k, it.Original)
+		return known && !offers
+	}
+	return s.view().Page(k, cursor, hide)
+}
+
+// askResources reads the list of resources of each running server, all at once.
+func (s *Session) askResources() {
+	var all sync.WaitGroup
+	for _, in := range s.running() {
+		if in.Name() == "" || !in.Hello().Declares("resources") {
+			continue
+		}
+		all.Go(func() {
+			if items, err := in.ReadList(catalog.Resources); err == nil {
+				s.setLive(in.Name(), items, true)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// notices coalesces list_changed: some clients read a list again for each one.
+type notices struct {
+	mu     sync.Mutex
+	timer  *time.Timer
+	due    [catalog.Kinds]bool
+	forced [catalog.Kinds]bool
+	served [catalog.Kinds]uint64 // hash of what the client was last given or told of; 0: never
+}
+
+const coalesce = 50 * time.Millisecond
+
+var seed = maphash.MakeSeed()
+
+func (n *notices) serve(k catalog.Kind, page []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.served[k] = maphash.Bytes(seed, page) | 1
+}
+
+func (n *notices) stop() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.timer != nil {
+		n.timer.Stop()
+	}
+	n.due = [catalog.Kinds]bool{}
+}
+
+// announce tells the client that lists changed, a moment later and once: if it has read them and would now read something else,
+// or, forced, in any case.
+func (s *Session) announce(forced bool, kinds ...catalog.Kind) {
+	n := &s.notice
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, k := range kinds {
+		n.due[k] = true
+		n.forced[k] = n.forced[k] || forced
+	}
+	if n.timer == nil {
+		n.timer = time.AfterFunc(coalesce, s.sendNotices)
+	} else {
+		n.timer.Reset(coalesce)
+	}
+}
+
+func (s *Session) sendNotices() {
+	n := &s.notice
+	n.mu.Lock()
+	due, forced := n.due, n.forced
+	n.due, n.forced = [catalog.Kinds]bool{}, [catalog.Kinds]bool{}
+	n.mu.Unlock()
+	for k, method := range map[catalog.Kind]string{catalog.Tools: protocol.ToolsChanged, catalog.Prompts: protocol.PromptsChange, catalog.Resources: protocol.ResChanged} {
+		if due[k] && (s.differs(k) || k == catalog.Resources && s.differs(catalog.Templates) || forced[k]) {
+			s.write(jsonrpc.Whole(jsonrpc.NewNotification(method, nil)))
+		}
+	}
+}
+
+// differs tells whether the client would now read another list than it was given or told of, and notes that it is told.
+func (s *Session) differs(k catalog.Kind) bool {
+	page, err := s.page(k, "")
+	if err != nil {
+		return false
+	}
+	hash := maphash.Bytes(seed, page) | 1
+	s.notice.mu.Lock()
+	defer s.notice.mu.Unlock()
+	if was := s.notice.served[k]; was == 0 || was == hash {
+		return false
+	}
+	s.notice.served[k] = hash
+	return true
+}

@@ -1,0 +1,108 @@
+package session
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+)
+
+// rootsWait is how long a start waits for the client to tell its roots.
+const rootsWait = time.Second
+
+// roots is what the client told of its folders, asked once and again after it said that they changed.
+type roots struct {
+	mu     sync.Mutex
+	asked  chan struct{} // closed when answered; nil: not asked
+	folder string        // the first file root
+}
+
+func (r *roots) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = nil
+}
+
+// workspace is the folder the client works in: the one given, else its first file root, else its working directory.
+// The file system's root and the home directory are none ("").
+func (s *Session) workspace() string {
+	if s.opts.Workspace != "" {
+		return s.opts.Workspace
+	}
+	folder := s.firstRoot()
+	if folder == "" {
+		folder = s.opts.Dir
+	}
+	home, _ := os.UserHomeDir()
+	if clean := filepath.Clean(folder); folder == "" || clean == filepath.Clean(home) || filepath.Dir(clean) == clean {
+		return ""
+	}
+	return folder
+}
+
+func (s *Session) firstRoot() string {
+	if !s.can("roots") {
+		return ""
+	}
+	deadline := time.NewTimer(rootsWait)
+	defer deadline.Stop()
+	select {
+	case <-s.hello.done: // a client may not be asked before
+	case <-deadline.C:
+		return ""
+	case <-s.ctx.Done():
+		return ""
+	}
+	r := &s.roots
+	r.mu.Lock()
+	asked := r.asked
+	if asked == nil {
+		asked = make(chan struct{})
+		r.asked = asked
+		s.work.Go(func() {
+			s.ask(protocol.RootsList, func(m *jsonrpc.Message) {
+				r.mu.Lock()
+				r.folder = firstFolder(m.Bytes(m.Result))
+				r.mu.Unlock()
+				close(asked)
+			})
+		})
+	}
+	r.mu.Unlock()
+	select {
+	case <-asked:
+	case <-deadline.C:
+	case <-s.ctx.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.folder
+}
+
+// firstFolder is the path of the first file:// root in the raw result of roots/list.
+func firstFolder(result []byte) string {
+	items, _, err := protocol.Items(result, "roots")
+	if err != nil {
+		return ""
+	}
+	for _, root := range items {
+		u, err := url.Parse(string(jsonrpc.Unquote(protocol.Field(root, "uri"))))
+		if err != nil || u.Scheme != "file" || u.Host != "" && u.Host != "localhost" {
+			continue
+		}
+		path := u.Path
+		if runtime.GOOS == "windows" {
+			path = filepath.FromSlash(strings.TrimPrefix(path, "/"))
+		}
+		if filepath.IsAbs(path) {
+			return path
+		}
+	}
+	return ""
+}

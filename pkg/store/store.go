@@ -1,0 +1,126 @@
+// Package store is the state directory: small files that several processes read and write.
+//
+// A file is replaced whole: written beside itself, flushed to disk and renamed, so that a crash at any point leaves the
+// old or the new one. Files are 0600 in a 0700 directory; one that others can write, or that is a link, is refused.
+// What the files mean is not known here.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/adrg/xdg"
+	"github.com/rogpeppe/go-internal/lockedfile"
+)
+
+// ErrUnsafe is wrapped when a file or the directory could have been written by somebody else.
+var ErrUnsafe = errors.New("not safe to use")
+
+// Store is a state directory. It is safe for concurrent use by any number of processes.
+type Store struct{ dir string }
+
+// DefaultDir is mcpproxy-stdio under the user's state directory (XDG Base Directory 0.8).
+func DefaultDir() string { return filepath.Join(xdg.StateHome, "mcpproxy-stdio") }
+
+// Open returns the store in dir. Nothing is touched before the first use.
+func Open(dir string) *Store { return &Store{dir: dir} }
+
+// Dir is where the store lies.
+func (s *Store) Dir() string { return s.dir }
+
+// Path is where the named file lies. Names have slashes on every system.
+func (s *Store) Path(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
+
+// Read returns the file's content. The error wraps fs.ErrNotExist or ErrUnsafe, among others.
+func (s *Store) Read(name string) ([]byte, error) {
+	f, err := openNoFollow(s.Path(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPrivate(s.Path(name), info); err != nil {
+		return nil, err
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return data[:n], err
+}
+
+// Write replaces the file. When it returns nil the content is on disk.
+func (s *Store) Write(name string, data []byte) (err error) {
+	path := s.Path(name)
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if info, err := os.Lstat(dir); err != nil {
+		return err
+	} else if err := checkPrivate(dir, info); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// Update reads the file under a lock across processes, and writes what change returns. A missing file is nil.
+// When change returns nil data or an error nothing is written.
+func (s *Store) Update(name string, change func(old []byte) ([]byte, error)) error {
+	path := s.Path(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	unlock, err := lockedfile.MutexAt(path + ".lock").Lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, err := s.Read(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	data, err := change(old)
+	if err != nil || data == nil {
+		return err
+	}
+	return s.Write(name, data)
+}
+
+// Remove deletes the file; a missing one is fine.
+func (s *Store) Remove(name string) error {
+	if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+//go:build unix
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+func TestWriteAndRead(t *testing.T) {
+	s := Open(filepath.Join(t.TempDir(), "state"))
+	if _, err := s.Read("a/b"); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("reading a missing file: %v", err)
+	}
+	for _, text := range []string{"one", "", "three"} {
+		if err := s.Write("a/b", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Read("a/b"); err != nil || string(got) != text {
+			t.Fatalf("got %q, %v; want %q", got, err, text)
+		}
+	}
+	for path, want := range map[string]fs.FileMode{s.Path("a/b"): 0o600, s.Path("a"): 0o700, s.Dir(): 0o700} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v %v, want %v", path, info.Mode(), err, want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.Path("a"), ".new-*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestRefusesWhatOthersCanChange(t *testing.T) {
+	s := Open(t.TempDir())
+	if err := s.Write("f", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(s.Path("f"), s.Path("link")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Read("link"); err == nil {
+		t.Error("a link was followed")
+	}
+	if err := os.Chmod(s.Path("f"), 0o620); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Read("f"); !errors.Is(err, ErrUnsafe) {
+		t.Errorf("a file others can write was read: %v", err)
+	}
+	if err := os.Mkdir(s.Path("open"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	os.Chmod(s.Path("open"), 0o777)
+	if err := s.Write("open/f", nil); !errors.Is(err, ErrUnsafe) {
+		t.Errorf("wrote into a directory others can write: %v", err)
+	}
+}
+
+func TestUpdatesDoNotGetLost(t *testing.T) {
+	dir := t.TempDir()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			s := Open(dir)
+			for range 10 {
+				err := s.Update("n", func(old []byte) ([]byte, error) {
+					n, _ := strconv.Atoi(string(old))
+					return fmt.Appendf(nil, "%d", n+1), nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got, err := Open(dir).Read("n"); err != nil || string(got) != "80" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}

@@ -1,0 +1,219 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+)
+
+// answer takes in an answer of 2xx.
+func (h *HTTP) answer(c *call, resp *http.Response) {
+	if c.method == "initialize" {
+		h.adopt(resp.Header.Get("Mcp-Session-Id"))
+	}
+	c.replied.set()
+	if c.id == nil {
+		h.linger(c)
+	}
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	switch {
+	case !h.streamable(): // the answer comes on the event stream
+		_ = h.readStart(resp)
+		_ = resp.Body.Close()
+		h.awaitLegacy(c)
+	case kind == eventStream:
+		h.callStream(c, resp.Body)
+	default:
+		h.answerBody(c, resp, kind)
+	}
+}
+
+// awaitLegacy waits until the answer has come on the event stream, or nobody wants it any more.
+func (h *HTTP) awaitLegacy(c *call) {
+	if c.id == nil {
+		return
+	}
+	select {
+	case <-c.settled:
+	case <-c.ctx.Done():
+		h.fail(c, h.reason(c, ErrClosed), false)
+	}
+}
+
+// answerBody takes in a body in one piece.
+func (h *HTTP) answerBody(c *call, resp *http.Response, kind string) {
+	body, err := h.readBody(resp)
+	if err != nil {
+		var large *jsonrpc.TooLargeError
+		if !errors.As(err, &large) {
+			err = h.reason(c, h.plain(err))
+		}
+		h.note(c.title(), err)
+		h.fail(c, err, false)
+		return
+	}
+	if len(body) > 0 {
+		err = h.deliver(body, c)
+	}
+	switch {
+	case c.id == nil: // an "ok" or an empty object to a notification: nothing was asked
+	case len(body) == 0:
+		h.fail(c, fmt.Errorf("the server answered HTTP %s without a body", printable(resp.Status)), false)
+	case err != nil && kind != "application/json":
+		h.fail(c, h.wrongType(kind, body), false)
+	case err != nil:
+		h.fail(c, fmt.Errorf("the server's answer is malformed: %w", err), false)
+	default:
+		h.fail(c, errors.New("the server answered another request instead of this one"), false)
+	}
+}
+
+// readBody reads a whole body, up to the largest message.
+func (h *HTTP) readBody(resp *http.Response) ([]byte, error) {
+	src := signReader{resp.Body, h}
+	if n := resp.ContentLength; n > int64(h.spec.Limit) {
+		return nil, &jsonrpc.TooLargeError{Size: int(n), Limit: h.spec.Limit}
+	} else if n > 0 {
+		body := make([]byte, n)
+		_, err := io.ReadFull(src, body)
+		return body, err
+	}
+	body, err := io.ReadAll(io.LimitReader(src, int64(h.spec.Limit)+1))
+	if err == nil && len(body) > h.spec.Limit {
+		err = &jsonrpc.TooLargeError{Size: len(body), Limit: h.spec.Limit}
+	}
+	return body, err
+}
+
+// readStart reads the beginning of a body that is only worth so much memory and time.
+func (h *HTTP) readStart(resp *http.Response) []byte {
+	t := time.AfterFunc(h.wait.linger, func() { _ = resp.Body.Close() })
+	defer t.Stop()
+	body, _ := io.ReadAll(io.LimitReader(signReader{resp.Body, h}, errorBody))
+	return body
+}
+
+// deliver passes on what was received, a batch one by one. c is the call it was received for, nil on a standing stream.
+// The error says that something in it is no message.
+func (h *HTTP) deliver(raw []byte, c *call) error {
+	raw = jsonrpc.OneLine(bytes.TrimPrefix(bytes.TrimSpace(raw), []byte("\ufeff")))
+	m, err := jsonrpc.Parse(raw)
+	if !errors.Is(err, jsonrpc.ErrBatch) {
+		return h.deliverOne(&m, err, c)
+	}
+	items, err := jsonrpc.Batch(raw)
+	for _, item := range items {
+		m, bad := jsonrpc.Parse(item)
+		if bad = h.deliverOne(&m, bad, c); err == nil {
+			err = bad
+		}
+	}
+	return err
+}
+
+func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
+	id := m.Bytes(m.ID)
+	if bad != nil {
+		if id != nil && m.Method.End == 0 { // a malformed answer ends its request at once
+			if c := h.open(id); c != nil {
+				h.fail(c, fmt.Errorf("the server's answer is malformed: %w", bad), false)
+			}
+		}
+		return bad
+	}
+	if m.Kind == jsonrpc.Failure && string(id) == "null" && c != nil && c.id != nil {
+		h.fail(c, fmt.Errorf("the server refused the request: %s", h.excerpt("", rpcError(m).Message)), false)
+		return nil
+	}
+	if m.Kind == jsonrpc.Result || m.Kind == jsonrpc.Failure {
+		h.settle(id)
+	}
+	h.in.put(Inbound{Raw: m.Raw})
+	return nil
+}
+
+// An rpcErrorText is what is read of an error object, to decide and to show; the object itself passes as it is.
+type rpcErrorText struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func rpcError(m *jsonrpc.Message) (e rpcErrorText) {
+	_ = json.Unmarshal(m.Bytes(m.Error), &e)
+	return e
+}
+
+// refused takes in an answer of 300 or above; session is the one that the request named.
+func (h *HTTP) refused(c *call, resp *http.Response, session string) {
+	body := h.readStart(resp)
+	failure := h.statusError(resp, body)
+	m, err := jsonrpc.Parse(bytes.TrimSpace(body))
+	rpc := err == nil && m.Kind == jsonrpc.Failure
+	ours := rpc && c.id != nil && bytes.Equal(m.Bytes(m.ID), c.id)
+	if rpc {
+		failure.Excerpt = h.excerpt("", rpcError(&m).Message)
+	}
+	code := resp.StatusCode
+	switch {
+	case code == http.StatusUnauthorized, code == http.StatusForbidden && failure.WWWAuthenticate != "":
+		h.fail(c, failure, true) // the challenge matters more than any body
+	case h.sessionLost(code, session, ours, rpc, &m):
+		h.note(c.title(), failure)
+		h.fail(c, ErrSessionLost, true)
+		h.end(ErrSessionLost)
+		return
+	case ours:
+		if err := h.deliver(body, c); err == nil {
+			return
+		}
+	case c.method == "initialize" && !rpc && h.streamable() && (code == 400 || code == 404 || code == 405):
+		_ = resp.Body.Close()
+		h.fallBack(c, failure)
+		return
+	default:
+		h.fail(c, failure, code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && failure.RetryAfter > 0)
+	}
+	h.note(c.title(), failure)
+}
+
+// sessionLost tells whether a refusal means that the server no longer knows our session. That is a 404 (MCP 2025-11-25,
+// transports, session management), unless its body answers this very request. Many servers, those made after the
+// examples of the TypeScript SDK, send a 400 instead and say so in the body, some of them under the request's id.
+func (h *HTTP) sessionLost(code int, session string, ours, rpc bool, m *jsonrpc.Message) bool {
+	if !h.streamable() {
+		return code == http.StatusNotFound // the session is part of the endpoint
+	}
+	if session == "" || code != http.StatusNotFound && code != http.StatusBadRequest {
+		return false
+	}
+	if rpc {
+		e := rpcError(m)
+		generic := e.Code == -32000 || e.Code == -32001 || e.Code == -32600
+		if generic && strings.Contains(strings.ToLower(e.Message), "session") {
+			return true
+		}
+	}
+	return code == http.StatusNotFound && !ours
+}
+
+// fallBack tries HTTP+SSE with a server that refused the first message (MCP 2025-11-25, transports, backwards
+// compatibility). If it doesn't speak that either, the refusal is the error.
+func (h *HTTP) fallBack(c *call, failure *StatusError) {
+	if err := h.openLegacy(c.ctx); err != nil {
+		h.note(c.title(), failure)
+		h.note("opening the event stream of HTTP+SSE instead", err)
+		h.fail(c, failure, false)
+		return
+	}
+	h.spec.Log.Debug().Str("server", h.spec.Name).Msg("fell back to http+sse")
+	c.wrote.Store(false)
+	h.post(c)
+}

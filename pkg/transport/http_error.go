@@ -1,0 +1,198 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+)
+
+const (
+	errorBody   = 64 << 10 // how much of an error's body is read
+	excerptSize = 200      // characters
+	secretSize  = 6        // shorter values are not taken for secrets: they'd blot out words
+	longSegment = 16       // a path segment this long may be a key
+)
+
+// secretsOf lists what must not be quoted back from a server's answer.
+func secretsOf(spec HTTPSpec, u *url.URL) []string {
+	var list []string
+	add := func(s string) {
+		if s = strings.TrimSpace(s); len(s) >= secretSize {
+			list = append(list, s)
+		}
+	}
+	for _, e := range spec.Headers {
+		if _, credentials, found := strings.Cut(e.Value, " "); found { // Bearer …
+			add(credentials)
+		}
+		add(e.Value)
+	}
+	if password, ok := u.User.Password(); ok {
+		add(password)
+	}
+	add(u.RawQuery)
+	for _, values := range u.Query() {
+		for _, v := range values {
+			add(v)
+		}
+	}
+	for s := range strings.SplitSeq(u.Path, "/") {
+		if len(s) >= longSegment {
+			add(s)
+		}
+	}
+	return list
+}
+
+func (h *HTTP) redact(s string) string {
+	for _, secret := range h.secrets {
+		s = strings.ReplaceAll(s, secret, "…")
+	}
+	h.mu.Lock()
+	session := h.session
+	h.mu.Unlock()
+	if len(session) >= secretSize {
+		s = strings.ReplaceAll(s, session, "…")
+	}
+	return s
+}
+
+// A causeError is a network error in plain words.
+type causeError struct {
+	msg   string
+	cause error
+}
+
+func (e *causeError) Error() string { return e.msg }
+func (e *causeError) Unwrap() error { return e.cause }
+
+// plain says in plain words, with host and port instead of the URL, why there is no answer.
+func (h *HTTP) plain(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	var re *redirectError
+	if errors.As(err, &re) {
+		return re
+	}
+	return &causeError{h.redact(hostPort(h.url) + ": " + inWords(err)), err}
+}
+
+func inWords(err error) string {
+	var (
+		dns     *net.DNSError
+		op      *net.OpError
+		host    x509.HostnameError
+		expired x509.CertificateInvalidError
+		unknown x509.UnknownAuthorityError
+		record  tls.RecordHeaderError
+		timeout interface{ Timeout() bool }
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "given up, the connection was closed"
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the HTTP proxy of the environment could not be reached: " + inWords(op.Err)
+	case strings.Contains(err.Error(), "proxy address"):
+		return "HTTP_PROXY or HTTPS_PROXY holds no URL"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "no such host"
+	case errors.As(err, &dns):
+		return "the name could not be resolved: " + dns.Err
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there (connection refused)"
+	case errors.As(err, &unknown):
+		return "its TLS certificate is signed by an authority this machine does not know (SSL_CERT_FILE adds one)"
+	case errors.As(err, &host):
+		return "its TLS certificate is for another host"
+	case errors.As(err, &expired) && expired.Reason == x509.Expired:
+		return "its TLS certificate has expired or is not valid yet"
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return "it does not speak TLS on this port (is it http:// instead of https://?)"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the server closed the connection before the answer was complete"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no connection within " + dialTimeout.String()
+	}
+	return err.Error()
+}
+
+// statusError describes an answer of 400 or above by its status line and the beginning of its body.
+func (h *HTTP) statusError(resp *http.Response, body []byte) *StatusError {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return &StatusError{
+		Code: resp.StatusCode, Status: printable(h.redact(resp.Status)), ContentType: kind,
+		Excerpt:         h.excerpt(kind, string(body)),
+		RetryAfter:      retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		WWWAuthenticate: strings.Join(resp.Header.Values("WWW-Authenticate"), ", "),
+	}
+}
+
+// retryAfter: RFC 9110, section 10.2.3; at most a day.
+func retryAfter(s string, now time.Time) time.Duration {
+	var d time.Duration
+	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil {
+		d = time.Duration(min(n, 24*60*60)) * time.Second
+	} else if at, err := http.ParseTime(s); err == nil {
+		d = at.Sub(now)
+	}
+	return max(0, min(d, 24*time.Hour))
+}
+
+var (
+	htmlTitle = regexp.MustCompile(`(?is)<(?:title|h1)[^>]*>(.*?)</(?:title|h1)>`)
+	htmlNoise = regexp.MustCompile(`(?is)<(script|style)\b.*?</(?:script|style)>|<!--.*?-->|<[^>]*>`)
+)
+
+// excerpt makes a body fit into one line of an error: the title of an HTML page, the text of anything else.
+func (h *HTTP) excerpt(kind, body string) string {
+	if strings.Contains(kind, "html") || strings.HasPrefix(strings.TrimSpace(body), "<") {
+		if m := htmlTitle.FindStringSubmatch(body); m != nil && strings.TrimSpace(m[1]) != "" {
+			body = m[1]
+		}
+		body = html.UnescapeString(htmlNoise.ReplaceAllString(body, " "))
+	}
+	return printable(h.redact(strings.Join(strings.Fields(strings.ToValidUTF8(body, "\ufffd")), " ")))
+}
+
+// printable escapes what could play tricks with a terminal or a reader's eye, and cuts.
+func printable(s string) string {
+	var b strings.Builder
+	for n, c := range []rune(s) {
+		switch {
+		case n == excerptSize:
+			return b.String() + "…"
+		case unicode.IsPrint(c):
+			b.WriteRune(c)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
+		}
+	}
+	return b.String()
+}
+
+func (h *HTTP) wrongType(kind string, body []byte) error {
+	if kind == "" {
+		kind = "an unknown type"
+	}
+	err := fmt.Errorf("the server answered with %s instead of JSON", printable(kind))
+	if text := h.excerpt(kind, string(body[:min(len(body), errorBody)])); text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
+	}
+	return err
+}

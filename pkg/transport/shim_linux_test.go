@@ -1,0 +1,218 @@
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// alive: a zombie counts as gone, its reaper is not ours.
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	state := b[bytes.LastIndexByte(b, ')')+2]
+	return state != 'Z' && state != 'X'
+}
+
+func wantGone(t *testing.T, within time.Duration, pids ...int) {
+	t.Helper()
+	var left []int
+	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+		if left = slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return !alive(pid) }); len(left) == 0 {
+			return
+		}
+		if time.Since(begin) > within {
+			t.Errorf("after %v there are still %v", within, left)
+			for _, pid := range left {
+				unix.Kill(pid, unix.SIGKILL)
+			}
+			return
+		}
+	}
+}
+
+// A tree of a server, a child that ignores SIGTERM and a grandchild in a session of its own without parent.
+func startTestTree(t *testing.T) (*Stdio, []int) {
+	s := start(t, testSpec("tree"))
+	pids := recvPIDs(t, func() string { return recv(t, s) }, 3)
+	if !slices.Contains(pids, s.PID()) {
+		t.Errorf("PID %d is not of %v", s.PID(), pids)
+	}
+	return s, append(pids, s.tree.shim.Pid)
+}
+
+func TestStdioCloseEndsTheTree(t *testing.T) {
+	s, pids := startTestTree(t)
+	begin := time.Now()
+	s.Close(300 * time.Millisecond)
+	if took := time.Since(begin); took > 400*time.Millisecond {
+		t.Errorf("Close took %v", took)
+	}
+	wantGone(t, 0, pids...)
+	wantExit(t, s, "exited with status 0")
+}
+
+func TestStdioCloseBound(t *testing.T) {
+	s := start(t, testSpec("stubborn"))
+	recv(t, s)
+	var callers sync.WaitGroup
+	begin := time.Now()
+	for _, grace := range []time.Duration{time.Hour, 300 * time.Millisecond} { // the shortest counts
+		callers.Go(func() {
+			s.Close(grace)
+			if took := time.Since(begin); took > 400*time.Millisecond || took < 290*time.Millisecond {
+				t.Errorf("Close took %v", took)
+			}
+			wantGone(t, 0, s.PID(), s.tree.shim.Pid)
+		})
+	}
+	callers.Wait()
+	wantExit(t, s, "was killed by SIGKILL")
+}
+
+func TestStdioCloseAsksFirst(t *testing.T) {
+	s := start(t, shell(`trap 'echo "{\"asked\":1}"; exit 5' TERM; echo '{}'; while :; do sleep 0.01; done`))
+	recv(t, s)
+	done := make(chan string)
+	go func() { in, _ := s.Recv(); done <- string(in.Raw) }()
+	s.Close(3 * time.Second)
+	if got := <-done; got != `{"asked":1}` {
+		t.Errorf("got %q", got)
+	}
+	wantExit(t, s, "exited with status 5")
+}
+
+// The server ends by itself; what it started holds the pipes, ignores SIGTERM and hides.
+func TestStdioDeathEndsTheTree(t *testing.T) {
+	s, pids := startTestTree(t)
+	begin := time.Now()
+	unix.Kill(s.PID(), unix.SIGKILL)
+	wantExit(t, s, "was killed by SIGKILL")
+	if took := time.Since(begin); took > 400*time.Millisecond {
+		t.Errorf("the end was told after %v", took)
+	}
+	wantGone(t, 100*time.Millisecond, pids...)
+}
+
+func TestStdioProxyKilled(t *testing.T) {
+	proxy := exec.Command(executable())
+	proxy.Env = testEnv("proxy")
+	proxy.Stderr = os.Stderr
+	out, err := proxy.StdoutPipe()
+	if err == nil {
+		err = proxy.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	pids := recvPIDs(t, func() string { lines.Scan(); return lines.Text() }, 4)
+	for _, pid := range pids {
+		if !alive(pid) {
+			t.Fatalf("%d of %v has not been there", pid, pids)
+		}
+	}
+	proxy.Process.Kill()
+	proxy.Wait()
+	begin := time.Now()
+	wantGone(t, time.Second, pids...)
+	t.Logf("gone after %v", time.Since(begin))
+}
+
+func TestStdioShimKilled(t *testing.T) {
+	s := start(t, shell(`sh -c 'trap "" TERM; echo "{\"pid\":$$}"; while :; do sleep 1; done' & echo "{\"pid\":$$}"; wait`))
+	pids := recvPIDs(t, func() string { return recv(t, s) }, 2)
+	begin := time.Now()
+	unix.Kill(s.tree.shim.Pid, unix.SIGKILL)
+	wantExit(t, s, "was killed by SIGKILL")
+	wantGone(t, 300*time.Millisecond-time.Since(begin), pids...)
+}
+
+// A signal that the terminal sends to all, or somebody to the shim, does not part it from its server.
+func TestStdioShimIgnoresSignals(t *testing.T) {
+	s := start(t, shell("exec cat"))
+	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+		unix.Kill(s.tree.shim.Pid, sig)
+	}
+	time.Sleep(20 * time.Millisecond)
+	send(t, s, "{}")
+	if got := recv(t, s); got != "{}" {
+		t.Error(got)
+	}
+	// The server itself must not have inherited that.
+	unix.Kill(s.PID(), unix.SIGTERM)
+	wantExit(t, s, "was killed by SIGTERM")
+}
+
+func TestStdioManyAtOnce(t *testing.T) {
+	checkLeaks(t)
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			s, err := StartStdio(shell("sleep 100 & exec cat"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			send(t, s, "{}")
+			if in, err := s.Recv(); string(in.Raw) != "{}" {
+				t.Error(err)
+			}
+			pids := append(targetsOf(s.tree.shim.Pid), s.tree.shim.Pid)
+			s.Close(2 * time.Second)
+			wantGone(t, 0, pids...)
+		})
+	}
+	all.Wait()
+}
+
+func targetsOf(shim int) []int { return allBelow(shim, 0) }
+
+// Both ways to find descendants find the same.
+func TestDescendants(t *testing.T) {
+	s, pids := startTestTree(t)
+	shim := s.tree.shim.Pid
+	scanned := allBelow(shim, 0)
+	slices.Sort(scanned)
+	walked := []int{shim}
+	for i := 0; i < len(walked); i++ {
+		children, err := childrenOf(walked[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		walked = append(walked, children...)
+	}
+	slices.Sort(walked)
+	slices.Sort(pids)
+	if walked = slices.DeleteFunc(walked, func(pid int) bool { return pid == shim }); !slices.Equal(scanned, walked) {
+		t.Errorf("scan %v, walk %v", scanned, walked)
+	}
+	for _, pid := range pids {
+		if pid != shim && !slices.Contains(scanned, pid) {
+			t.Errorf("%d is missing in %v", pid, scanned)
+		}
+	}
+}
+
+func FuzzParseStat(f *testing.F) {
+	f.Add([]byte("1 (a) b) S 2 3 4 5"))
+	f.Add([]byte("1 (a"))
+	f.Add([]byte(""))
+	f.Fuzz(func(t *testing.T, b []byte) { parseStat(b) })
+}
+
+func TestParseStat(t *testing.T) {
+	if p, ok := parseStat([]byte("1 (a) S 9 (x) S 2 3 4 5 6")); !ok || p.parent != 2 || p.session != 4 {
+		t.Errorf("got %+v, %v", p, ok)
+	}
+}

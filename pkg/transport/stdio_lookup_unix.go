@@ -1,0 +1,38 @@
+//go:build unix
+
+package transport
+
+import (
+	"os"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const separators = "/"
+
+// program checks that a file can be executed by us.
+func program(path string, _ []string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.IsDir() {
+		return "", syscall.EISDIR
+	}
+	if err := unix.Access(path, unix.X_OK); err != nil {
+		return "", err
+	}
+	return path, nil
+}
+
+// getenv returns the first value, as libc's getenv does.
+func getenv(env []string, key string) string {
+	for _, kv := range env {
+		if value, ok := strings.CutPrefix(kv, key+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

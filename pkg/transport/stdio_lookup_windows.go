@@ -1,0 +1,46 @@
+package transport
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+const separators = `/\:`
+
+// program finds path as it is or with one of the extensions in PATHEXT, as cmd.exe does: npx is npx.cmd.
+func program(path string, env []string) (string, error) {
+	extensions := getenv(env, "PATHEXT")
+	if extensions == "" {
+		extensions = ".COM;.EXE;.BAT;.CMD"
+	}
+	candidates := []string{}
+	if filepath.Ext(path) != "" {
+		candidates = append(candidates, path)
+	}
+	for _, ext := range strings.Split(extensions, ";") {
+		if ext != "" {
+			candidates = append(candidates, path+strings.ToLower(ext))
+		}
+	}
+	for _, file := range candidates {
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			return "", syscall.EISDIR
+		} else if err == nil {
+			return file, nil
+		}
+	}
+	return "", fs.ErrNotExist
+}
+
+// getenv returns the last value; names are compared without case.
+func getenv(env []string, key string) (value string) {
+	for _, kv := range env {
+		if name, v, ok := strings.Cut(kv, "="); ok && strings.EqualFold(name, key) {
+			value = v
+		}
+	}
+	return value
+}

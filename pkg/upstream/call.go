@@ -1,0 +1,207 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+)
+
+// Call is one request to a server. Its fields are set before Do and not changed after.
+type Call struct {
+	Method string
+	Tool   string // of a tools/call: as the server calls it
+	// Frame writes the request under the id it got upstream.
+	Frame func(id uint64) jsonrpc.Frame
+	// Done is called exactly once unless the call is cancelled: with the answer, a Result or a Failure, or with the reason why there is none.
+	Done func(answer *jsonrpc.Message, err error)
+
+	id      uint64 // 0: not sent
+	retried bool
+	timer   *time.Timer
+	over    atomic.Bool
+	sign    atomic.Int64 // when progress last came, Unix nanoseconds
+}
+
+// Touch notes a sign of life: call_timeout counts from the last one.
+func (c *Call) Touch() { c.sign.Store(time.Now().UnixNano()) }
+
+func (c *Call) finish(answer *jsonrpc.Message, err error) {
+	if c.over.CompareAndSwap(false, true) {
+		c.Done(answer, err)
+	}
+}
+
+// Do sends the call, starting the server first if need be. It does not wait.
+func (in *Instance) Do(c *Call) {
+	in.mu.Lock()
+	err := in.admit(c)
+	in.mu.Unlock()
+	if err != nil {
+		c.finish(nil, err)
+	}
+}
+
+// admit sends the call or lets it wait; mu is held.
+func (in *Instance) admit(c *Call) error {
+	switch in.state {
+	case Ready:
+		if !in.lists.hold(c) {
+			return in.send(c)
+		}
+	case Idle:
+		in.start()
+	case Failed:
+		if wait := time.Until(in.nextTry); wait > 0 {
+			return &Error{Server: in.spec.Name, Step: "is not running", Cause: in.why,
+				Remedy: fmt.Sprintf("It will be started again when it is called in %s or later", wait.Round(100*time.Millisecond))}
+		}
+		in.start()
+	case Closed:
+		return &Error{Server: in.spec.Name, Cause: ErrClosed}
+	}
+	in.waiting = append(in.waiting, c)
+	c.timer = time.AfterFunc(in.spec.StartWait, func() { in.giveUp(c) })
+	return nil
+}
+
+// send writes the call; mu is held (queueing never waits for the server).
+func (in *Instance) send(c *Call) error {
+	in.nextID++
+	c.id = in.nextID
+	stopTimer(c.timer)
+	if in.spec.CallTimeout > 0 {
+		c.Touch()
+		c.timer = time.AfterFunc(in.spec.CallTimeout, func() { in.expire(c) })
+	}
+	if err := in.conn.Send(c.Frame(c.id)); err != nil {
+		return &Error{Server: in.spec.Name, Step: "could not be reached", Cause: err}
+	}
+	in.pending[c.id] = c
+	stopTimer(in.idle)
+	return nil
+}
+
+// flush sends the waiting calls that nothing holds back any more; mu is held. It returns the ones that failed.
+func (in *Instance) flush() (failed []*Call, why error) {
+	held := in.waiting[:0]
+	for _, c := range in.waiting {
+		if in.lists.hold(c) {
+			held = append(held, c)
+		} else if err := in.send(c); err != nil {
+			failed, why = append(failed, c), err
+		}
+	}
+	clear(in.waiting[len(held):])
+	in.waiting = held
+	return failed, why
+}
+
+// giveUp ends a call that waited start_wait for the server; the start itself goes on.
+func (in *Instance) giveUp(c *Call) {
+	in.mu.Lock()
+	i := slices.Index(in.waiting, c)
+	if i >= 0 {
+		in.waiting = slices.Delete(in.waiting, i, i+1)
+	}
+	conn := in.conn
+	in.mu.Unlock()
+	if i < 0 {
+		return
+	}
+	e := &Error{Server: in.spec.Name, Cause: ErrStillStarting, Remedy: "Its start goes on; call again in a moment"}
+	if conn != nil {
+		e.Tail = tail(conn.Diagnostics())
+	}
+	c.finish(nil, e)
+}
+
+// expire ends a call that got no answer within call_timeout of its last sign of life.
+func (in *Instance) expire(c *Call) {
+	if left := time.Until(time.Unix(0, c.sign.Load()).Add(in.spec.CallTimeout)); left > 0 {
+		in.mu.Lock()
+		c.timer = time.AfterFunc(left, func() { in.expire(c) })
+		in.mu.Unlock()
+		return
+	}
+	if in.Cancel(c, nil) {
+		c.finish(nil, &Error{Server: in.spec.Name, Step: "during the call", Cause: ErrTimeout,
+			Remedy: fmt.Sprintf("call_timeout of this server is %s", in.spec.CallTimeout)})
+	}
+}
+
+// Cancel takes the call back: one that waits is never sent, for one that was sent the server is told. Done is not called
+// after Cancel returned true; false means that the call was over already. notice writes the notification; nil for a plain one.
+func (in *Instance) Cancel(c *Call, notice func(id uint64) []byte) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if i := slices.Index(in.waiting, c); i >= 0 {
+		in.waiting = slices.Delete(in.waiting, i, i+1)
+		stopTimer(c.timer)
+		return !c.over.Load()
+	}
+	if in.pending[c.id] != c || c.id == 0 {
+		return false
+	}
+	delete(in.pending, c.id)
+	stopTimer(c.timer)
+	if notice == nil {
+		notice = func(id uint64) []byte {
+			return jsonrpc.NewNotification(protocol.Cancelled, append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), '}'))
+		}
+	}
+	if in.conn != nil {
+		in.conn.Send(jsonrpc.Whole(notice(c.id)))
+	}
+	in.rest()
+	return true
+}
+
+// ask makes a request of our own and waits for the raw result.
+func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]byte, error) {
+	type reply struct {
+		m   *jsonrpc.Message
+		err error
+	}
+	answer := make(chan reply, 1)
+	c := &Call{Method: method,
+		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
+		Done:  func(m *jsonrpc.Message, err error) { answer <- reply{m, err} }}
+	in.mu.Lock()
+	if in.conn == nil {
+		in.mu.Unlock()
+		return nil, ErrClosed
+	}
+	err := in.send(c)
+	in.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-answer:
+		if r.err != nil {
+			return nil, r.err
+		}
+		if r.m.Kind == jsonrpc.Failure {
+			return nil, fmt.Errorf("%s was answered with the error %s", method, excerpt(r.m.Bytes(r.m.Error)))
+		}
+		return r.m.Bytes(r.m.Result), nil
+	case <-ctx.Done():
+		in.Cancel(c, nil)
+		return nil, fmt.Errorf("%s: %w", method, ctx.Err())
+	}
+}
+
+// excerpt quotes what a server said, shortened, so that it can't be taken for ours.
+func excerpt(b []byte) string {
+	const most = 300
+	if len(b) > most {
+		return strconv.QuoteToGraphic(string(b[:most])) + "…"
+	}
+	return strconv.QuoteToGraphic(string(b))
+}

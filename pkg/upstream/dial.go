@@ -1,0 +1,38 @@
+package upstream
+
+import (
+	"errors"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
+)
+
+// Blocked says why a configured server must not be started, nil if it may.
+func Blocked(server *config.Server) error {
+	switch {
+	case server.Refused != "":
+		return errors.New(server.Refused)
+	case !server.Enabled:
+		return errors.New(`it is disabled; set "enabled": true in the configuration, or use upstream_servers with operation "enable"`)
+	case server.Quarantined:
+		return errors.New(`it is held in quarantine and was not run; a person who trusts it takes "quarantined": true out of its entry in the configuration file`)
+	}
+	return nil
+}
+
+// Dial connects to a server as its resolved launch says. environ is the environment of the client's side, of which a
+// child gets the short allow-list.
+func Dial(name string, launch config.Launch, environ []string, log zerolog.Logger) (Conn, error) {
+	if launch.Protocol == "stdio" {
+		return transport.StartStdio(transport.StdioSpec{
+			Name: name, Command: launch.Command, Args: launch.Args, Env: config.ChildEnv(launch, environ), Dir: launch.Dir, Log: log,
+		})
+	}
+	headers := make([]transport.Header, len(launch.Headers))
+	for i, h := range launch.Headers {
+		headers[i] = transport.Header{Name: h.Name, Value: h.Value}
+	}
+	return transport.DialHTTP(transport.HTTPSpec{Name: name, URL: launch.URL, Headers: headers, SSE: launch.Protocol == "sse", Log: log})
+}

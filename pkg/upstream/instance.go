@@ -1,0 +1,319 @@
+// Package upstream keeps one server running for one client: it starts it when it is needed, performs the
+// handshake, matches answers to calls, notices when it dies and starts it again when it is needed again.
+//
+// Instance is that server. What it says on its own (requests, notifications) goes to its Owner; how bytes reach it is a
+// Conn's business. Nothing here knows of clients' names or of several servers.
+package upstream
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
+)
+
+// Conn is a connection to a server: a child process, an HTTP endpoint, or code of our own.
+type Conn interface {
+	// Send queues a message and never waits for the peer.
+	Send(jsonrpc.Frame) error
+	// Recv waits for the next message. Its error says how the connection ended.
+	Recv() (transport.Inbound, error)
+	// LastSign is when the server last gave a sign of life.
+	LastSign() time.Time
+	// Diagnostics is what the server said beside the protocol, for error messages.
+	Diagnostics() string
+	// Close ends the connection, and a process behind it, within about grace.
+	Close(grace time.Duration)
+}
+
+// Spec is what an instance is started from.
+type Spec struct {
+	Name         string
+	Dial         func() (Conn, error)
+	Capabilities []byte // raw client capabilities to declare
+	ClientInfo   []byte // raw
+	Version      string // revision to ask for
+	StartTimeout time.Duration
+	StartWait    time.Duration
+	CallTimeout  time.Duration // 0: none
+	IdleTimeout  time.Duration // 0: never stopped for idleness
+	Eager        bool
+	Launch       string // key of the launch, recorded in snapshots
+	Log          zerolog.Logger
+}
+
+// Owner is told what a server says and does. Its methods are called one at a time and must not block.
+type Owner interface {
+	// FromServer gets each request and notification that the instance does not handle itself.
+	FromServer(in *Instance, m *jsonrpc.Message)
+	// Started is called after the handshake, before any waiting call is sent.
+	Started(in *Instance)
+	// Listed is called when the server's lists were read or read again.
+	Listed(in *Instance, live *catalog.Snapshot, settled bool)
+	// Changed is called when the state changed.
+	Changed(in *Instance)
+}
+
+// State is what an instance is doing.
+type State string
+
+const (
+	Idle     State = "idle" // not running; starts when it is needed
+	Starting State = "starting"
+	Ready    State = "ready"
+	Failed   State = "failed" // the last start failed; not tried again before Status.NextTry
+	Closed   State = "closed"
+)
+
+// Status is what people are shown of an instance.
+type Status struct {
+	State   State
+	Why     string // why it failed or ended, with the last lines of its stderr
+	Since   time.Time
+	NextTry time.Time
+	Sign    time.Time // last sign of life while starting
+	Starts  int
+}
+
+// Instance is one server for one client. It is safe for concurrent use.
+type Instance struct {
+	spec  Spec
+	owner Owner
+	runs  sync.WaitGroup
+
+	mu       sync.Mutex
+	state    State
+	since    time.Time
+	why      error
+	failures int
+	nextTry  time.Time
+	retry    *time.Timer
+	starts   int
+	conn     Conn
+	gone     chan struct{} // closed when the run that owns conn is over
+	hello    *Hello
+	nextID   uint64
+	pending  map[uint64]*Call
+	waiting  []*Call
+	lists    lists
+	holds    int
+	idle     *time.Timer
+}
+
+// New makes an instance; nothing is started.
+func New(spec Spec, owner Owner) *Instance {
+	return &Instance{spec: spec, owner: owner, state: Idle, since: time.Now(), pending: map[uint64]*Call{}}
+}
+
+// Name is the server's name.
+func (in *Instance) Name() string { return in.spec.Name }
+
+// Status tells what the instance is doing.
+func (in *Instance) Status() Status {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	s := Status{State: in.state, Since: in.since, NextTry: in.nextTry, Starts: in.starts}
+	if in.why != nil {
+		s.Why = in.why.Error()
+	}
+	if s.Sign = in.since; in.conn != nil {
+		if sign := in.conn.LastSign(); sign.After(s.Sign) {
+			s.Sign = sign
+		}
+	}
+	return s
+}
+
+// Diagnostics is what the running server said on stderr, "" when it does not run.
+func (in *Instance) Diagnostics() string {
+	in.mu.Lock()
+	conn := in.conn
+	in.mu.Unlock()
+	if conn == nil {
+		return ""
+	}
+	return conn.Diagnostics()
+}
+
+// Hello is what the running server answered to initialize, nil while it does not run.
+func (in *Instance) Hello() *Hello {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.hello
+}
+
+// set changes the state; mu is held. It is the one place where that happens.
+func (in *Instance) set(s State, why error) {
+	in.spec.Log.Debug().Str("server", in.spec.Name).Str("from", string(in.state)).Str("to", string(s)).AnErr("why", why).Msg("state")
+	in.state, in.why, in.since, in.nextTry = s, why, time.Now(), time.Time{}
+	switch s {
+	case Starting:
+		in.starts++
+	case Ready:
+		in.failures = 0
+	case Failed:
+		in.nextTry = in.since.Add(backoff(in.failures))
+		in.failures++
+	}
+	if s != Ready {
+		in.hello, in.lists = nil, lists{}
+	}
+}
+
+// Start starts the server if it does not run and is not being started.
+func (in *Instance) Start() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.state == Idle || in.state == Failed {
+		in.start()
+	}
+}
+
+// start begins a run; mu is held.
+func (in *Instance) start() {
+	in.set(Starting, nil)
+	in.runs.Go(in.run)
+}
+
+// Close ends the instance within about grace. Calls that are open get ErrClosed.
+func (in *Instance) Close(grace time.Duration) {
+	in.mu.Lock()
+	if in.state != Closed {
+		in.set(Closed, ErrClosed)
+	}
+	conn := in.conn
+	calls := in.takeCalls()
+	stopTimer(in.retry)
+	stopTimer(in.idle)
+	in.mu.Unlock()
+	for _, c := range calls {
+		c.finish(nil, &Error{Server: in.spec.Name, Step: "during the call", Cause: ErrClosed})
+	}
+	if conn != nil {
+		conn.Close(grace)
+	}
+	in.runs.Wait()
+}
+
+// takeCalls removes all calls, sent ones first; mu is held.
+func (in *Instance) takeCalls() []*Call {
+	calls := make([]*Call, 0, len(in.pending)+len(in.waiting))
+	for _, c := range in.pending {
+		calls = append(calls, c)
+	}
+	calls = append(calls, in.waiting...)
+	for _, c := range calls {
+		stopTimer(c.timer)
+	}
+	clear(in.pending)
+	in.waiting = nil
+	return calls
+}
+
+// Hold keeps the instance from being stopped for idleness until n holds were given back with -n.
+func (in *Instance) Hold(n int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.holds += n
+	in.rest()
+}
+
+// rest starts the idle clock when nothing is going on; mu is held.
+func (in *Instance) rest() {
+	stopTimer(in.idle)
+	if in.spec.IdleTimeout <= 0 || in.state != Ready || in.holds > 0 || len(in.pending) > 0 {
+		return
+	}
+	in.idle = time.AfterFunc(in.spec.IdleTimeout, func() {
+		in.mu.Lock()
+		quiet := in.state == Ready && in.holds <= 0 && len(in.pending) == 0
+		conn := in.conn
+		if quiet {
+			in.set(Idle, nil)
+		}
+		in.mu.Unlock()
+		if quiet {
+			conn.Close(stopGrace)
+		}
+	})
+}
+
+// Send writes a notification or an answer to the running server; it is dropped when there is none.
+func (in *Instance) Send(f jsonrpc.Frame) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.conn != nil && in.state == Ready {
+		if err := in.conn.Send(f); err != nil {
+			in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Msg("message dropped")
+		}
+	}
+}
+
+// Error says why a server could not serve a call, and what to do.
+type Error struct {
+	Server string
+	Step   string // when it happened, as in "while it was starting"
+	Cause  error
+	Tail   string // the last lines it wrote to stderr
+	Remedy string
+}
+
+// ErrClosed is the cause when a server was stopped on purpose; ErrStillStarting when a call waited too long for a start.
+var (
+	ErrClosed        = errors.New("it was stopped")
+	ErrStillStarting = errors.New("still starting, not run")
+	ErrTimeout       = errors.New("no answer in time; the call was cancelled")
+)
+
+func (e *Error) Error() string {
+	text := "server " + strconv.Quote(e.Server)
+	if e.Step != "" {
+		text += " " + e.Step
+	}
+	text += ": " + e.Cause.Error()
+	if e.Remedy != "" {
+		text += ". " + e.Remedy
+	}
+	if e.Tail != "" {
+		text += "\nIts last output on stderr:\n" + e.Tail
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+func stopTimer(t *time.Timer) {
+	if t != nil {
+		t.Stop()
+	}
+}
+
+// stopGrace is how long a server may take to end by itself when there is no hurry.
+const stopGrace = 2 * time.Second
+
+// Hello is a server's answer to initialize.
+type Hello struct {
+	Version      string
+	Capabilities []byte
+	Instructions string
+}
+
+// Declares tells whether the server declared a capability.
+func (h *Hello) Declares(path ...string) bool {
+	return h != nil && catalog.Declares(h.Capabilities, path...)
+}
+
+func readHello(result []byte) *Hello {
+	return &Hello{
+		Version:      string(jsonrpc.Unquote(protocol.Field(result, "protocolVersion"))),
+		Capabilities: protocol.Field(result, "capabilities"),
+		Instructions: string(jsonrpc.Unquote(protocol.Field(result, "instructions"))),
+	}
+}

@@ -1,0 +1,295 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
+)
+
+// backoff is how long to wait after the nth failed start in a row: 1 s, doubling up to a minute, with a fifth of jitter.
+func backoff(n int) time.Duration {
+	d := time.Second << min(n, 6)
+	return min(d, time.Minute) - time.Duration(rand.Int64N(int64(d)/5))
+}
+
+// run is one life of the server: from dialling it to its end.
+func (in *Instance) run() {
+	conn, err := in.spec.Dial()
+	if err != nil {
+		in.ended(nil, err)
+		return
+	}
+	in.mu.Lock()
+	if in.state != Starting { // closed meanwhile
+		in.mu.Unlock()
+		conn.Close(0)
+		return
+	}
+	gone := make(chan struct{})
+	defer close(gone)
+	in.conn, in.gone = conn, gone
+	err = in.send(in.handshake(conn))
+	in.mu.Unlock()
+	if in.spec.StartTimeout > 0 {
+		in.runs.Go(func() { in.watchStart(conn, gone) })
+	}
+	for err == nil {
+		var msg transport.Inbound
+		if msg, err = conn.Recv(); err == nil {
+			in.handle(conn, msg)
+		}
+	}
+	in.ended(conn, err)
+}
+
+// watchStart ends a start that shows no sign of life for start_timeout.
+func (in *Instance) watchStart(conn Conn, gone <-chan struct{}) {
+	tick := time.NewTicker(max(in.spec.StartTimeout/20, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-gone:
+			return
+		case <-tick.C:
+		}
+		in.mu.Lock()
+		starting := in.state == Starting && in.conn == conn
+		since := in.since
+		in.mu.Unlock()
+		if !starting {
+			return
+		}
+		if sign := conn.LastSign(); sign.After(since) {
+			since = sign
+		}
+		if time.Since(since) >= in.spec.StartTimeout {
+			in.mu.Lock()
+			in.why = errSilent
+			in.mu.Unlock()
+			conn.Close(0)
+			return
+		}
+	}
+}
+
+var errSilent = errors.New("it did not answer initialize and gave no sign of life for start_timeout")
+
+// handshake is the initialize request (MCP 2025-11-25, lifecycle).
+func (in *Instance) handshake(conn Conn) *Call {
+	params := append([]byte(`{"protocolVersion":`), jsonrpc.Quote(in.spec.Version)...)
+	params = append(append(params, `,"capabilities":`...), in.spec.Capabilities...)
+	params = append(append(params, `,"clientInfo":`...), in.spec.ClientInfo...)
+	params = append(params, '}')
+	return &Call{
+		Method: protocol.Initialize,
+		Frame: func(id uint64) jsonrpc.Frame {
+			return jsonrpc.Whole(jsonrpc.NewRequest(id, protocol.Initialize, params))
+		},
+		Done: func(m *jsonrpc.Message, err error) {
+			if err == nil {
+				err = in.greeted(conn, m)
+			}
+			if err != nil {
+				in.mu.Lock()
+				if in.state == Starting && in.why == nil {
+					in.why = err
+				}
+				in.mu.Unlock()
+				in.runs.Go(func() { conn.Close(stopGrace) }) // Recv ends the run
+			}
+		},
+	}
+}
+
+// greeted takes the answer to initialize.
+func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
+	if m.Kind == jsonrpc.Failure {
+		return fmt.Errorf("it refused initialize with the error %s", excerpt(m.Bytes(m.Error)))
+	}
+	hello := readHello(m.Bytes(m.Result))
+	if !protocol.Known(hello.Version) {
+		return fmt.Errorf("it answered initialize with the protocol version %s, which is none of %s", excerpt([]byte(hello.Version)), strings.Join(protocol.Revisions, ", "))
+	}
+	if v, ok := conn.(interface{ SetVersion(string) }); ok {
+		v.SetVersion(hello.Version)
+	}
+	in.mu.Lock()
+	if in.state != Starting {
+		in.mu.Unlock()
+		return ErrClosed
+	}
+	in.set(Ready, nil)
+	in.hello = hello
+	in.lists.begin(hello)
+	err := conn.Send(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Initialized, nil)))
+	gone := in.gone
+	in.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	in.owner.Started(in)
+	in.owner.Changed(in)
+	in.release()
+	in.runs.Go(func() { in.readLists(conn, gone) })
+	return nil
+}
+
+// release sends the waiting calls that may go.
+func (in *Instance) release() {
+	in.mu.Lock()
+	if in.state != Ready {
+		in.mu.Unlock()
+		return
+	}
+	failed, err := in.flush()
+	in.rest()
+	in.mu.Unlock()
+	for _, c := range failed {
+		c.finish(nil, err)
+	}
+}
+
+// handle routes one message of the server.
+func (in *Instance) handle(conn Conn, msg transport.Inbound) {
+	if msg.Failed != nil {
+		in.failed(msg.Failed)
+		return
+	}
+	m, err := jsonrpc.Parse(msg.Raw)
+	if err != nil {
+		in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", excerpt(msg.Raw)).Msg("bad message from the server")
+		if c := in.take(m.Bytes(m.ID)); c != nil && m.Method.End == 0 {
+			c.finish(nil, &Error{Server: in.spec.Name, Step: "gave a broken answer", Cause: err})
+		}
+		return
+	}
+	switch m.Kind {
+	case jsonrpc.Result, jsonrpc.Failure:
+		if c := in.take(m.Bytes(m.ID)); c != nil {
+			c.finish(&m, nil)
+		} else {
+			in.spec.Log.Debug().Str("server", in.spec.Name).Msg("answer to no open request")
+		}
+	case jsonrpc.Request:
+		if string(m.Bytes(m.Method)) == `"ping"` {
+			conn.Send(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), []byte("{}"))))
+			return
+		}
+		in.owner.FromServer(in, &m)
+	case jsonrpc.Notification:
+		in.noteListChange(&m)
+		in.owner.FromServer(in, &m)
+	}
+}
+
+// take removes the pending call with the raw id.
+func (in *Instance) take(id []byte) *Call {
+	n, err := strconv.ParseUint(string(id), 10, 64)
+	if err != nil {
+		return nil
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	c := in.pending[n]
+	if c != nil {
+		delete(in.pending, n)
+		stopTimer(c.timer)
+		if in.spec.IdleTimeout > 0 {
+			in.rest()
+		}
+	}
+	return c
+}
+
+// failed ends a call that the transport could not bring to the server. One that was certainly not run because
+// the session was lost goes once more, over the next connection.
+func (in *Instance) failed(f *transport.Failed) {
+	c := in.take(f.ID)
+	if c == nil {
+		return
+	}
+	if f.NotRun && errors.Is(f.Err, transport.ErrSessionLost) && !c.retried && c.Method != protocol.Initialize {
+		c.retried = true
+		in.mu.Lock()
+		in.lists.stale = true // hold it until the next handshake
+		in.waiting = append(in.waiting, c)
+		in.mu.Unlock()
+		return
+	}
+	c.finish(nil, &Error{Server: in.spec.Name, Step: "could not serve the call", Cause: f.Err})
+}
+
+// ended closes what is left of a run, tells the open calls, and decides what comes next.
+func (in *Instance) ended(conn Conn, err error) {
+	e := &Error{Server: in.spec.Name, Cause: err}
+	if conn != nil {
+		conn.Close(stopGrace)
+		e.Tail = tail(conn.Diagnostics())
+	}
+	in.mu.Lock()
+	in.conn = nil
+	lost := errors.Is(err, transport.ErrSessionLost)
+	var calls []*Call
+	switch was := in.state; {
+	case was == Closed:
+		calls = in.takeCalls()
+	case was == Idle: // stopped for idleness
+		if len(in.waiting) > 0 {
+			in.start()
+		}
+	case was == Starting:
+		e.Step = "did not start"
+		if in.why != nil {
+			e.Cause = in.why
+		}
+		e.Remedy = "Check its command and settings, then call again"
+		calls = in.takeCalls()
+		in.set(Failed, e)
+	default:
+		e.Step = "ended"
+		waiting := in.waiting
+		in.waiting = nil
+		calls = in.takeCalls()
+		in.waiting = waiting
+		in.set(Idle, e)
+		if lost || len(waiting) > 0 {
+			in.start()
+		}
+	}
+	if in.spec.Eager && (in.state == Failed || in.state == Idle) {
+		in.retry = time.AfterFunc(max(time.Until(in.nextTry), backoff(0)), in.Start)
+	}
+	in.mu.Unlock()
+	for _, c := range calls {
+		step := *e
+		if e.Step == "ended" {
+			step.Step = "ended during the call, which may have been carried out in part"
+			step.Remedy = "It is started again by the next call"
+		}
+		c.finish(nil, &step)
+	}
+	in.owner.Changed(in)
+}
+
+// tail keeps the last lines of a server's stderr for an error message, without control characters.
+func tail(s string) string {
+	const lines, most = 12, 2000
+	all := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	s = strings.Join(all[max(0, len(all)-lines):], "\n")
+	if len(s) > most {
+		s = "…" + strings.ToValidUTF8(s[len(s)-most:], "")
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '·'
+		}
+		return r
+	}, s)
+}
