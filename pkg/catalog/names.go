@@ -9,6 +9,9 @@ import (
 // Separator stands between the server's and the tool's name.
 const Separator = "__"
 
+// Prefix is what names of a server's tools and prompts begin with.
+func Prefix(server string) string { return clean(server) + Separator }
+
 // clean keeps A-Z a-z 0-9 _ - and puts _ for everything else: models' interfaces take no more.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -57,7 +60,7 @@ func exposedNames(items []origin, max int) []string {
 	for i, it := range items {
 		alone := users[out[i]] == 1 || exact[i] && keepers[out[i]] == 1
 		if it.server != "" && (len(out[i]) > max || !alone) {
-			out[i] = hashed(clean(it.server)+Separator, clean(it.name), it.server, it.name, max)
+			out[i] = hashed(Prefix(it.server), clean(it.name), it.server, it.name, max)
 		}
 	}
 	return out

@@ -126,6 +126,16 @@ func (s *Snapshot) Equal(o *Snapshot) bool {
 	return bytes.Equal(a.Encode(), b.Encode())
 }
 
+// SameDefinitions is Equal without the list of resources, which is data.
+func (s *Snapshot) SameDefinitions(o *Snapshot) bool {
+	if s == nil || o == nil {
+		return s == o
+	}
+	a, b := *s, *o
+	a.Items[Resources], b.Items[Resources] = nil, nil
+	return a.Equal(&b)
+}
+
 // Merge returns s with what another, perhaps narrower, instance of the server lists: its items replace those of the same id and
 // new ones are added, but none is taken away, because an instance whose client can do less may offer less.
 func (s *Snapshot) Merge(live *Snapshot) *Snapshot {

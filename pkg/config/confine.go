@@ -3,7 +3,6 @@ package config
 import (
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,8 +53,14 @@ func (e *entry) oauth(v hujson.Value) {
 		"remove oauth to use the server as it is")
 }
 
-// A number and a unit, as Docker's --memory has it.
-var memoryLimit = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?\s*([kKmMgGtTpP]i?)?[bB]?$`)
+// isMemoryLimit accepts a number and a unit, as Docker's --memory has it: 512m,
+// 1.5 GiB.
+func isMemoryLimit(s string) bool {
+	digits := strings.TrimLeft(s, "0123456789.")
+	n, err := strconv.ParseFloat(s[:len(s)-len(digits)], 64)
+	unit := strings.TrimSuffix(strings.TrimLeft(strings.ToLower(digits), " "), "b")
+	return err == nil && n > 0 && (unit == "" || strings.Contains("kmgtp", unit[:1]) && (unit[1:] == "" || unit[1:] == "i"))
+}
 
 func (e *entry) isolation(v hujson.Value) {
 	members, ok := e.group(v, isolationKeys, isolationLater)
@@ -72,7 +77,7 @@ func (e *entry) isolation(v hujson.Value) {
 		iso.Image, _ = e.text(at, "isolation.image", shown(at))
 	}
 	if at, ok := members["memory_limit"]; ok {
-		if iso.MemoryLimit, ok = e.text(at, "isolation.memory_limit", shown(at)); ok && !memoryLimit.MatchString(iso.MemoryLimit) {
+		if iso.MemoryLimit, ok = e.text(at, "isolation.memory_limit", shown(at)); ok && !isMemoryLimit(iso.MemoryLimit) {
 			e.fail(at, shown(at), "isolation.memory_limit is not an amount of memory", `write a number and a unit: "512m", "2g"`)
 		}
 	}

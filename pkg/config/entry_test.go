@@ -178,3 +178,14 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryLimit(t *testing.T) {
+	for text, want := range map[string]bool{
+		"512m": true, "2g": true, "1.5 GiB": true, "64MB": true, "1048576": true, "7b": true,
+		"": false, "m": false, "0": false, "-1g": false, "1.5.2g": false, "2x": false, "2gg": false, "2 g i": false, "0x10": false, "inf": false,
+	} {
+		if isMemoryLimit(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}

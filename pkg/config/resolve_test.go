@@ -145,6 +145,9 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s has the key of another launch", entry)
 		}
 	}
+	if (&Server{Command: "xd"}).LaunchKey() == (&Server{Command: "x", Dir: "d"}).LaunchKey() {
+		t.Error("neighbouring options run into each other")
+	}
 	one, _ := base.Resolve(testResolver())
 	other := one
 	other.Env = []Var{one.Env[1], one.Env[0]}

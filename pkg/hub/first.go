@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -69,6 +70,20 @@ func (h *Hub) AwaitFirst(ctx context.Context) {
 		all.Go(func() { f.await(ctx, most/2) })
 	}
 	all.Wait()
+}
+
+// NotListed implements session.Host.
+func (h *Hub) NotListed(server string) error {
+	h.mu.Lock()
+	f := h.firsts[server]
+	h.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	if s := f.in.Status(); s.Why != "" {
+		return errors.New(s.Why)
+	}
+	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "What it offers is not known yet; call again in a moment"}
 }
 
 // await returns when the look is over, or when the server has given no sign of life for silent.

@@ -199,7 +199,7 @@ func (h *Hub) Learned(name string, live *catalog.Snapshot, whole bool) {
 		h.mu.Unlock()
 		return // an inspection is under way; it sees more
 	}
-	same := live.Equal(old)
+	same, sameDefinitions := live.Equal(old), live.SameDefinitions(old)
 	h.snapshots[name] = live
 	h.mu.Unlock()
 	if same && time.Since(old.Taken) < time.Hour {
@@ -210,7 +210,7 @@ func (h *Hub) Learned(name string, live *catalog.Snapshot, whole bool) {
 			h.log.Error().Str("server", name).Err(err).Msg("definitions not recorded; they will be read again next time")
 		}
 	})
-	if !same {
+	if !sameDefinitions { // the list of resources is each session's own
 		h.changed()
 	}
 }

@@ -42,7 +42,7 @@ func (f *frameReader) line() ([]byte, error) {
 			f.long = append(f.long, line...)
 		}
 		line = f.long
-		if cap(f.long) > 1<<20 {
+		if cap(f.long) > 64<<20 {
 			f.long = nil // one huge message must not cost memory for ever
 		}
 	}

@@ -45,7 +45,8 @@ func MainWith(optsJSON string) int {
 }
 
 // Command gives what a config entry needs to start the upstream: this program,
-// which must call [Main], with the options in its environment. Mind that a
+// which must call [Main], with the options in its environment (and
+// GORACE, if it is built with the race detector). Mind that a
 // config which substitutes ${…} does so in the options too.
 func Command(opts Server) (command string, args []string, env map[string]string) {
 	self, err := os.Executable()
@@ -56,7 +57,11 @@ func Command(opts Server) (command string, args []string, env map[string]string)
 	if err != nil {
 		panic("mcptest: options: " + err.Error())
 	}
-	return self, selfArgs(), map[string]string{EnvServer: string(b)}
+	env = map[string]string{EnvServer: string(b)}
+	if raceEnv != "" {
+		env["GORACE"] = strings.TrimSpace(os.Getenv("GORACE") + " " + raceEnv)
+	}
+	return self, selfArgs(), env
 }
 
 // selfArgs keeps a test binary that forgot to call Main from running its tests,

@@ -252,7 +252,7 @@ func TestBytesAndText(t *testing.T) {
 			t.Errorf("%d bytes: %d came", n, len(got))
 		}
 	}
-	if !strings.HasPrefix(Text(200), alphabet+alphabet+alphabet) || Text(1<<20)[1<<20-64:] != alphabet {
+	if !strings.HasPrefix(Text(200), alphabet+alphabet+alphabet) || Text(1 << 20)[1<<20-64:] != alphabet {
 		t.Error("the text is not periodic")
 	}
 }

@@ -267,8 +267,13 @@ func TestForkIsSeen(t *testing.T) {
 }
 
 func TestUnfitOptions(t *testing.T) {
-	if code := MainWith(`{"nope":1}`); code != 2 {
-		t.Errorf("exit code %d", code)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := StartCommand(t, []string{EnvServer + `={"nope":1}`}, self)
+	if exit := c.WaitExit(5 * time.Second); exit.State.ExitCode() != 2 || !strings.Contains(c.Stderr(), `unknown field "nope"`) {
+		t.Errorf("%+v, %q", exit, c.Stderr())
 	}
 	var opts map[string]any
 	if err := json.Unmarshal(Entry(Server{Mark: "m"}, map[string]string{"A": "b"}), &opts); err != nil || opts["env"].(map[string]any)["A"] != "b" {

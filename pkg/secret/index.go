@@ -72,7 +72,7 @@ func (s Store) checkIndex() error {
 func names(data []byte) []string {
 	var list []string
 	for line := range strings.Lines(string(data)) {
-		if name := strings.TrimSpace(line); validName.MatchString(name) {
+		if name := strings.TrimSpace(line); isName(name) {
 			list = append(list, name)
 		}
 	}

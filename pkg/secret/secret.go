@@ -12,7 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"strings"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -33,8 +33,13 @@ var (
 	ErrTimeout  = errors.New("the keyring does not answer")
 )
 
-// The same names that a ${keyring:NAME} may have.
-var validName = regexp.MustCompile(`^[A-Za-z0-9_.@+-]{1,128}$`)
+// isName accepts the names that a ${keyring:NAME} may have. A regular expression
+// for this would cost a start half a millisecond.
+func isName(s string) bool {
+	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("_.@+-", r))
+	})
+}
 
 // Store is the keyring with an index of names.
 type Store struct {
@@ -97,7 +102,7 @@ func (s Store) Remove(name string) error {
 }
 
 func checkName(name string) error {
-	if !validName.MatchString(name) {
+	if !isName(name) {
 		return fmt.Errorf("secret: %.40q cannot be a name – use 1 to 128 letters, digits and _ . @ + -", name)
 	}
 	return nil

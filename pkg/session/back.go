@@ -189,6 +189,9 @@ func (b *back) abandon(s *Session, in *upstream.Instance) {
 		}
 	}
 	b.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return // the client has left
+	}
 	for _, id := range gone {
 		params := append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), `,"reason":"the server that asked has ended"}`...)
 		s.write(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Cancelled, params)))

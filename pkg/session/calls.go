@@ -35,9 +35,20 @@ func (c *calls) remove(one *call, answer *jsonrpc.Message) {
 	if c.open[one.key] == one {
 		delete(c.open, one.key)
 	}
-	if one.token != 0 && !(one.result != nil && answer != nil && answer.Kind == jsonrpc.Result) {
+	if one.token != 0 && !(one.task && answer != nil && answer.Kind == jsonrpc.Result) {
 		delete(c.tokens, one.token)
 	}
+}
+
+// take removes a request and tells whether it was still open.
+func (c *calls) take(one *call) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[one.key] != one {
+		return false
+	}
+	delete(c.open, one.key)
+	return true
 }
 
 func (c *calls) addToken(raw []byte, one *call) uint64 {
@@ -70,6 +81,12 @@ func (s *Session) cancel(m *jsonrpc.Message, p protocol.Params) {
 	if c == nil {
 		return
 	}
+	if c.in == nil { // it waits for a server to be listed
+		if s.calls.take(c) {
+			c.reply.none()
+		}
+		return
+	}
 	taken := c.in.Cancel(c.up, func(id uint64) []byte {
 		return jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.ID, With: strconv.AppendUint(nil, id, 10)})
 	})
@@ -77,9 +94,6 @@ func (s *Session) cancel(m *jsonrpc.Message, p protocol.Params) {
 		return
 	}
 	s.calls.remove(c, nil)
-	if c.gone != nil {
-		c.gone()
-	}
 	c.reply.none()
 }
 

@@ -45,11 +45,13 @@ func (s *Session) request(m *jsonrpc.Message, r reply) {
 		r.fail(m, protocol.InvalidParams, "Invalid params: "+err.Error())
 		return
 	}
+	if serve := s.byName(method); serve != nil {
+		if !serve(m, p, r, false) {
+			s.onceListed(m, r, func() { serve(m, p, r, true) })
+		}
+		return
+	}
 	switch method {
-	case protocol.ToolsCall:
-		s.callTool(m, p, r)
-	case protocol.PromptsGet:
-		s.getPrompt(m, p, r)
 	case protocol.ToolsList:
 		s.list(m, p, catalog.Tools, r)
 	case protocol.PromptsList:
@@ -58,10 +60,6 @@ func (s *Session) request(m *jsonrpc.Message, r reply) {
 		s.list(m, p, catalog.Templates, r)
 	case protocol.ResourcesList:
 		s.list(m, p, catalog.Resources, r)
-	case protocol.ResourcesRead, protocol.Subscribe, protocol.Unsubscribe:
-		s.resource(m, p, method, r)
-	case protocol.Complete:
-		s.complete(m, p, r)
 	case protocol.SetLevel:
 		s.setLevel(m, p, r)
 	case protocol.TasksList:
@@ -75,6 +73,34 @@ func (s *Session) request(m *jsonrpc.Message, r reply) {
 		}
 		r.fail(m, protocol.MethodNotFound, "Method not found")
 	}
+}
+
+// byName is how a method is served whose server is found by a name in its params, nil for another method. Such a function
+// answers false, having done nothing, when the name is unknown and last is not set.
+func (s *Session) byName(method string) func(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
+	switch method {
+	case protocol.ToolsCall:
+		return s.callTool
+	case protocol.PromptsGet:
+		return s.getPrompt
+	case protocol.Complete:
+		return s.complete
+	case protocol.ResourcesRead, protocol.Subscribe, protocol.Unsubscribe:
+		return s.resource
+	}
+	return nil
+}
+
+// onceListed serves a request for a name nobody has yet when the servers never seen before have been listed.
+func (s *Session) onceListed(m *jsonrpc.Message, r reply, serve func()) {
+	c := &call{key: string(m.Bytes(m.ID)), reply: r}
+	s.calls.add(c)
+	s.work.Go(func() {
+		s.host.AwaitFirst(s.ctx)
+		if s.calls.take(c) { // not cancelled meanwhile
+			serve()
+		}
+	})
 }
 
 func (s *Session) notification(m *jsonrpc.Message) {
@@ -118,10 +144,9 @@ type call struct {
 	in     *upstream.Instance
 	up     *upstream.Call
 	token  uint64
+	task   bool // it asks to run as a task, whose progress goes on after the answer
 	reply  reply
-	gone   func()                   // called when it is over, however it ended; may be nil
 	result func(m *jsonrpc.Message) // called with a successful answer before it is passed on; may be nil
-	refuse func(err error) bool     // called instead of the error answer when the server could not serve; may be nil
 }
 
 // relay passes a request to a server: its edits, an id of ours, a progress token of ours, all else as it came.
@@ -145,16 +170,12 @@ func (s *Session) relay(m *jsonrpc.Message, p protocol.Params, in *upstream.Inst
 // done gives the client its answer.
 func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err error) {
 	s.calls.remove(c, answer)
-	if c.gone != nil {
-		c.gone()
-	}
 	switch {
 	case err == nil:
 		if c.result != nil && answer.Kind == jsonrpc.Result {
 			c.result(answer)
 		}
 		c.reply(answer.WithID(m.Bytes(m.ID)))
-	case c.refuse != nil && c.refuse(err):
 	case c.method == protocol.ToolsCall:
 		c.reply.result(m, protocol.ToolError(err.Error()))
 	default:
@@ -163,47 +184,63 @@ func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err
 }
 
 // callTool serves tools/call.
-func (s *Session) callTool(m *jsonrpc.Message, p protocol.Params, r reply) {
+func (s *Session) callTool(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
 	name := protocol.String(m.Raw, p.Name)
 	item, ok := s.view().Lookup(catalog.Tools, name)
+	if !ok && !last {
+		return false
+	}
 	if !ok {
-		r.fail(m, protocol.InvalidParams, "Unknown tool: "+strconv.Quote(name)+s.whyUnknown(name))
-		return
+		if why := s.unavailable(name); why != nil {
+			r.result(m, protocol.ToolError(why.Error()))
+		} else {
+			r.fail(m, protocol.InvalidParams, "Unknown tool: "+strconv.Quote(name)+nameHint(name))
+		}
+		return true
 	}
 	in, err := s.instance(item.Server)
 	if err != nil {
 		r.result(m, protocol.ToolError(err.Error()))
-		return
+		return true
 	}
 	c := &call{method: protocol.ToolsCall, tool: item.Original}
 	if item.Original != name {
 		c.edits = []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}
 	}
-	if p.Task.End != 0 {
+	if c.task = p.Task.End != 0; c.task {
 		c.result = func(answer *jsonrpc.Message) { s.tasks.learn(answer, in) }
 	}
 	s.relay(m, p, in, c, r)
+	return true
 }
 
 // getPrompt serves prompts/get.
-func (s *Session) getPrompt(m *jsonrpc.Message, p protocol.Params, r reply) {
+func (s *Session) getPrompt(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
 	name := protocol.String(m.Raw, p.Name)
 	item, ok := s.view().Lookup(catalog.Prompts, name)
+	if !ok && !last {
+		return false
+	}
 	if !ok {
-		r.fail(m, protocol.InvalidParams, "Unknown prompt: "+strconv.Quote(name)+s.whyUnknown(name))
-		return
+		text := "Unknown prompt: " + strconv.Quote(name) + nameHint(name)
+		if why := s.unavailable(name); why != nil {
+			text = why.Error()
+		}
+		r.fail(m, protocol.InvalidParams, text)
+		return true
 	}
 	in, err := s.instance(item.Server)
 	if err != nil {
 		r.fail(m, protocol.InternalError, err.Error())
-		return
+		return true
 	}
 	c := &call{method: protocol.PromptsGet, edits: []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}}
 	s.relay(m, p, in, c, r)
+	return true
 }
 
 // complete serves completion/complete. A server that does not run is started, but people who type do not wait for it.
-func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply) {
+func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
 	server, ok := "", false
 	c := &call{method: protocol.Complete}
 	switch {
@@ -222,21 +259,25 @@ func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply) {
 		}
 		c.edits = []jsonrpc.Edit{{At: p.RefURI, With: jsonrpc.Quote(uri)}}
 	}
+	if !ok && !last {
+		return false
+	}
 	if !ok {
 		r.fail(m, protocol.InvalidParams, "Invalid params: ref names no known prompt or resource template")
-		return
+		return true
 	}
 	in, err := s.instance(server)
 	if err != nil {
 		r.fail(m, protocol.InternalError, err.Error())
-		return
+		return true
 	}
 	if in.Hello() == nil {
 		in.Start()
 		r.result(m, []byte(`{"completion":{"values":[],"total":0,"hasMore":false}}`))
-		return
+		return true
 	}
 	s.relay(m, p, in, c, r)
+	return true
 }
 
 // setLevel serves logging/setLevel: every server that logs is told, now or when it starts.

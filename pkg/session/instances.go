@@ -128,21 +128,28 @@ func (s *Session) onlyServer() *upstream.Instance {
 	return in
 }
 
-// whyUnknown hints at what a client may have meant by an unknown name.
-func (s *Session) whyUnknown(name string) string {
-	server, _, ok := strings.Cut(name, catalog.Separator)
-	if !ok {
-		return ". Names have the form server" + catalog.Separator + "name; read the list again"
-	}
+// unavailable says why the server that an unknown name belongs to can't serve, nil if there is none or it just lacks it.
+func (s *Session) unavailable(name string) error {
 	for _, c := range s.host.Config().Servers {
-		if c.Name == server {
-			if err := upstream.Blocked(c); err != nil {
-				return fmt.Sprintf(". Server %q is not available: %v", server, err)
-			}
-			return fmt.Sprintf(". Server %q does not offer it, or has not been reached yet; upstream_servers with operation \"list\" tells its state", server)
+		if !strings.HasPrefix(name, catalog.Prefix(c.Name)) {
+			continue
+		}
+		if err := upstream.Blocked(c); err != nil {
+			return &upstream.Error{Server: c.Name, Step: "is not available", Cause: err}
+		}
+		if err := s.host.NotListed(c.Name); err != nil {
+			return err
 		}
 	}
-	return fmt.Sprintf(". No server %q is configured", server)
+	return nil
+}
+
+// nameHint reminds of the form of names.
+func nameHint(name string) string {
+	if strings.Contains(name, catalog.Separator) {
+		return ". Read the list again; upstream_servers with operation \"list\" tells the state of the servers"
+	}
+	return ". Names have the form server" + catalog.Separator + "name; read the list again"
 }
 
 // Instances tells the state of the session's instances by server.

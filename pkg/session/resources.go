@@ -10,11 +10,12 @@ import (
 
 // resource serves resources/read, subscribe and unsubscribe: at the server that lists the URI or has a template for
 // it, else at the running servers in their order, until one takes it.
-func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, method string, r reply) {
+func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
+	method := m.MethodName()
 	uri := protocol.String(m.Raw, p.URI)
 	if uri == "" {
 		r.fail(m, protocol.InvalidParams, "Invalid params: uri is missing")
-		return
+		return true
 	}
 	server, original, known := s.view().ResourceOwner(uri)
 	if method == protocol.Unsubscribe {
@@ -24,12 +25,15 @@ func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, method string,
 		}
 		s.mu.Unlock()
 	}
+	if !known && !last {
+		return false
+	}
 	var try []*upstream.Instance
 	if known {
 		in, err := s.instance(server)
 		if err != nil {
 			r.fail(m, protocol.InternalError, err.Error())
-			return
+			return true
 		}
 		try = append(try, in)
 	} else {
@@ -45,9 +49,10 @@ func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, method string,
 	if len(try) == 0 {
 		r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), resourceNotFound, "Resource not found: no server is known to own "+strconv.Quote(uri),
 			append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))))
-		return
+		return true
 	}
 	s.resourceAt(m, p, method, uri, original, try, r)
+	return true
 }
 
 // resourceNotFound is the code of the revisions with a handshake (MCP 2025-11-25, resources, error handling).

@@ -8,7 +8,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -32,6 +31,8 @@ type Host interface {
 	Begin(s *Session)
 	// AwaitFirst waits until the servers never seen before have been looked at, within bounds.
 	AwaitFirst(ctx context.Context)
+	// NotListed says why a server has not been listed so far, nil if it has.
+	NotListed(server string) error
 	// Learned reports what a running instance of a server lists.
 	Learned(server string, live *catalog.Snapshot, whole bool)
 	// OwnTools makes a connection to the proxy's own tools, on behalf of the session.
@@ -251,12 +252,4 @@ func (b *batch) add(f jsonrpc.Frame) {
 	if done && b.parts != nil {
 		b.s.write(jsonrpc.Frame{[]byte("["), b.parts, []byte("]")})
 	}
-}
-
-func must(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only called with values that encode
-	}
-	return b
 }

@@ -26,7 +26,10 @@ type HTTPSpec struct {
 }
 
 // A Header is sent with every request. Its value may be a secret and is redacted when printed.
-type Header struct{ Name, Value string }
+type Header struct {
+	Name  string
+	Value string `json:"-"`
+}
 
 func (h Header) String() string   { return h.Name + ": …" }
 func (h Header) GoString() string { return h.String() }

@@ -104,7 +104,7 @@ func (h *HTTP) readStart(resp *http.Response) []byte {
 // deliver passes on what was received, a batch one by one. c is the call it was received for, nil on a standing stream.
 // The error says that something in it is no message.
 func (h *HTTP) deliver(raw []byte, c *call) error {
-	raw = jsonrpc.OneLine(bytes.TrimPrefix(bytes.TrimSpace(raw), []byte("\ufeff")))
+	raw = jsonrpc.OneLine(bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(raw), []byte("\ufeff"))))
 	m, err := jsonrpc.Parse(raw)
 	if !errors.Is(err, jsonrpc.ErrBatch) {
 		return h.deliverOne(&m, err, c)

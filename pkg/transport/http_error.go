@@ -146,8 +146,8 @@ func (h *HTTP) statusError(resp *http.Response, body []byte) *StatusError {
 // retryAfter: RFC 9110, section 10.2.3; at most a day.
 func retryAfter(s string, now time.Time) time.Duration {
 	var d time.Duration
-	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil {
-		d = time.Duration(min(n, 24*60*60)) * time.Second
+	if n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64); err == nil {
+		d = time.Duration(max(0, min(n, 24*60*60))) * time.Second
 	} else if at, err := http.ParseTime(s); err == nil {
 		d = at.Sub(now)
 	}

@@ -38,7 +38,10 @@ type httpScript = map[string]func(http.ResponseWriter, *http.Request, httpMsg)
 func newHTTPPeer(t *testing.T, on httpScript) *httpPeer {
 	p := &httpPeer{on: on}
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
-	t.Cleanup(p.Close)
+	t.Cleanup(func() {
+		noGoroutines(t) // all connections to it are closed by now
+		p.Close()
+	})
 	return p
 }
 
@@ -140,10 +143,7 @@ func dialTest(t *testing.T, spec HTTPSpec, tune ...func(*HTTP)) *httpConn {
 			c.in <- in
 		}
 	}()
-	t.Cleanup(func() {
-		h.Close(time.Second)
-		noGoroutines(t)
-	})
+	t.Cleanup(func() { h.Close(time.Second) })
 	return c
 }
 

@@ -69,9 +69,9 @@ func RunShim() {
 		tell(statusExec, int(errno))
 		syscall.Exit(126)
 	}
+	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP) // not before the start: the server would inherit it
 	letGo()
 	tell(statusPID, pid)
-	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP) // not before the start: the server would inherit it
 	s := shim{server: pid}
 	go s.obey()
 	syscall.Exit(s.reap())

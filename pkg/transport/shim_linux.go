@@ -77,7 +77,10 @@ func allBelow(root, server int) []int {
 	return pids
 }
 
-type processInfo struct{ pid, parent, session int }
+type processInfo struct {
+	pid, parent, session int
+	dead                 bool // a zombie
+}
 
 // processes reads /proc/*/stat (proc_pid_stat(5)).
 func processes() (all []processInfo) {
@@ -113,6 +116,7 @@ func parseStat(b []byte) (p processInfo, ok bool) {
 	var err1, err2 error
 	p.parent, err1 = strconv.Atoi(fields[1])
 	p.session, err2 = strconv.Atoi(fields[3])
+	p.dead = fields[0] == "Z" || fields[0] == "X"
 	return p, err1 == nil && err2 == nil
 }
 
@@ -122,7 +126,7 @@ func sweep(session, server int) {
 	for range 20 { // a fork may have escaped
 		left := false
 		for _, p := range processes() {
-			if p.session == session && p.pid != session {
+			if p.session == session && !p.dead {
 				left = unix.Kill(p.pid, unix.SIGKILL) == nil || left
 			}
 		}

@@ -52,32 +52,43 @@ func startTestTree(t *testing.T) (*Stdio, []int) {
 }
 
 func TestStdioCloseEndsTheTree(t *testing.T) {
-	s, pids := startTestTree(t)
-	begin := time.Now()
-	s.Close(300 * time.Millisecond)
-	if took := time.Since(begin); took > 400*time.Millisecond {
-		t.Errorf("Close took %v", took)
-	}
-	wantGone(t, 0, pids...)
-	wantExit(t, s, "exited with status 0")
+	var pids []int
+	closesIn(t, 300*time.Millisecond, func(t *testing.T) (s *Stdio) {
+		s, pids = startTestTree(t)
+		return s
+	}, func(t *testing.T, s *Stdio) {
+		wantGone(t, 0, pids...)
+		wantExit(t, s, "exited with status 0")
+	})
 }
 
 func TestStdioCloseBound(t *testing.T) {
-	s := start(t, testSpec("stubborn"))
-	recv(t, s)
-	var callers sync.WaitGroup
-	begin := time.Now()
-	for _, grace := range []time.Duration{time.Hour, 300 * time.Millisecond} { // the shortest counts
-		callers.Go(func() {
-			s.Close(grace)
-			if took := time.Since(begin); took > 400*time.Millisecond || took < 290*time.Millisecond {
-				t.Errorf("Close took %v", took)
-			}
-			wantGone(t, 0, s.PID(), s.tree.shim.Pid)
-		})
-	}
-	callers.Wait()
-	wantExit(t, s, "was killed by SIGKILL")
+	closesIn(t, 300*time.Millisecond, func(t *testing.T) *Stdio {
+		s := start(t, testSpec("stubborn"))
+		recv(t, s)
+		patient := make(chan struct{}) // the shortest grace counts
+		go func() { s.Close(time.Hour); close(patient) }()
+		t.Cleanup(func() { s.Close(0); <-patient })
+		return s
+	}, func(t *testing.T, s *Stdio) {
+		wantGone(t, 0, s.PID(), s.tree.shim.Pid)
+		wantExit(t, s, "was killed by SIGKILL")
+	})
+}
+
+// A shim that does nothing any more does not hold Close up, and the server is ended all the same.
+func TestStdioShimStopped(t *testing.T) {
+	var shim int
+	closesIn(t, 30*time.Millisecond, func(t *testing.T) *Stdio {
+		s := start(t, testSpec("stubborn"))
+		recv(t, s)
+		shim = s.tree.shim.Pid
+		unix.Kill(shim, unix.SIGSTOP)
+		return s
+	}, func(t *testing.T, s *Stdio) {
+		wantGone(t, 2*unkillable, s.PID(), shim)
+		<-s.gone
+	})
 }
 
 func TestStdioCloseAsksFirst(t *testing.T) {
@@ -98,10 +109,10 @@ func TestStdioDeathEndsTheTree(t *testing.T) {
 	begin := time.Now()
 	unix.Kill(s.PID(), unix.SIGKILL)
 	wantExit(t, s, "was killed by SIGKILL")
-	if took := time.Since(begin); took > 400*time.Millisecond {
+	if took := time.Since(begin); took > time.Second {
 		t.Errorf("the end was told after %v", took)
 	}
-	wantGone(t, 100*time.Millisecond, pids...)
+	wantGone(t, 300*time.Millisecond, pids...)
 }
 
 func TestStdioProxyKilled(t *testing.T) {
@@ -132,10 +143,9 @@ func TestStdioProxyKilled(t *testing.T) {
 func TestStdioShimKilled(t *testing.T) {
 	s := start(t, shell(`sh -c 'trap "" TERM; echo "{\"pid\":$$}"; while :; do sleep 1; done' & echo "{\"pid\":$$}"; wait`))
 	pids := recvPIDs(t, func() string { return recv(t, s) }, 2)
-	begin := time.Now()
 	unix.Kill(s.tree.shim.Pid, unix.SIGKILL)
 	wantExit(t, s, "was killed by SIGKILL")
-	wantGone(t, 300*time.Millisecond-time.Since(begin), pids...)
+	wantGone(t, 300*time.Millisecond, pids...)
 }
 
 // A signal that the terminal sends to all, or somebody to the shim, does not part it from its server.

@@ -166,7 +166,7 @@ func (s *Stdio) LastSign() time.Time { return s.started.Add(time.Duration(s.sign
 
 // Close ends the server with everything it has started: what is queued is written and its stdin closed; after a third of
 // grace the whole tree is asked to end (SIGTERM), at grace it is killed. It returns when all is gone, at the latest
-// 100 ms after grace. Every caller waits; the shortest grace counts.
+// 100 ms after grace; what then is left (on a machine out of breath) is still being killed. Every caller waits; the shortest grace counts.
 func (s *Stdio) Close(grace time.Duration) {
 	s.queue.Close(ErrClosed)
 	if !s.goneIn(grace / 3) {
@@ -174,12 +174,12 @@ func (s *Stdio) Close(grace time.Duration) {
 		s.tree.stdin.Close()
 		if !s.goneIn(grace - grace/3) {
 			s.tree.kill()
-			if !s.goneIn(80 * time.Millisecond) {
-				s.log.Warn().Msg("a process of the server could not be ended")
+			if !s.goneIn(70 * time.Millisecond) {
+				s.log.Warn().Msg("the server has not ended in time")
 				s.tree.abandon()
 				s.finish()
-				s.stderr.Close()
 				s.goneIn(20 * time.Millisecond)
+				s.stderr.Close()
 			}
 		}
 	}

@@ -117,11 +117,12 @@ func (t *tree) watch(exited func(*ExitError)) {
 			exited(exitError(kind, n))
 		}
 	}
-	if state, err := t.shim.Wait(); err != nil || !state.Exited() {
-		sweep(t.shim.Pid, t.pid)
-	}
+	state, err := t.shim.Wait()
 	if !told {
 		exited(&ExitError{Code: -1, Signal: "SIGKILL"}) // with the shim
+	}
+	if err != nil || !state.Exited() {
+		sweep(t.shim.Pid, t.pid)
 	}
 	closeAll(t.lifeline, t.status)
 }
@@ -129,7 +130,11 @@ func (t *tree) watch(exited func(*ExitError)) {
 func (t *tree) terminate() { t.lifeline.Write([]byte{askToEnd}) }
 func (t *tree) kill()      { t.lifeline.Write([]byte{endNow}) }
 
-// abandon is for a shim that cannot do its work.
-func (t *tree) abandon() { t.shim.Kill() }
+// abandon leaves the rest to the shim, which goes on killing: without it nobody knows who belongs to the tree. Only one that
+// does not even give up (it was stopped) is killed.
+func (t *tree) abandon() {
+	t.lifeline.Close()
+	time.AfterFunc(unkillable+time.Second, func() { t.shim.Kill() })
+}
 
 func (t *tree) closeFiles() { closeAll(t.stdin, t.stdout, t.stderr, t.lifeline, t.status) }
