@@ -28,9 +28,11 @@ type httpPeer struct {
 	hdr []http.Header
 }
 
-type httpMsg struct {
-	id, method string
-	body       []byte
+type httpMsg struct{ id, method string }
+
+func parseMsg(body []byte) httpMsg {
+	m, _ := jsonrpc.Parse(body)
+	return httpMsg{string(m.Bytes(m.ID)), m.MethodName()}
 }
 
 type httpScript = map[string]func(http.ResponseWriter, *http.Request, httpMsg)
@@ -47,8 +49,7 @@ func newHTTPPeer(t *testing.T, on httpScript) *httpPeer {
 
 func (p *httpPeer) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	m, _ := jsonrpc.Parse(body)
-	msg := httpMsg{string(m.Bytes(m.ID)), m.MethodName(), body}
+	msg := parseMsg(body)
 	p.mu.Lock()
 	p.log = append(p.log, strings.TrimSpace(strings.Join([]string{r.Method, msg.method, msg.id}, " ")))
 	p.hdr = append(p.hdr, r.Header)

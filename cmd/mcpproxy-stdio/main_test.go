@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
+)
+
+// asProxy makes the test binary be the proxy, so that the race detector and coverage see it.
+const asProxy = "MCPPROXY_TEST_AS_PROXY"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == transport.ShimArg {
+		transport.RunShim()
+	}
+	mcptest.Main()
+	if os.Getenv(asProxy) != "" {
+		os.Exit(cli.Main(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// home is the proxy's world in one test: its configuration and its state.
+type home struct {
+	t      testing.TB
+	dir    string
+	config string
+}
+
+func newHome(t testing.TB) *home {
+	dir := t.TempDir()
+	return &home{t: t, dir: dir, config: filepath.Join(dir, "config.json")}
+}
+
+// configure writes the configuration in the object form; entries are raw.
+func (h *home) configure(servers map[string]json.RawMessage) *home {
+	h.t.Helper()
+	data, err := json.MarshalIndent(map[string]any{"mcpServers": servers}, "", "  ")
+	if err == nil {
+		err = os.WriteFile(h.config, data, 0o600)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return h
+}
+
+// server is an entry that starts the scripted upstream.
+func server(opts mcptest.Server) json.RawMessage { return mcptest.Entry(opts, nil) }
+
+// remote is an entry for a scripted upstream over HTTP.
+func remote(url string) json.RawMessage {
+	return json.RawMessage(`{"type":"http","url":"` + url + `"}`)
+}
+
+// start runs the proxy as an editor does. Arguments are added to --config.
+func (h *home) start(options ...mcptest.ClientOption) *mcptest.Client {
+	return mcptest.Start(h.t, h.command(), options...)
+}
+
+// initialized is start with the handshake done; caps are the client's capabilities as JSON.
+func (h *home) initialized(caps string) *mcptest.Client {
+	h.t.Helper()
+	c := h.start()
+	c.Initialize(caps, "")
+	return c
+}
+
+// command is the proxy's command line in its home.
+func (h *home) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], append([]string{"--config", h.config}, args...)...)
+	cmd.Dir = h.dir
+	cmd.Env = append(os.Environ(), asProxy+"=1", "HOME="+h.dir,
+		"XDG_STATE_HOME="+filepath.Join(h.dir, "state"), "XDG_CONFIG_HOME="+filepath.Join(h.dir, "xdg-config"))
+	return cmd
+}

@@ -1,0 +1,186 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// legacyPeer is a server of the older transport: a stream at /sse, which names /message for what we send.
+type legacyPeer struct {
+	*httptest.Server
+	endpoint string
+	post     func(http.ResponseWriter, httpMsg) bool
+
+	mu     sync.Mutex
+	stream chan string
+	log    []string
+}
+
+func newLegacyPeer(t *testing.T) *legacyPeer {
+	p := &legacyPeer{endpoint: "/message?session=42"}
+	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
+	t.Cleanup(func() {
+		noGoroutines(t)
+		p.Close()
+	})
+	return p
+}
+
+func (p *legacyPeer) serve(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	p.log = append(p.log, r.Method+" "+r.URL.String())
+	stream := p.stream
+	p.mu.Unlock()
+	switch {
+	case r.Method == http.MethodGet && r.URL.Path == "/sse":
+		stream = make(chan string, 10)
+		p.mu.Lock()
+		p.stream = stream
+		p.mu.Unlock()
+		sse(w, ": hello\n\nevent: endpoint\ndata: "+p.endpoint+"\n\n")
+		for {
+			select {
+			case text, ok := <-stream:
+				if !ok {
+					return
+				}
+				sse(w, text)
+			case <-r.Context().Done():
+				return
+			}
+		}
+	case r.Method == http.MethodPost && r.URL.RequestURI() == p.endpoint:
+		body, _ := io.ReadAll(r.Body)
+		m := parseMsg(body)
+		if p.post != nil && p.post(w, m) {
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, "Accepted")
+		if m.id != "" && m.method != "silent" {
+			stream <- "event: message\r\ndata: " + answerOf(m, `{}`) + "\r\n\r\n"
+		}
+	case r.Method == http.MethodPost && r.URL.Path == "/sse":
+		http.Error(w, "Cannot POST /sse", http.StatusNotFound)
+	default:
+		http.Error(w, "Not Found", http.StatusNotFound)
+	}
+}
+
+func (p *legacyPeer) send(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stream <- text
+}
+
+func (p *legacyPeer) seen() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.log, ", ")
+}
+
+func TestHTTPLegacySSE(t *testing.T) {
+	for _, tt := range []struct {
+		name, opening string
+		sse           bool
+	}{
+		{"configured", "GET /sse", true},
+		{"fallback", "POST /sse, GET /sse", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newLegacyPeer(t)
+			c := dialTest(t, HTTPSpec{URL: p.URL + "/sse", SSE: tt.sse}).open()
+			c.nothing()
+			p.send("data: " + progress + "\n\n")
+			c.want(progress)
+			want := tt.opening + ", POST /message?session=42, POST /message?session=42, POST /message?session=42"
+			if got := p.seen(); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			c.request(3, "silent")
+			c.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
+			c.wantFailed("3", "cancelled", false)
+			close(p.stream)
+			for in := range c.in {
+				t.Errorf("got %s %+v", in.Raw, in.Failed)
+			}
+			if c.err == nil || !strings.Contains(c.err.Error(), "the server ended the event stream") {
+				t.Errorf("ended with %v", c.err)
+			}
+		})
+	}
+}
+
+func TestHTTPLegacyErrors(t *testing.T) {
+	p := newLegacyPeer(t)
+	p.post = func(w http.ResponseWriter, m httpMsg) bool {
+		switch m.method {
+		case "bad":
+			http.Error(w, "no", http.StatusInternalServerError)
+		case "gone":
+			http.Error(w, "no", http.StatusNotFound)
+		case "large":
+			w.WriteHeader(http.StatusAccepted)
+			p.send("data: " + answerOf(m, `"`+strings.Repeat("x", 2000)+`"`) + "\n\n")
+		default:
+			return false
+		}
+		return true
+	}
+	c := dialTest(t, HTTPSpec{URL: p.URL + "/sse", SSE: true, Limit: 1000}).open()
+	c.request(2, "bad")
+	c.wantFailed("2", "HTTP 500 Internal Server Error: no", false)
+	c.request(3, "large")
+	c.wantFailed("3", "exceeds the limit", false)
+	c.nothing()
+	c.request(4, "gone")
+	if err := c.wantFailed("4", "session", true); !errors.Is(err, ErrSessionLost) {
+		t.Error(err)
+	}
+	c.wantEnd(ErrSessionLost)
+}
+
+func TestHTTPLegacyForeignEndpoint(t *testing.T) {
+	p := newLegacyPeer(t)
+	p.endpoint = "http://elsewhere.example/message"
+	c := dialTest(t, HTTPSpec{URL: p.URL + "/sse", SSE: true})
+	c.request(1, "initialize")
+	c.wantFailed("1", "another origin, http://elsewhere.example:80: refused", true)
+}
+
+func TestHTTPLegacyNoEndpoint(t *testing.T) {
+	p := newHTTPPeer(t, httpScript{"GET": func(w http.ResponseWriter, r *http.Request, _ httpMsg) {
+		sse(w, ": nothing\n\n")
+		<-r.Context().Done()
+	}})
+	c := dialTest(t, HTTPSpec{URL: p.URL, SSE: true}, func(h *HTTP) { h.wait.endpoint = 50 * time.Millisecond })
+	c.request(1, "initialize")
+	c.wantFailed("1", "no endpoint event within 50ms", true)
+}
+
+// A server that speaks neither transport is told by its answer to the first message.
+func TestHTTPNoFallback(t *testing.T) {
+	p := newHTTPPeer(t, httpScript{"initialize": refuse(404, "<title>Not here</title>")})
+	c := dialTest(t, HTTPSpec{URL: p.URL})
+	c.request(1, "initialize")
+	c.wantFailed("1", "HTTP 404 Not Found: Not here", false)
+	if got := c.Diagnostics(); !strings.Contains(got, "HTTP+SSE instead: the server answered HTTP 405") {
+		t.Errorf("diagnostics: %s", got)
+	}
+	for _, body := range []string{`{"jsonrpc":"2.0","id":ID,"error":{"code":-32022,"message":"x"}}`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32022,"message":"x"}}`} {
+		p := newHTTPPeer(t, httpScript{"initialize": refuse(400, body)})
+		c := dialTest(t, HTTPSpec{URL: p.URL})
+		c.request(1, "initialize")
+		c.next()
+		if got := p.seen(); len(got) != 1 {
+			t.Errorf("%q after a JSON-RPC error", got)
+		}
+		c.Close(0)
+	}
+}
