@@ -1,5 +1,5 @@
-// Package builtin is the proxy's own tools: one more server, in process, without a prefix, served by mcp-go, so that there
-// is one way for every tool.
+// Package builtin is the proxy's own tools: one more server, in process, without a prefix, written with mcp-go's types, so
+// that there is one way for every tool.
 //
 // Nothing that can be said to these tools approves or runs what a person has not seen.
 package builtin

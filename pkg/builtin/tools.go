@@ -1,14 +1,12 @@
 package builtin
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
@@ -54,18 +52,6 @@ func tool() mcp.Tool {
 	yes, no := true, false
 	t.Annotations = mcp.ToolAnnotation{Title: "Upstream servers", ReadOnlyHint: &no, DestructiveHint: &yes, IdempotentHint: &no, OpenWorldHint: &no}
 	return t
-}
-
-func newServer(admin Admin, version string) *server.MCPServer {
-	s := server.NewMCPServer("mcpproxy-stdio", version, server.WithToolCapabilities(false))
-	s.AddTool(tool(), func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		text, err := run(admin, r.GetArguments())
-		if err != nil {
-			return mcp.NewToolResultError(err.Error()), nil
-		}
-		return mcp.NewToolResultText(text), nil
-	})
-	return s
 }
 
 func run(admin Admin, args map[string]any) (string, error) {

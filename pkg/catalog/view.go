@@ -155,11 +155,13 @@ var ErrCursor = errors.New("unknown cursor")
 func (v *View) Page(k Kind, cursor string, hide func(Item) bool) ([]byte, error) {
 	items, start := v.items[k], 0
 	if cursor != "" {
-		text, err := base64.RawURLEncoding.DecodeString(cursor)
+		text, _ := base64.RawURLEncoding.DecodeString(cursor)
 		number, ours := strings.CutPrefix(string(text), k.Key()+":")
-		if start, err = strconv.Atoi(number); err != nil || !ours || start < 0 {
+		n, err := strconv.Atoi(number)
+		if err != nil || !ours || n < 0 {
 			return nil, ErrCursor
 		}
+		start = n
 	}
 	size := 0
 	for _, it := range items[min(start, len(items)):] {

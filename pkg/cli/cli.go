@@ -3,6 +3,15 @@
 //
 // Without a command it serves MCP on stdin and stdout. stdout carries frames then and nothing else; logs and messages
 // for people go to stderr or a file.
+//
+// Exit codes, the same for every command:
+//
+//	0  it did what was asked
+//	1  it could not; stderr says why and what to do
+//	2  the command line was wrong
+//	3  check found errors in the configuration, or servers that can't be started
+//
+// Nothing here knows MCP beyond what try needs to be a client of the proxy.
 package cli
 
 import (
@@ -11,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -21,7 +31,7 @@ const (
 	ExitOK       = 0 // it did what was asked
 	ExitFailed   = 1 // it could not
 	ExitUsage    = 2 // the command line was wrong
-	ExitProblems = 3 // check found errors in the configuration
+	ExitProblems = 3 // check found errors in the configuration, or servers that can't be started
 )
 
 // exitError carries an exit code; an empty message has been printed already.
@@ -86,16 +96,56 @@ other servers, named in one configuration file; they start when they are first n
 
 Without a command it serves MCP on stdin and stdout, which is what editors and agents do.
 To see it work: mcpproxy-stdio try`,
-		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		Version: Version(), Args: unknownCommand, SuggestionsMinimumDistance: 2, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) },
 	}
+	root.SetVersionTemplate(readVersion().String() + "\n")
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	f := root.PersistentFlags()
 	f.StringVar(&a.config, "config", "", "configuration file (default: $MCPPROXY_CONFIG, else mcpproxy/mcp_config.json in the user's config directory)")
 	f.StringVar(&a.workspace, "workspace", "", "folder the client works in (default: what the client says, else the working directory)")
 	f.StringVar(&a.logFile, "log-file", "", "append logs to this file (default: stderr)")
 	f.StringVar(&a.logLevel, "log-level", "warn", "trace, debug, info, warn, error or disabled")
-	root.AddCommand(a.serveCommand())
+	root.AddCommand(a.serveCommand(), a.tryCommand(), a.checkCommand(), a.serversCommand(), a.secretCommand(), a.versionCommand(), demoServerCommand())
 	return root
+}
+
+// unknownCommand refuses arguments where only commands may stand, and names the one that was most likely meant.
+func unknownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("there is no command %q", args[0])
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		text += "; did you mean " + near[0] + "?"
+	}
+	return errors.New(text)
+}
+
+// namedWorkspace is what --workspace says, as an absolute path.
+func (a *app) namedWorkspace() string {
+	if a.workspace == "" {
+		return ""
+	}
+	if abs, err := filepath.Abs(a.workspace); err == nil {
+		return abs
+	}
+	return a.workspace
+}
+
+// workspaceFolder is the workspace that a client started from here would most likely have: the one named, else the
+// working directory, unless that is the home directory or the root of the file system. "" is none.
+func (a *app) workspaceFolder() string {
+	if named := a.namedWorkspace(); named != "" {
+		return named
+	}
+	dir, err := os.Getwd()
+	home, _ := os.UserHomeDir()
+	if err != nil || dir == filepath.Clean(home) || filepath.Dir(dir) == dir {
+		return ""
+	}
+	return dir
 }
 
 // logger writes to --log-file, else to stderr; never to stdout.

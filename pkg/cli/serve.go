@@ -2,9 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -32,13 +32,30 @@ List it there as a stdio MCP server, for example:
 To see it work:             mcpproxy-stdio try
 To check the configuration: mcpproxy-stdio check
 All commands:               mcpproxy-stdio --help
+
 `
+
+// explain is for a person who started the server on a terminal.
+func (a *app) explain() error {
+	path, err := config.DefaultPath(a.config)
+	if err != nil {
+		return failed(err)
+	}
+	state := "which does not exist yet"
+	switch c, err := config.Load(path); {
+	case err != nil:
+		state = "which can't be read"
+	case c.Exists:
+		state = plural(len(c.Servers), "server", "servers")
+	}
+	_, err = fmt.Fprintf(a.err, "%sYour servers stand in %s (%s).\n", onTerminal, plain(path), state)
+	return failed(err)
+}
 
 // serve is the main job. It ends when the client closes stdin, or with SIGTERM or SIGINT.
 func (a *app) serve(ctx context.Context) error {
 	if term.IsTerminal(int(a.in.Fd())) {
-		_, err := a.err.WriteString(onTerminal)
-		return failed(err)
+		return a.explain()
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -55,14 +72,6 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		log.Warn().Err(err).Msg("no working directory")
 	}
-	opts := session.Options{Workspace: a.workspace, Dir: dir, Environ: os.Environ(), Version: Version(), Log: log}
-	return failed(front.Run(ctx, a.in, a.out, h, opts, log))
-}
-
-// Version is the module's version as the Go toolchain recorded it.
-func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "dev"
+	opts := session.Options{Workspace: a.namedWorkspace(), Dir: dir, Environ: os.Environ(), Version: Version(), Log: log}
+	return failed(front.Run(ctx, a.in, a.out, h, opts))
 }

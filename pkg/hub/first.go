@@ -23,7 +23,6 @@ type first struct {
 	hub *Hub
 	in  *upstream.Instance
 
-	mu   sync.Mutex
 	once sync.Once
 	done chan struct{} // closed when there is nothing more to wait for: listed, or failed for now
 }
@@ -117,6 +116,9 @@ func (f *first) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 
 // Started implements upstream.Owner.
 func (f *first) Started(*upstream.Instance) {}
+
+// Cork implements upstream.Owner.
+func (f *first) Cork(bool) {}
 
 // Listed implements upstream.Owner.
 func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, settled bool) {

@@ -44,8 +44,7 @@ type Hub struct {
 
 	mu        sync.Mutex
 	config    *config.Config
-	broken    error // why the file as it is now is not in force; nil: it is
-	workspace string
+	broken    error                        // why the file as it is now is not in force; nil: it is
 	snapshots map[string]*catalog.Snapshot // by server
 	own       *catalog.Snapshot            // our own tools
 	sessions  map[*session.Session]bool

@@ -127,6 +127,12 @@ func (r *Reader) Read() ([]byte, error) {
 	}
 }
 
+// Buffered tells whether more has been read already than was returned: the next Read is likely not to wait.
+func (r *Reader) Buffered() bool {
+	unread := r.buf[r.start:r.end]
+	return r.framing == ContentLength && len(unread) > 0 || bytes.IndexByte(unread, '\n') >= 0
+}
+
 // detect waits for the first byte that is no space: header framing starts with a letter, JSON does not.
 func (r *Reader) detect() error {
 	for {
@@ -319,58 +325,4 @@ func (r *Reader) skipBody(length int) error {
 		}
 	}
 	return e
-}
-
-// Writer writes frames to a byte stream. It is used by one goroutine at a time.
-type Writer struct {
-	dst     io.Writer
-	framing func() Framing
-	buf     []byte
-}
-
-// NewWriter writes to dst in the given framing, asked at each write (Detect counts as Newline).
-func NewWriter(dst io.Writer, framing func() Framing) *Writer {
-	return &Writer{dst: dst, framing: framing}
-}
-
-// Write writes the frames whole, the small ones together in one call to the stream.
-func (w *Writer) Write(frames ...Frame) error {
-	headers := w.framing() == ContentLength
-	for _, f := range frames {
-		if headers {
-			w.buf = fmt.Appendf(w.buf, "Content-Length: %d\r\n\r\n", f.Len())
-		}
-		for _, piece := range f {
-			if err := w.put(piece); err != nil {
-				return err
-			}
-		}
-		if !headers {
-			w.buf = append(w.buf, '\n')
-		}
-	}
-	return w.flush()
-}
-
-func (w *Writer) put(b []byte) error {
-	if len(w.buf)+len(b) > readSize {
-		if err := w.flush(); err != nil {
-			return err
-		}
-		if len(b) >= readSize/2 {
-			_, err := w.dst.Write(b)
-			return err
-		}
-	}
-	w.buf = append(w.buf, b...)
-	return nil
-}
-
-func (w *Writer) flush() error {
-	if len(w.buf) == 0 {
-		return nil
-	}
-	_, err := w.dst.Write(w.buf)
-	w.buf = w.buf[:0]
-	return err
 }

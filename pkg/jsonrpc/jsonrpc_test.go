@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func TestParse(t *testing.T) {
@@ -128,13 +129,16 @@ func FuzzReader(f *testing.F) {
 func TestLargeFramesSurviveAndKeepOrder(t *testing.T) {
 	for _, framing := range []Framing{Newline, ContentLength} {
 		var stream bytes.Buffer
-		w := NewWriter(&stream, func() Framing { return framing })
+		w := NewOutlet(&stream, func() Framing { return framing }, 0)
 		sizes := []int{10, 70_000, 1, 1 << 20, 300, 5 << 20, 65536, 65535, 2}
 		for _, n := range sizes {
-			if err := w.Write(Frame{[]byte(`"`), bytes.Repeat([]byte("a"), n), []byte(`"`)}, Whole([]byte(`"small"`))); err != nil {
-				t.Fatal(err)
+			for _, f := range []Frame{{[]byte(`"`), bytes.Repeat([]byte("a"), n), []byte(`"`)}, Whole([]byte(`"small"`))} {
+				if err := w.Send(f); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
+		w.Drain(time.Minute)
 		r := NewReader(&stream, Detect, 0)
 		for _, n := range sizes {
 			b, err := r.Read()

@@ -147,6 +147,9 @@ type cutKey struct{}
 // cutOf gives the fault that cuts the answer to a request, nil if none does.
 func cutOf(r *http.Request) *HTTPFault {
 	f, _ := r.Context().Value(cutKey{}).(*HTTPFault)
+	if f != nil && f.Cut == "" { // it was only held up
+		return nil
+	}
 	return f
 }
 

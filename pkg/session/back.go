@@ -56,7 +56,7 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	}
 	switch m.MethodName() {
 	case protocol.Progress:
-		s.progress(m, p)
+		s.progress(in, m, p)
 	case protocol.Cancelled:
 		s.cancelBack(in, m, p)
 	case protocol.ToolsChanged, protocol.PromptsChange:
@@ -65,13 +65,13 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 		s.announce(true, catalog.Resources)
 	case protocol.ResUpdated:
 		uri := protocol.String(m.Raw, p.URI)
-		if known := s.view().Exposed(catalog.Resources, in.Name(), uri); known != uri {
+		if known := s.knownURI(in, uri); known != uri {
 			s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))
 			return
 		}
 		s.write(jsonrpc.Whole(m.Raw))
 	case protocol.LogMessage:
-		if !s.conn.Out.PushDroppable(jsonrpc.Whole(m.Raw)) {
+		if !s.conn.Out.SendDroppable(jsonrpc.Whole(m.Raw)) {
 			s.log.Warn().Str("server", in.Name()).Msg("log message dropped: the client does not keep up")
 		}
 	default:

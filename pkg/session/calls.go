@@ -6,6 +6,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
 // calls are the client's open requests and the progress tokens it gave.
@@ -40,15 +41,17 @@ func (c *calls) remove(one *call, answer *jsonrpc.Message) {
 	}
 }
 
-// take removes a request and tells whether it was still open.
+// take removes a request that waits and tells whether this is the first time: it is either served or cancelled. Two
+// requests may have one id, against the protocol; then the map knows the later one only.
 func (c *calls) take(one *call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open[one.key] != one {
-		return false
+	if c.open[one.key] == one {
+		delete(c.open, one.key)
 	}
-	delete(c.open, one.key)
-	return true
+	first := !one.taken
+	one.taken = true
+	return first
 }
 
 func (c *calls) addToken(raw []byte, one *call) uint64 {
@@ -100,10 +103,11 @@ func (s *Session) cancel(m *jsonrpc.Message, p protocol.Params) {
 // none says that no answer will come; a batch has to know.
 func (r reply) none() { r(jsonrpc.Frame{}) }
 
-// progress passes a server's progress on under the client's token. After the result there is none.
-func (s *Session) progress(m *jsonrpc.Message, p protocol.Params) {
+// progress passes a server's progress on under the client's token. After the result there is none, and another server's
+// token is not its to use.
+func (s *Session) progress(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
 	t := s.calls.token(m.Bytes(p.Progress))
-	if t == nil {
+	if t == nil || t.call.in != in {
 		return
 	}
 	t.call.up.Touch()

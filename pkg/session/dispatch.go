@@ -145,6 +145,7 @@ type call struct {
 	up     *upstream.Call
 	token  uint64
 	task   bool // it asks to run as a task, whose progress goes on after the answer
+	taken  bool // see calls.take
 	reply  reply
 	result func(m *jsonrpc.Message) // called with a successful answer before it is passed on; may be nil
 }
@@ -152,12 +153,12 @@ type call struct {
 // relay passes a request to a server: its edits, an id of ours, a progress token of ours, all else as it came.
 func (s *Session) relay(m *jsonrpc.Message, p protocol.Params, in *upstream.Instance, c *call, r reply) {
 	c.in, c.reply, c.key = in, r, string(m.Bytes(m.ID))
+	c.up = &upstream.Call{Method: c.method, Tool: c.tool}
 	edits := c.edits
 	if p.Token.End != 0 {
 		c.token = s.calls.addToken(m.Bytes(p.Token), c)
 		edits = append(edits, jsonrpc.Edit{At: p.Token, With: strconv.AppendUint(nil, c.token, 10)})
 	}
-	c.up = &upstream.Call{Method: c.method, Tool: c.tool}
 	c.up.Frame = func(id uint64) jsonrpc.Frame {
 		all := append(slices.Clip(edits), jsonrpc.Edit{At: m.ID, With: strconv.AppendUint(nil, id, 10)})
 		return jsonrpc.Whole(jsonrpc.Splice(m.Raw, all...))

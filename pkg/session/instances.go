@@ -221,6 +221,15 @@ func (s *Session) Listed(in *upstream.Instance, live *catalog.Snapshot, settled 
 	s.announce(false, catalog.Tools, catalog.Prompts)
 }
 
+// Cork implements upstream.Owner: while many messages of a server are at hand they go to the client together.
+func (s *Session) Cork(on bool) {
+	if on {
+		s.conn.Out.Cork()
+	} else {
+		s.conn.Out.Uncork()
+	}
+}
+
 // Changed implements upstream.Owner.
 func (s *Session) Changed(in *upstream.Instance) {
 	if in.Hello() == nil {
@@ -246,5 +255,5 @@ func (s *Session) Warn(text string) {
 		return
 	}
 	params := append([]byte(`{"level":"warning","logger":"mcpproxy-stdio","data":`), jsonrpc.Quote(text)...)
-	s.conn.Out.PushDroppable(jsonrpc.Whole(jsonrpc.NewNotification(protocol.LogMessage, append(params, '}'))))
+	s.conn.Out.SendDroppable(jsonrpc.Whole(jsonrpc.NewNotification(protocol.LogMessage, append(params, '}'))))
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"strconv"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -75,6 +76,19 @@ func (s *Session) resourceAt(m *jsonrpc.Message, p protocol.Params, method, uri,
 		}
 	}
 	s.relay(m, p, in, c, answer)
+}
+
+// knownURI is a server's URI as the client knows it: as it subscribed to it, else as it is listed.
+func (s *Session) knownURI(in *upstream.Instance, uri string) string {
+	s.mu.Lock()
+	for subscribed, server := range s.subs {
+		if _, original, wrapped := catalog.UnwrapURI(subscribed); server == in.Name() && (subscribed == uri || wrapped && original == uri) {
+			s.mu.Unlock()
+			return subscribed
+		}
+	}
+	s.mu.Unlock()
+	return s.view().Exposed(catalog.Resources, in.Name(), uri)
 }
 
 // subscribed keeps the books of subscriptions: they keep a server up and are made again when it is started again.

@@ -69,6 +69,9 @@ type Session struct {
 	back   back
 	notice notices
 
+	corked bool                 // the reader's
+	held   []*upstream.Instance // the reader's: what it has corked
+
 	mu        sync.Mutex
 	instances map[string]*upstream.Instance // by server; "" is the proxy's own tools
 	level     []byte                        // raw value of the last logging/setLevel
@@ -98,27 +101,66 @@ var ErrNotReading = errors.New("the client does not read its messages")
 func (s *Session) Run(ctx context.Context, grace time.Duration) error {
 	stop := context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })
 	defer stop()
-	stopIn := context.AfterFunc(s.ctx, func() { s.conn.In.Close(nil) })
-	defer stopIn()
-	var frames []jsonrpc.Frame
-	for {
-		var err error
-		frames, err = s.conn.In.Pop(frames[:0])
-		for i, f := range frames {
-			s.receive(f.Join())
-			frames[i] = jsonrpc.Frame{}
-		}
-		if err != nil {
-			break
-		}
-	}
-	s.end(nil)
+	// The reader may sit in a read that nothing can interrupt: it is not waited for.
+	go s.read()
+	<-s.ctx.Done()
+	s.conn.Out.Close(nil)
 	s.shutdown(grace)
-	s.conn.Close()
 	if cause := context.Cause(s.ctx); errors.Is(cause, ErrNotReading) {
 		return cause
 	}
 	return nil
+}
+
+// read takes the client's messages until it leaves. What they make servers do is sent when no more of them are at hand.
+func (s *Session) read() {
+	for s.ctx.Err() == nil {
+		raw, err := s.conn.In.Read()
+		var large *jsonrpc.TooLargeError
+		var header *jsonrpc.HeaderError
+		switch {
+		case errors.As(err, &large):
+			s.log.Warn().Err(err).Msg("message of the client dropped")
+			s.write(jsonrpc.Whole(jsonrpc.NewError(large.ID(), protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
+		case errors.As(err, &header):
+			s.log.Warn().Err(err).Msg("message of the client dropped")
+			s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.ParseError, "Parse error: "+err.Error(), nil)))
+		case err != nil:
+			s.end(nil)
+			return
+		default:
+			if !s.corked && s.conn.In.Buffered() {
+				s.cork(true)
+			}
+			s.receive(raw)
+		}
+		if s.corked && !s.conn.In.Buffered() {
+			s.cork(false)
+		}
+	}
+}
+
+// cork holds back, while many messages of the client are at hand, what they make the session send, so that it goes out together.
+func (s *Session) cork(on bool) {
+	s.corked = on
+	if on {
+		s.conn.Out.Cork()
+	} else {
+		s.conn.Out.Uncork()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on {
+		for _, in := range s.instances {
+			s.held = append(s.held, in)
+			in.Cork(true)
+		}
+		return
+	}
+	for _, in := range s.held {
+		in.Cork(false)
+	}
+	s.held = s.held[:0]
 }
 
 func (s *Session) shutdown(grace time.Duration) {
@@ -154,18 +196,23 @@ func (s *Session) receive(raw []byte) {
 
 func (s *Session) refuse(m *jsonrpc.Message, err error) {
 	s.log.Debug().Err(err).Msg("bad message from the client")
-	id := m.Bytes(m.ID)
 	switch {
 	case errors.Is(err, jsonrpc.ErrSyntax):
 		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.ParseError, "Parse error: "+err.Error(), nil)))
 	case m.Method.End == 0 && (m.Result.End != 0 || m.Error.End != 0):
 		// A broken answer can't be answered.
 	default:
-		if len(id) > 0 && id[0] == '{' || len(id) > 0 && id[0] == '[' {
-			id = nil
-		}
-		s.write(jsonrpc.Whole(jsonrpc.NewError(id, protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
+		s.write(refusal(m, err))
 	}
+}
+
+// refusal is the answer to a request that can't be read, under its id if that is one (JSON-RPC 2.0, section 5).
+func refusal(m *jsonrpc.Message, err error) jsonrpc.Frame {
+	id := m.Bytes(m.ID)
+	if len(id) > 0 && id[0] != '"' && id[0] != '-' && (id[0] < '0' || id[0] > '9') {
+		id = nil
+	}
+	return jsonrpc.Whole(jsonrpc.NewError(id, protocol.InvalidRequest, "Invalid request: "+err.Error(), nil))
 }
 
 // write sends a frame to the client, waiting while the client does not keep up.
@@ -173,7 +220,7 @@ func (s *Session) write(f jsonrpc.Frame) {
 	if f.Len() == 0 {
 		return // an answer that will not come
 	}
-	if err := s.conn.Out.PushWait(f, patience); errors.Is(err, jsonrpc.ErrFull) {
+	if err := s.conn.Out.SendWait(f, patience); errors.Is(err, jsonrpc.ErrFull) {
 		s.log.Error().Err(ErrNotReading).Msg("session ended")
 		s.end(ErrNotReading)
 	}
@@ -208,7 +255,7 @@ func (s *Session) receiveBatch(raw []byte) {
 		switch {
 		case err != nil:
 			b.expect()
-			b.add(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
+			b.add(refusal(&m, err))
 		case m.Kind == jsonrpc.Request && m.MethodName() == protocol.Initialize:
 			b.expect()
 			b.add(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: initialize can't be part of a batch", nil)))

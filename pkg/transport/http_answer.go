@@ -162,26 +162,25 @@ func (h *HTTP) refused(c *call, resp *http.Response, session string) {
 		failure.Excerpt = h.excerpt("", rpcError(&m).Message)
 	}
 	code := resp.StatusCode
+	challenged := code == http.StatusUnauthorized || code == http.StatusForbidden && failure.WWWAuthenticate != ""
+	lost := !challenged && h.sessionLost(code, session, ours, rpc, &m)
+	if ours && !challenged && !lost {
+		_ = h.deliver(body, c)
+		return
+	}
+	h.note(c.title(), failure)
 	switch {
-	case code == http.StatusUnauthorized, code == http.StatusForbidden && failure.WWWAuthenticate != "":
-		h.fail(c, failure, true) // the challenge matters more than any body
-	case h.sessionLost(code, session, ours, rpc, &m):
-		h.note(c.title(), failure)
+	case challenged: // that matters more than any body
+		h.fail(c, failure, true)
+	case lost:
 		h.fail(c, ErrSessionLost, true)
 		h.end(ErrSessionLost)
-		return
-	case ours:
-		if err := h.deliver(body, c); err == nil {
-			return
-		}
 	case c.method == "initialize" && !rpc && h.streamable() && (code == 400 || code == 404 || code == 405):
 		_ = resp.Body.Close()
 		h.fallBack(c, failure)
-		return
 	default:
 		h.fail(c, failure, code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && failure.RetryAfter > 0)
 	}
-	h.note(c.title(), failure)
 }
 
 // sessionLost tells whether a refusal means that the server no longer knows our session. That is a 404 (MCP 2025-11-25,
@@ -208,7 +207,6 @@ func (h *HTTP) sessionLost(code int, session string, ours, rpc bool, m *jsonrpc.
 // compatibility). If it doesn't speak that either, the refusal is the error.
 func (h *HTTP) fallBack(c *call, failure *StatusError) {
 	if err := h.openLegacy(c.ctx); err != nil {
-		h.note(c.title(), failure)
 		h.note("opening the event stream of HTTP+SSE instead", err)
 		h.fail(c, failure, false)
 		return

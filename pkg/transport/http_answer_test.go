@@ -1,9 +1,13 @@
 package transport
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync"
@@ -215,13 +219,59 @@ func TestHTTPOrder(t *testing.T) {
 	}
 }
 
+// writeLog is a connection that notes which message was written when.
+type writeLog struct {
+	net.Conn
+	wrote func([]byte)
+}
+
+func (w writeLog) Write(p []byte) (int, error) {
+	w.wrote(p)
+	return w.Conn.Write(p)
+}
+
+// A request whose connection takes its time is not overtaken by its cancellation.
+func TestHTTPOrderWithSlowDial(t *testing.T) {
+	p := newHTTPPeer(t, nil)
+	var mu sync.Mutex
+	var dials int
+	var got []string
+	c := dialTest(t, HTTPSpec{URL: p.URL}, func(h *HTTP) {
+		h.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			httptrace.ContextClientTrace(ctx).ConnectStart(network, addr)
+			mu.Lock()
+			dials++
+			first := dials == 1
+			mu.Unlock()
+			if first {
+				time.Sleep(200 * time.Millisecond)
+			}
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			return writeLog{conn, func(b []byte) {
+				mu.Lock()
+				defer mu.Unlock()
+				got = append(got, parseMsg(b[bytes.IndexByte(b, '{'):]).method)
+			}}, err
+		}
+	})
+	c.request(2, "call")
+	c.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}`)
+	c.want(`{"jsonrpc":"2.0","id":2,"result":{}}`)
+	c.nothing()
+	mu.Lock()
+	defer mu.Unlock()
+	if want := []string{"call", "notifications/cancelled", "ping"}; !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestHTTPCloseEndsCalls(t *testing.T) {
 	p := newHTTPPeer(t, httpScript{
 		"call":   func(_ http.ResponseWriter, r *http.Request, _ httpMsg) { <-r.Context().Done() },
 		"stream": func(w http.ResponseWriter, r *http.Request, _ httpMsg) { sse(w, "id: 1\n\n"); <-r.Context().Done() },
 		"DELETE": func(_ http.ResponseWriter, r *http.Request, _ httpMsg) { <-r.Context().Done() },
 	})
-	c := dialTest(t, HTTPSpec{URL: p.URL}).open()
+	c := dialTest(t, HTTPSpec{URL: p.URL}, func(h *HTTP) { h.wait.drain = time.Minute }).open()
 	c.request(2, "call")
 	c.request(3, "stream")
 	eventually(t, "both arrive", func() bool { return len(p.seen()) == 5 })

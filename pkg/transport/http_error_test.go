@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +12,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -181,6 +185,28 @@ func TestHTTPNetworkErrors(t *testing.T) {
 	}
 }
 
+func TestHTTPErrorsInPlainWords(t *testing.T) {
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{context.Canceled, "given up"},
+		{&net.OpError{Op: "proxyconnect", Err: syscall.ECONNREFUSED}, "the HTTP proxy of the environment could not be reached: nothing listens there"},
+		{errors.New(`invalid proxy address "http://user:secret@x"`), "HTTP_PROXY or HTTPS_PROXY holds no URL"},
+		{&net.DNSError{Err: "no such host", Name: "secret", IsNotFound: true}, "no such host"},
+		{&net.DNSError{Err: "server misbehaving", Name: "secret"}, "the name could not be resolved: server misbehaving"},
+		{x509.HostnameError{Certificate: &x509.Certificate{}}, "its TLS certificate is for another host"},
+		{x509.CertificateInvalidError{Reason: x509.Expired}, "has expired"},
+		{os.ErrDeadlineExceeded, "no connection within 15s"},
+		{errors.New("something else"), "something else"},
+	}
+	for _, tt := range tests {
+		if got := inWords(tt.err); !strings.Contains(got, tt.want) || strings.Contains(got, "secret") {
+			t.Errorf("%T: %s, want %s", tt.err, got, tt.want)
+		}
+	}
+}
+
 func TestHTTPRedirects(t *testing.T) {
 	other := newHTTPPeer(t, nil)
 	tests := []struct {
@@ -214,6 +240,9 @@ func TestHTTPRedirects(t *testing.T) {
 				return
 			}
 			c.wantFailed("2", tt.want, false)
+			if got := len(p.seen()); tt.name == "a loop" && got != 1+maxRedirects {
+				t.Errorf("%d requests", got)
+			}
 		})
 	}
 	if got := other.seen(); len(got) > 0 {

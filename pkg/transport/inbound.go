@@ -10,6 +10,7 @@ import (
 type Inbound struct {
 	Raw    []byte  // one message, one line, never a batch; nil if Failed is set
 	Failed *Failed // nil if Raw is set
+	More   bool    // the next message is at hand already
 }
 
 // Failed says that the request with this raw id will get no answer from the upstream, and why.

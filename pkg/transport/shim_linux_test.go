@@ -115,7 +115,8 @@ func TestStdioDeathEndsTheTree(t *testing.T) {
 	wantGone(t, 300*time.Millisecond, pids...)
 }
 
-func TestStdioProxyKilled(t *testing.T) {
+// startProxy starts a process that has started a server with a tree; its shim comes first of pids.
+func startProxy(t *testing.T) (kill func(), pids []int) {
 	proxy := exec.Command(executable())
 	proxy.Env = testEnv("proxy")
 	proxy.Stderr = os.Stderr
@@ -127,25 +128,72 @@ func TestStdioProxyKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
-	pids := recvPIDs(t, func() string { lines.Scan(); return lines.Text() }, 4)
+	pids = recvPIDs(t, func() string { lines.Scan(); return lines.Text() }, 4)
 	for _, pid := range pids {
 		if !alive(pid) {
 			t.Fatalf("%d of %v has not been there", pid, pids)
 		}
 	}
-	proxy.Process.Kill()
-	proxy.Wait()
+	return func() { proxy.Process.Kill(); proxy.Wait() }, pids
+}
+
+func TestStdioProxyKilled(t *testing.T) {
+	kill, pids := startProxy(t)
+	kill()
 	begin := time.Now()
 	wantGone(t, time.Second, pids...)
 	t.Logf("gone after %v", time.Since(begin))
 }
 
+// As pkill -9 by name does. Only the server itself is then sure to end: its parent-death signal is all that is left.
+func TestStdioProxyAndShimKilled(t *testing.T) {
+	kill, pids := startProxy(t)
+	children, err := childrenOf(pids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(children, func(pid int) bool {
+		p, err := unix.Getpgid(pid)
+		return err == nil && p == pid && stat(t, pid).session == pids[0]
+	})
+	unix.Kill(pids[0], unix.SIGSTOP)
+	kill()
+	unix.Kill(pids[0], unix.SIGKILL)
+	wantGone(t, time.Second, pids[0], children[i])
+	for _, pid := range pids {
+		unix.Kill(pid, unix.SIGKILL)
+	}
+}
+
+func stat(t *testing.T, pid int) processInfo {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	p, ok := parseStat(b)
+	if err != nil || !ok {
+		t.Errorf("no process %d: %v", pid, err)
+	}
+	return p
+}
+
 func TestStdioShimKilled(t *testing.T) {
-	s := start(t, shell(`sh -c 'trap "" TERM; echo "{\"pid\":$$}"; while :; do sleep 1; done' & echo "{\"pid\":$$}"; wait`))
+	s := start(t, testSpec("family"))
 	pids := recvPIDs(t, func() string { return recv(t, s) }, 2)
 	unix.Kill(s.tree.shim.Pid, unix.SIGKILL)
 	wantExit(t, s, "was killed by SIGKILL")
 	wantGone(t, 300*time.Millisecond, pids...)
+}
+
+// What is in a session of its own outlives a shim that was killed, and holds the pipes. That must not hold up the end.
+func TestStdioPipesHeldByAStranger(t *testing.T) {
+	s, pids := startTestTree(t)
+	unix.Kill(s.tree.shim.Pid, unix.SIGKILL)
+	begin := time.Now()
+	wantExit(t, s, "was killed by SIGKILL")
+	if !s.goneIn(time.Second) || time.Since(begin) > 5*time.Second {
+		t.Error("the pipes are still read")
+	}
+	for _, pid := range pids {
+		unix.Kill(pid, unix.SIGKILL)
+	}
 }
 
 // A signal that the terminal sends to all, or somebody to the shim, does not part it from its server.

@@ -173,6 +173,7 @@ func TestHTTPNoFallback(t *testing.T) {
 	if got := c.Diagnostics(); !strings.Contains(got, "HTTP+SSE instead: the server answered HTTP 405") {
 		t.Errorf("diagnostics: %s", got)
 	}
+	c.Close(0)
 	for _, body := range []string{`{"jsonrpc":"2.0","id":ID,"error":{"code":-32022,"message":"x"}}`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32022,"message":"x"}}`} {
 		p := newHTTPPeer(t, httpScript{"initialize": refuse(400, body)})
 		c := dialTest(t, HTTPSpec{URL: p.URL})

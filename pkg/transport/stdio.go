@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -35,9 +37,6 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("exited with status %d", e.Code)
 }
 
-// sendLimit bounds what waits to be written to a server that doesn't read.
-const sendLimit = jsonrpc.MaxMessage
-
 // linger is how long the end of a server is waited for once its stdout is closed, and how long its stdout is
 // still read once it has ended. The tree of a server that has ended is gone in 150 ms, see shim.go.
 const linger = 300 * time.Millisecond
@@ -47,8 +46,8 @@ const linger = 300 * time.Millisecond
 type Stdio struct {
 	log    zerolog.Logger
 	tree   *tree
-	queue  *jsonrpc.Queue
-	unsent atomic.Int64 // bytes taken by Send and not yet written
+	stdin  *jsonrpc.Outlet
+	corked atomic.Bool
 	reader *jsonrpc.Reader
 	stdout *outlet
 	stderr *outlet
@@ -80,7 +79,7 @@ func StartStdio(spec StdioSpec) (*Stdio, error) {
 	s := &Stdio{
 		log:     spec.Log.With().Str("server", spec.Name).Int("pid", t.pid).Logger(),
 		tree:    t,
-		queue:   jsonrpc.NewQueue(2 * sendLimit), // the true bound is unsent
+		stdin:   jsonrpc.NewOutlet(t.stdin, jsonrpc.Lines, 0),
 		stdout:  &outlet{file: t.stdout},
 		stderr:  &outlet{file: t.stderr},
 		started: time.Now(),
@@ -97,18 +96,18 @@ func StartStdio(spec StdioSpec) (*Stdio, error) {
 func (s *Stdio) supervise() {
 	defer close(s.gone)
 	var workers sync.WaitGroup
-	workers.Go(s.write)
 	workers.Go(s.readStderr)
 	var late *time.Timer
 	s.tree.watch(func(how *ExitError) {
 		s.exit = how
 		close(s.exited)
-		s.queue.Close(how)
+		s.stdin.Close(how)
 		late = time.AfterFunc(linger, s.finish)
 		s.log.Debug().Int("status", how.Code).Str("signal", how.Signal).Msg("server ended")
 	})
 	late.Stop()
 	s.finish()
+	s.stdin.Drain(linger) // its goroutine ends now that the pipe is closed
 	workers.Wait()
 }
 
@@ -119,41 +118,28 @@ func (s *Stdio) finish() {
 	s.stderr.finish()
 }
 
-// write is the only writer of the server's stdin. A server that doesn't read stops nothing but this.
-func (s *Stdio) write() {
-	defer s.tree.stdin.Close()
-	w := jsonrpc.NewWriter(s.tree.stdin, func() jsonrpc.Framing { return jsonrpc.Newline })
-	var frames []jsonrpc.Frame
-	for {
-		var ended error
-		frames, ended = s.queue.Pop(frames[:0])
-		if len(frames) > 0 {
-			if err := w.Write(frames...); err != nil {
-				s.queue.Close(fmt.Errorf("the server has closed its input: %w", err))
-				return
-			}
-			size := 0
-			for _, f := range frames {
-				size += f.Len()
-			}
-			s.unsent.Add(-int64(size))
-			clear(frames)
-		}
-		if ended != nil {
-			return
-		}
-	}
-}
-
 // Send queues a message, which must be one line, and never waits for the server. It fails with jsonrpc.ErrFull when the server
 // has left 64 MiB unread, with ErrClosed after Close, and with the *ExitError once the process has ended.
 func (s *Stdio) Send(f jsonrpc.Frame) error {
-	size := int64(f.Len())
-	if n := s.unsent.Add(size); n > sendLimit && n > size {
-		s.unsent.Add(-size)
-		return fmt.Errorf("the server does not read its input: %w", jsonrpc.ErrFull)
+	err := s.stdin.Send(f)
+	switch {
+	case errors.Is(err, jsonrpc.ErrFull):
+		return fmt.Errorf("the server does not read its input: %w", err)
+	case errors.Is(err, syscall.EPIPE):
+		return fmt.Errorf("the server has closed its input: %w", err)
 	}
-	return s.queue.Push(f)
+	return err
+}
+
+// Cork holds back, with true, what is sent until Cork(false), so that it goes out together.
+func (s *Stdio) Cork(on bool) {
+	switch {
+	case s.corked.Swap(on) == on:
+	case on:
+		s.stdin.Cork()
+	default:
+		s.stdin.Uncork()
+	}
 }
 
 // PID is the process id of the server itself.
@@ -168,10 +154,12 @@ func (s *Stdio) LastSign() time.Time { return s.started.Add(time.Duration(s.sign
 // grace the whole tree is asked to end (SIGTERM), at grace it is killed. It returns when all is gone, at the latest
 // 100 ms after grace; what then is left (on a machine out of breath) is still being killed. Every caller waits; the shortest grace counts.
 func (s *Stdio) Close(grace time.Duration) {
-	s.queue.Close(ErrClosed)
-	if !s.goneIn(grace / 3) {
+	s.stdin.Close(ErrClosed)
+	asked := time.Now()
+	s.stdin.Drain(grace / 3)
+	s.tree.stdin.Close()
+	if !s.goneIn(grace/3 - time.Since(asked)) {
 		s.tree.terminate()
-		s.tree.stdin.Close()
 		if !s.goneIn(grace - grace/3) {
 			s.tree.kill()
 			if !s.goneIn(70 * time.Millisecond) {

@@ -26,7 +26,7 @@ func (s *Stdio) Recv() (Inbound, error) {
 			raw := s.batch[0]
 			s.batch = s.batch[1:]
 			if isObject(raw) {
-				return Inbound{Raw: raw}, nil
+				return Inbound{Raw: raw, More: len(s.batch) > 0}, nil
 			}
 			s.dropLine(raw)
 			continue
@@ -42,7 +42,7 @@ func (s *Stdio) Recv() (Inbound, error) {
 		case err != nil:
 			s.end = s.howItEnded()
 		case isObject(line):
-			return Inbound{Raw: line}, nil
+			return Inbound{Raw: line, More: s.reader.Buffered()}, nil
 		case line[0] == '[':
 			if s.batch, err = jsonrpc.Batch(line); err != nil {
 				s.batch = nil

@@ -57,6 +57,8 @@ type Owner interface {
 	Started(in *Instance)
 	// Listed is called when the server's lists were read or read again.
 	Listed(in *Instance, live *catalog.Snapshot, settled bool)
+	// Cork is called with true when several messages of the server are at hand, and with false after the last of them.
+	Cork(on bool)
 	// Changed is called when the state changed.
 	Changed(in *Instance)
 }
@@ -104,6 +106,7 @@ type Instance struct {
 	waiting  []*Call
 	lists    lists
 	holds    int
+	corked   bool
 	idle     *time.Timer
 }
 
@@ -253,6 +256,21 @@ func (in *Instance) Send(f jsonrpc.Frame) {
 		if err := in.conn.Send(f); err != nil {
 			in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Msg("message dropped")
 		}
+	}
+}
+
+// Cork holds back what is sent to the server, with true, until Cork(false), so that it goes out together.
+func (in *Instance) Cork(on bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.corked = on
+	in.applyCork()
+}
+
+// applyCork passes the cork on to the connection, which may have been made since; mu is held.
+func (in *Instance) applyCork() {
+	if c, ok := in.conn.(interface{ Cork(bool) }); ok {
+		c.Cork(in.corked)
 	}
 }
 

@@ -35,16 +35,30 @@ func (in *Instance) run() {
 	gone := make(chan struct{})
 	defer close(gone)
 	in.conn, in.gone = conn, gone
+	in.applyCork()
 	err = in.send(in.handshake(conn))
 	in.mu.Unlock()
 	if in.spec.StartTimeout > 0 {
 		in.runs.Go(func() { in.watchStart(conn, gone) })
 	}
+	corked := false
 	for err == nil {
 		var msg transport.Inbound
-		if msg, err = conn.Recv(); err == nil {
-			in.handle(conn, msg)
+		if msg, err = conn.Recv(); err != nil {
+			break
 		}
+		if msg.More && !corked {
+			in.owner.Cork(true)
+			corked = true
+		}
+		in.handle(conn, msg)
+		if corked && !msg.More {
+			in.owner.Cork(false)
+			corked = false
+		}
+	}
+	if corked {
+		in.owner.Cork(false)
 	}
 	in.ended(conn, err)
 }

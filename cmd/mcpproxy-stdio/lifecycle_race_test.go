@@ -1,0 +1,8 @@
+//go:build race
+
+package main
+
+import "time"
+
+// endSlack is added to the bounds for endings: the race detector makes every process start and end several times slower.
+const endSlack = 2 * time.Second

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// What check and servers say of a server.
+const (
+	stateOK          = "ok"
+	stateEnabled     = "enabled"
+	stateDisabled    = "disabled"
+	stateQuarantined = "quarantined"
+	stateRefused     = "refused"
+	stateUnresolved  = "unresolved reference"
+	stateNoProgram   = "command not found"
+)
+
+func paintState(state string) string {
+	state, _, _ = strings.Cut(state, ",")
+	switch state {
+	case stateOK, stateEnabled:
+		return green
+	case stateDisabled:
+		return dim
+	case stateQuarantined:
+		return yellow
+	}
+	return red
+}
+
+// checkedServer is one server as check sees it. It holds no values of variables, headers, arguments or references.
+type checkedServer struct {
+	Name     string   `json:"name"`
+	Protocol string   `json:"protocol"`
+	Launch   string   `json:"launch"` // in short
+	State    string   `json:"state"`
+	Why      []string `json:"why,omitempty"`
+	Path     string   `json:"path"`
+	Line     int      `json:"line"`
+	Column   int      `json:"column"`
+}
+
+// broken tells whether the server is wanted and can't be started from here. What was refused is a problem of the file, if it is one.
+func (s checkedServer) broken() bool { return s.State == stateUnresolved || s.State == stateNoProgram }
+
+// configuredState is the state as the entry alone has it.
+func configuredState(s *config.Server) (state, why string) {
+	err := upstream.Blocked(s)
+	switch {
+	case err == nil:
+		return stateEnabled, ""
+	case s.Refused != "":
+		return stateRefused, err.Error()
+	case !s.Enabled:
+		return stateDisabled, err.Error()
+	}
+	return stateQuarantined, err.Error()
+}
+
+func inspectServer(s *config.Server, workspace string) checkedServer {
+	c := checkedServer{Name: s.Name, Protocol: s.Protocol, Launch: shortLaunch(s), Path: s.Path, Line: s.Line, Column: s.Column}
+	state, why := configuredState(s)
+	if state != stateEnabled {
+		c.State, c.Why = state, []string{why}
+		return c
+	}
+	c.State = stateOK
+	launch, faults := resolve(s, workspace)
+	if len(faults) > 0 {
+		c.State, c.Why = stateUnresolved, faults
+		return c
+	}
+	if s.Protocol == config.ProtocolStdio {
+		if err := findProgram(launch); err != nil {
+			c.State, c.Why = stateNoProgram, []string{err.Error()}
+		}
+	}
+	return c
+}
+
+// resolve replaces the references and returns a fault for each that can't be. Resolve itself stops at the first one.
+func resolve(s *config.Server, workspace string) (config.Launch, []string) {
+	type answer struct {
+		value string
+		err   error
+	}
+	known := map[string]answer{} // a keyring can take seconds
+	keyring := func(name string) (string, error) {
+		got, asked := known[name]
+		if !asked {
+			got.value, got.err = secret.Get(name)
+			known[name] = got
+		}
+		return got.value, got.err
+	}
+	r := config.Resolver{Env: os.LookupEnv, Keyring: keyring, Workspace: workspace}
+	launch, err := s.Resolve(r)
+	if err == nil {
+		return launch, nil
+	}
+	strip := func(err error) string { return strings.TrimPrefix(err.Error(), s.Name+": ") }
+	faults := []string{strip(err)}
+	env, keys := s.References()
+	for _, name := range slices.Concat(env, keys) {
+		only := config.Resolver{ // all others are there
+			Env: func(n string) (string, bool) {
+				if n == name {
+					return os.LookupEnv(n)
+				}
+				return "x", true
+			},
+			Keyring: func(n string) (string, error) {
+				if n == name {
+					return keyring(n)
+				}
+				return "x", nil
+			},
+			Workspace: workspace,
+		}
+		_, err := s.Resolve(only)
+		if err != nil && errors.Is(err, config.ErrUnresolved) && !slices.Contains(faults, strip(err)) {
+			faults = append(faults, strip(err))
+		}
+	}
+	return launch, faults
+}
+
+// runners are programs whose first plain argument names what they run, which says more than their own name.
+var runners = []string{"npx", "pnpx", "bunx", "uvx", "pipx", "uv", "node", "bun", "deno", "python", "python3", "py", "ruby", "docker", "podman", "go"}
+
+// shortLaunch says what is run or reached. Arguments, paths and queries of URLs often are the secret: of these only what certainly
+// is none is shown.
+func shortLaunch(s *config.Server) string {
+	if s.Command == "" {
+		return shortURL(s.URL)
+	}
+	shown, rest := s.Command, s.Args
+	if slices.Contains(runners, strings.TrimSuffix(strings.ToLower(filepath.Base(s.Command)), ".exe")) {
+		for len(rest) > 0 {
+			word := rest[0]
+			rest = rest[1:]
+			if !strings.HasPrefix(word, "-") {
+				shown += " " + word
+				break
+			}
+			if strings.ContainsAny(word, "= ") || len(word) > 12 {
+				word, _, _ = strings.Cut(word, "=")
+				word = shorten(word, 12) + "…"
+			}
+			shown += " " + word
+		}
+	}
+	if len(rest) > 0 {
+		shown += " … " + plural(len(rest), "argument", "arguments")
+	}
+	return shown
+}
+
+func shortURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		if head, _, found := strings.Cut(text, "}"); found && strings.HasPrefix(text, "${") {
+			return head + "}…"
+		}
+		return ""
+	}
+	short := u.Scheme + "://" + u.Host
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		short += "/…"
+	}
+	return short
+}
+
+// findProgram looks for the command where a start would: in the server's own PATH, relative paths from its directory.
+func findProgram(l config.Launch) error {
+	env := config.ChildEnv(l, os.Environ())
+	if l.Dir != "" {
+		if info, err := os.Stat(l.Dir); err != nil || !info.IsDir() {
+			return fmt.Errorf("the working directory %s does not exist – create it, or change working_dir", l.Dir)
+		}
+	}
+	if strings.ContainsAny(l.Command, `/`+string(filepath.Separator)) {
+		path := l.Command
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(l.Dir, path)
+		}
+		if path, err := filepath.Abs(path); err != nil {
+			return err
+		} else if _, err := exec.LookPath(path); err != nil {
+			return fmt.Errorf("%s cannot be run: %w – install it, or correct command", path, errors.Unwrap(err))
+		}
+		return nil
+	}
+	path := ""
+	for _, kv := range env {
+		if name, value, _ := strings.Cut(kv, "="); strings.EqualFold(name, "PATH") {
+			path = value
+		}
+	}
+	for _, dir := range filepath.SplitList(path) {
+		if filepath.IsAbs(dir) {
+			if _, err := exec.LookPath(filepath.Join(dir, l.Command)); err == nil {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("the command %q was not found in PATH – install it, or give its full path in command", l.Command)
+}

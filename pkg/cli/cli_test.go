@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// The README documents every option; nothing else keeps the two together.
+func TestReadmeListsEveryOption(t *testing.T) {
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| .*\\|$").FindAllString(string(data), -1)
+	for _, o := range config.Options {
+		found := false
+		for _, row := range rows {
+			first, _, _ := strings.Cut(row[1:], "|")
+			found = found || strings.Contains(first, "`"+o.Name+"`")
+		}
+		if !found {
+			t.Errorf("the README has no row for the option %s", o.Name)
+		}
+	}
+}
+
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain – text":          "plain – text",
+		"a\x1b[31mred":          `a\x1b[31mred`,
+		"line\nbreak\t":         `line\nbreak\t`,
+		"\u202eright to left":   `\u202eright to left`,
+		"bad \xff UTF-8":        `bad \xff UTF-8`,
+		"a real \ufffd":         "a real \ufffd",
+		"\u0085C1 and \u00a0":   `\u0085C1 and \u00a0`,
+		"zero\u200bwidth 日本語 é": `zero\u200bwidth 日本語 é`,
+	} {
+		if got := plain(in); got != want {
+			t.Errorf("plain(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestTableFitsTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	p := &printer{w: &out, width: 40}
+	p.table([]column{{title: "NAME"}, {title: "LAUNCH", cut: true}, {title: "TOOLS", right: true}, {title: "STATE"}}, [][]string{
+		{"a", "npx -y a-very-long-package-name", "7", "ok"},
+		{"naïve", "x", "12", "refused"},
+	})
+	want := strings.TrimLeft(`
+NAME   LAUNCH             TOOLS  STATE
+a      npx -y a-very-lo…      7  ok
+naïve  x                     12  refused
+`, "\n")
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func TestShortLaunchShowsNoSecret(t *testing.T) {
+	for _, c := range []struct {
+		server config.Server
+		want   string
+	}{
+		{config.Server{Protocol: "stdio", Command: "npx", Args: []string{"-y", "@scope/pkg", "--key", "SECRET"}}, "npx -y @scope/pkg … 2 arguments"},
+		{config.Server{Protocol: "stdio", Command: "/opt/bin/node", Args: []string{"--token=SECRET", "server.js"}}, "/opt/bin/node --token… server.js"},
+		{config.Server{Protocol: "stdio", Command: "my-server", Args: []string{"SECRET"}}, "my-server … 1 argument"},
+		{config.Server{Protocol: "http", URL: "https://host:8443/SECRET?k=SECRET#SECRET"}, "https://host:8443/…"},
+		{config.Server{Protocol: "http", URL: "https://user:SECRET@host"}, "https://host"},
+		{config.Server{Protocol: "http", URL: "${env:BASE}/SECRET"}, "${env:BASE}…"},
+		{config.Server{Protocol: "http", URL: "://SECRET"}, ""},
+	} {
+		if got := shortLaunch(&c.server); got != c.want {
+			t.Errorf("shortLaunch(%v, %v) = %q, want %q", c.server.Command, c.server.URL, got, c.want)
+		}
+	}
+}
+
+// A program that is no proxy: this test binary does not know --config and ends.
+func TestTrySaysWhichStepFailed(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var out bytes.Buffer
+	trial := &trial{ctx: ctx, out: &printer{w: &out}, dir: t.TempDir(), self: self}
+	if err := trial.run(); !errors.Is(err, errTold) {
+		t.Fatalf("run() = %v, want %v", err, errTold)
+	}
+	for _, want := range []string{"✗ start ", "initialize: the proxy ended before it answered", "The proxy's log ended with:", "-testwork"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, out.String())
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// printer writes for people: aligned, with colours and cut to the width only where a terminal shows it.
+type printer struct {
+	w     io.Writer
+	width int  // columns of the terminal; 0: not a terminal, nothing is cut
+	live  bool // a line can be written again
+	color bool
+}
+
+func newPrinter(f *os.File) *printer {
+	p := &printer{w: f}
+	if !term.IsTerminal(int(f.Fd())) {
+		return p
+	}
+	p.width = 80
+	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w >= 40 {
+		p.width = w
+	}
+	kind := os.Getenv("TERM")
+	p.live = kind != "" && kind != "dumb"
+	p.color = p.live && os.Getenv("NO_COLOR") == "" // no-color.org
+	return p
+}
+
+// SGR parameters (ECMA-48, section 8.3.117).
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+func (p *printer) paint(sgr, s string) string {
+	if !p.color || s == "" || sgr == "" {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+// line writes its parts and a line break. An error of writing shows in the exit of whoever reads us, not here.
+func (p *printer) line(parts ...string) {
+	io.WriteString(p.w, strings.Join(parts, "")+"\n")
+}
+
+// passing shows text until the next passing or line, on a terminal only. An empty text takes it away.
+func (p *printer) passing(text string) {
+	if p.live {
+		io.WriteString(p.w, "\r\x1b[K"+shorten(text, p.width-1))
+	}
+}
+
+// wrapped writes text indented, broken at spaces where the terminal ends.
+func (p *printer) wrapped(indent, sgr, text string) {
+	for _, line := range p.wrap(text, utf8.RuneCountInString(indent)) {
+		p.line(indent, p.paint(sgr, line))
+	}
+}
+
+// wrap breaks text at spaces into lines that leave room for an indent.
+func (p *printer) wrap(text string, indent int) []string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line, room := "", p.width-indent-1
+		for _, word := range strings.Fields(paragraph) {
+			if line != "" && p.width > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > room {
+				lines, line = append(lines, line), ""
+			}
+			if line != "" {
+				line += " "
+			}
+			line += word
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// column is one column of a table.
+type column struct {
+	title string
+	right bool                // numbers
+	cut   bool                // gives way where the terminal is too narrow
+	paint func(string) string // SGR for a cell; nil: none
+}
+
+func (p *printer) table(columns []column, rows [][]string) {
+	widths := make([]int, len(columns))
+	total := 2 * (len(columns) - 1)
+	for i, c := range columns {
+		widths[i] = len(c.title)
+		for _, row := range rows {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+		total += widths[i]
+	}
+	for i, c := range columns {
+		if c.cut && p.width > 0 && total > p.width {
+			less := min(total-p.width, max(0, widths[i]-12))
+			widths[i], total = widths[i]-less, total-less
+		}
+	}
+	titles := make([]string, len(columns))
+	for i, c := range columns {
+		titles[i] = c.title
+	}
+	p.row(columns, widths, titles, func(int, string) string { return bold })
+	for _, row := range rows {
+		p.row(columns, widths, row, func(i int, cell string) string {
+			if columns[i].paint == nil {
+				return ""
+			}
+			return columns[i].paint(cell)
+		})
+	}
+}
+
+func (p *printer) row(columns []column, widths []int, cells []string, sgr func(int, string) string) {
+	var b strings.Builder
+	for i, cell := range cells {
+		if i > 0 {
+			b.WriteString("  ")
+		}
+		cell = shorten(cell, widths[i])
+		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+		switch painted := p.paint(sgr(i, cell), cell); {
+		case columns[i].right:
+			b.WriteString(pad + painted)
+		case i == len(cells)-1:
+			b.WriteString(painted)
+		default:
+			b.WriteString(painted + pad)
+		}
+	}
+	p.line(b.String())
+}
+
+// shorten cuts s to n characters.
+func shorten(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:max(0, n-1)]) + "…"
+}
+
+// plain escapes what could play tricks with a terminal or a reader's eye: control characters, direction marks, bad UTF-8.
+func plain(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i]), 16))
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+// plainLines is plain for a text of several lines.
+func plainLines(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = plain(strings.ReplaceAll(strings.TrimRight(line, "\r"), "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// printJSON writes v for programs.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return failed(e.Encode(v))
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}

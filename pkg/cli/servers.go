@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
+)
+
+// serversReport is what servers prints.
+type serversReport struct {
+	Config  string       `json:"config"`
+	Servers []seenServer `json:"servers"`
+}
+
+// seenServer is a configured server with what was recorded of it.
+type seenServer struct {
+	Name      string    `json:"name"`
+	Protocol  string    `json:"protocol"`
+	Start     string    `json:"start"`
+	State     string    `json:"state"`
+	Why       string    `json:"why,omitempty"`
+	Seen      time.Time `json:"seen,omitzero"` // when its lists were last recorded
+	Tools     int       `json:"tools"`         // offered to clients
+	Hidden    int       `json:"hidden_tools"`  // held back by enabled_tools and disabled_tools
+	Prompts   int       `json:"prompts"`
+	Resources int       `json:"resources"`
+}
+
+func (a *app) serversCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "servers", Short: "List the configured servers and what is recorded of them; nothing is started",
+		Long: `Servers lists the configured servers, and how many tools each had when it was last seen. Nothing is
+started. What runs at the moment is known to the running proxy: ask the tool upstream_servers.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.servers(asJSON) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) servers(asJSON bool) error {
+	log, err := a.logger()
+	if err != nil {
+		return err
+	}
+	path, err := config.DefaultPath(a.config)
+	if err != nil {
+		return failed(err)
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		return failed(err)
+	}
+	recorded := hub.Recorded(c, store.Open(store.DefaultDir()), log)
+	report := serversReport{Config: path, Servers: []seenServer{}}
+	for _, s := range c.Servers {
+		report.Servers = append(report.Servers, describe(s, recorded[s.Name]))
+	}
+	if asJSON {
+		return printJSON(a.out, report)
+	}
+	switch {
+	case !c.Exists:
+		fmt.Fprintf(a.err, "No server is configured: %s does not exist. `mcpproxy-stdio check` shows how to begin.\n", plain(path))
+	case len(c.Servers) == 0:
+		fmt.Fprintf(a.err, "No server is configured in %s.\n", plain(path))
+	default:
+		newPrinter(a.out).servers(report.Servers)
+	}
+	if n := len(c.Problems); n > 0 {
+		fmt.Fprintf(a.err, "%s in the configuration: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
+	}
+	return nil
+}
+
+func describe(s *config.Server, recorded *catalog.Snapshot) seenServer {
+	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start}
+	seen.State, seen.Why = configuredState(s)
+	if recorded == nil {
+		return seen
+	}
+	seen.Seen = recorded.Taken
+	for _, raw := range recorded.Items[catalog.Tools] {
+		if s.ToolAllowed(catalog.Tools.ID(raw)) {
+			seen.Tools++
+		} else {
+			seen.Hidden++
+		}
+	}
+	seen.Prompts = len(recorded.Items[catalog.Prompts])
+	seen.Resources = len(recorded.Items[catalog.Resources])
+	return seen
+}
+
+func (p *printer) servers(servers []seenServer) {
+	var rows [][]string
+	for _, s := range servers {
+		tools, seen := "–", "never"
+		if !s.Seen.IsZero() {
+			tools, seen = strconv.Itoa(s.Tools), ago(time.Since(s.Seen))
+			if s.Hidden > 0 {
+				tools += " of " + strconv.Itoa(s.Tools+s.Hidden)
+			}
+		}
+		rows = append(rows, []string{plain(s.Name), orDash(s.Protocol), s.Start, tools, seen, s.State})
+	}
+	p.table([]column{{title: "NAME", cut: true}, {title: "PROTOCOL"}, {title: "START"}, {title: "TOOLS", right: true},
+		{title: "LAST SEEN"}, {title: "STATE", paint: paintState}}, rows)
+}
+
+// ago words a time that has passed.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + " min ago"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d.Hours())) + " h ago"
+	}
+	return strconv.Itoa(int(d.Hours()/24)) + " days ago"
+}

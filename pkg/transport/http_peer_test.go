@@ -1,0 +1,117 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+	"github.com/mark3labs/mcp-go/server/servertest"
+)
+
+// goPeer is mcp-go's server: an independent reading of the specification.
+func goPeer(opts ...server.StreamableHTTPOption) (*server.MCPServer, *server.StreamableHTTPServer) {
+	s := server.NewMCPServer("peer", "1", server.WithToolCapabilities(true))
+	s.AddTool(mcp.NewTool("echo"), func(_ context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultText(req.GetString("text", "")), nil
+	})
+	s.AddTool(mcp.NewTool("count"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		for i := range 3 {
+			_ = s.SendNotificationToClient(ctx, "notifications/progress", map[string]any{"progressToken": "t", "progress": i})
+			time.Sleep(10 * time.Millisecond)
+		}
+		return mcp.NewToolResultText("counted"), nil
+	})
+	return s, server.NewStreamableHTTPServer(s, opts...)
+}
+
+// openPeer goes through the opening with a server whose answers are not known to the byte.
+func openPeer(c *httpConn) {
+	c.t.Helper()
+	c.send(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
+	c.wantPart(`"serverInfo":{"name":"peer"`)
+	c.SetVersion("2025-11-25")
+	c.send(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+}
+
+// wantPart skips messages until one has this in it.
+func (c *httpConn) wantPart(part string) {
+	c.t.Helper()
+	for range 20 {
+		in := c.next()
+		if in.Failed != nil {
+			c.t.Fatalf("request %s failed: %v", in.Failed.ID, in.Failed.Err)
+		}
+		if strings.Contains(string(in.Raw), part) {
+			return
+		}
+	}
+	c.t.Fatalf("no message with %s", part)
+}
+
+func TestHTTPPeer(t *testing.T) {
+	s, handler := goPeer(server.WithStateful(true))
+	p := httptest.NewServer(handler)
+	defer p.Close()
+	c := dialTest(t, HTTPSpec{URL: p.URL + "/mcp"})
+	openPeer(c)
+	c.send(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"text":"grüß"}}}`)
+	c.wantPart(`"text":"grüß"`)
+	c.send(`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"count","_meta":{"progressToken":"t"}}}`)
+	for i := range 3 {
+		c.wantPart(fmt.Sprintf(`"progress":%d`, i))
+	}
+	c.wantPart(`counted`)
+	c.request(4, "no/such")
+	c.wantPart(`-32601`)
+	s.AddTool(mcp.NewTool("late"), nil)
+	c.wantPart(`notifications/tools/list_changed`) // on the standing stream
+	c.Close(time.Second)
+	c.wantEnd(io.EOF)
+}
+
+// After a restart the peer knows no session: the connection says so, and the next one works.
+func TestHTTPPeerRestart(t *testing.T) {
+	_, before := goPeer(server.WithStateful(true))
+	_, after := goPeer(server.WithStateful(true))
+	var restarted atomic.Bool
+	p := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if restarted.Load() {
+			after.ServeHTTP(w, r)
+		} else {
+			before.ServeHTTP(w, r)
+		}
+	}))
+	defer p.Close()
+	c := dialTest(t, HTTPSpec{URL: p.URL + "/mcp"})
+	openPeer(c)
+	restarted.Store(true)
+	c.request(2, "tools/list")
+	if err := c.wantFailed("2", "session", true); !errors.Is(err, ErrSessionLost) {
+		t.Error(err)
+	}
+	c.wantEnd(ErrSessionLost)
+	openPeer(dialTest(t, HTTPSpec{URL: p.URL + "/mcp"}))
+}
+
+func TestHTTPPeerLegacy(t *testing.T) {
+	s, _ := goPeer()
+	legacy := servertest.NewTestServer(s)
+	defer legacy.Close()
+	for _, explicit := range []bool{true, false} {
+		c := dialTest(t, HTTPSpec{URL: legacy.URL + "/sse", SSE: explicit})
+		openPeer(c)
+		c.send(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"text":"old"}}}`)
+		c.wantPart(`"text":"old"`)
+		c.Close(time.Second)
+		c.wantEnd(io.EOF)
+	}
+}
