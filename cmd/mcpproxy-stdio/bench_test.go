@@ -21,18 +21,17 @@ import (
 // Benchmarks compare three paths to one scripted server in the same run, in turns: a direct connection, a byte copier in
 // between (the least that a hop can cost), and the proxy. Only the ratios mean something on a shared machine.
 
-// builds are real programs: a test binary is larger and slower to start.
-func builds(b *testing.B) (proxy, copier, server string) {
+// build makes a real program of a package: a test binary is larger and slower to start.
+func build(b *testing.B, pkg string) string {
 	b.Helper()
-	dir := b.TempDir()
-	for i, pkg := range []string{".", "../../pkg/mcptest/bytecopier", "../../pkg/mcptest/mcpserver"} {
-		out := filepath.Join(dir, []string{"proxy", "copier", "server"}[i])
-		if text, err := exec.Command("go", "build", "-o", out, pkg).CombinedOutput(); err != nil {
-			b.Fatalf("go build %s: %v\n%s", pkg, err, text)
-		}
+	out := filepath.Join(b.TempDir(), filepath.Base(pkg))
+	if text, err := exec.Command("go", "build", "-o", out, pkg).CombinedOutput(); err != nil {
+		b.Fatalf("go build %s: %v\n%s", pkg, err, text)
 	}
-	return filepath.Join(dir, "proxy"), filepath.Join(dir, "copier"), filepath.Join(dir, "server")
+	return out
 }
+
+const mcptestDir = "../../pkg/mcptest/"
 
 // wire is a client that does nothing but write and read lines.
 type wire struct {
@@ -116,32 +115,38 @@ func (w *wire) initialize() *wire {
 // bench are the three paths to servers of the same kind.
 type bench struct {
 	*testing.B
-	proxy, copier, server string
-	home                  *home
+	proxy, copier string
+	server        []string // command line
+	home          *home
 }
 
-func newBench(b *testing.B) *bench {
-	t := &bench{B: b, home: newHome(b)}
-	t.proxy, t.copier, t.server = builds(b)
-	return t
-}
-
-func (t *bench) opts(opts mcptest.Server) string {
+// newBench compares paths to the scripted server.
+func newBench(b *testing.B, opts mcptest.Server) *bench {
 	text, err := json.Marshal(opts)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	return string(text)
+	return newBenchOf(b, build(b, mcptestDir+"mcpserver"), "-opts", string(text))
 }
 
-func (t *bench) configure(n int, opts mcptest.Server) {
+func newBenchOf(b *testing.B, server ...string) *bench {
+	return &bench{B: b, home: newHome(b), proxy: build(b, "../mcpproxy-stdio"), copier: build(b, mcptestDir+"bytecopier"), server: server}
+}
+
+func (t *bench) configure(n int) {
 	servers := map[string]json.RawMessage{}
 	for i := range n {
-		entry, _ := json.Marshal(map[string]any{"command": t.server, "args": []string{"-opts", t.opts(opts)}})
+		entry, err := json.Marshal(map[string]any{"command": t.server[0], "args": t.server[1:]})
+		if err != nil {
+			t.Fatal(err)
+		}
 		servers[fmt.Sprintf("up%d", i)] = entry
 	}
 	t.home.configure(servers)
 }
+
+func (t *bench) direct() *exec.Cmd { return exec.Command(t.server[0], t.server[1:]...) }
+func (t *bench) copied() *exec.Cmd { return exec.Command(t.copier, t.server...) }
 
 func (t *bench) proxyCommand() *exec.Cmd {
 	cmd := t.home.command()
@@ -149,11 +154,11 @@ func (t *bench) proxyCommand() *exec.Cmd {
 	return cmd
 }
 
-func (t *bench) paths(opts mcptest.Server) [3]*wire {
-	t.configure(1, opts)
+func (t *bench) paths() [3]*wire {
+	t.configure(1)
 	return [3]*wire{
-		dial(t.B, "", exec.Command(t.server, "-opts", t.opts(opts))).initialize(),
-		dial(t.B, "", exec.Command(t.copier, t.server, "-opts", t.opts(opts))).initialize(),
+		dial(t.B, "", t.direct()).initialize(),
+		dial(t.B, "", t.copied()).initialize(),
 		dial(t.B, "up0__", t.proxyCommand()).initialize(),
 	}
 }
@@ -190,8 +195,8 @@ func cpu(pid int) time.Duration {
 	return total
 }
 
-// rss is the resident memory of a process in MB, as /proc says; 0 elsewhere.
-func rss(pid int) float64 {
+// residentMB is the resident memory of a process in MB, as /proc says; 0 elsewhere.
+func residentMB(pid int) float64 {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(data)) {
 		if text, ok := strings.CutPrefix(line, "VmRSS:"); ok {
@@ -202,9 +207,16 @@ func rss(pid int) float64 {
 	return 0
 }
 
-func BenchmarkEcho(b *testing.B) {
-	t := newBench(b)
-	paths := t.paths(mcptest.Server{})
+// each runs a benchmark with the scripted server, which is as lean as can be, and with one on an SDK.
+func each(b *testing.B, run func(t *bench)) {
+	b.Run("lean", func(b *testing.B) { run(newBench(b, mcptest.Server{})) })
+	b.Run("sdk", func(b *testing.B) { run(newBenchOf(b, build(b, mcptestDir+"sdkserver"))) })
+}
+
+func BenchmarkEcho(b *testing.B) { each(b, echo) }
+
+func echo(t *bench) {
+	b, paths := t.B, t.paths()
 	var took [3][]time.Duration
 	for i := range 200 { // warm up
 		paths[i%3].call("echo", `{"message":"hello"}`)
@@ -219,13 +231,14 @@ func BenchmarkEcho(b *testing.B) {
 	}
 	pid := paths[2].cmd.Process.Pid
 	b.ReportMetric(float64((cpu(pid)-before).Microseconds())/float64(len(took[2])), "proxy-cpu-µs/call")
-	b.ReportMetric(rss(pid), "proxy-rss-MB")
+	b.ReportMetric(residentMB(pid), "proxy-rss-MB")
 	t.report(took, "p50-µs", 1e3)
 }
 
-func BenchmarkThroughput32(b *testing.B) {
-	t := newBench(b)
-	paths := t.paths(mcptest.Server{})
+func BenchmarkThroughput32(b *testing.B) { each(b, throughput) }
+
+func throughput(t *bench) {
+	b, paths := t.B, t.paths()
 	const flight, calls = 32, 4000
 	var took [3][]time.Duration
 	before := cpu(paths[2].cmd.Process.Pid)
@@ -253,7 +266,7 @@ func BenchmarkThroughput32(b *testing.B) {
 	pid := paths[2].cmd.Process.Pid
 	b.ReportMetric(float64((cpu(pid)-before).Microseconds())/float64(calls*len(took[2])), "proxy-cpu-µs/call")
 	b.ReportMetric(rate[2]/rate[1], "proxy/copier")
-	b.ReportMetric(rss(pid), "proxy-rss-MB")
+	b.ReportMetric(residentMB(pid), "proxy-rss-MB")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -264,35 +277,47 @@ func BenchmarkLarge(b *testing.B) {
 		idLast bool
 	}{{"1MiB", 1 << 20, false}, {"10MiB", 10 << 20, false}, {"1MiB-id-last", 1 << 20, true}, {"10MiB-id-last", 10 << 20, true}} {
 		b.Run(c.name, func(b *testing.B) {
-			t := newBench(b)
-			paths := t.paths(mcptest.Server{IDLast: c.idLast})
-			arguments := fmt.Sprintf(`{"n":%d}`, c.size)
-			var took [3][]time.Duration
-			for b.Loop() {
-				for i, w := range paths {
-					start := time.Now()
-					if n := w.call("bytes", arguments); n < c.size {
-						b.Fatalf("%s: %d bytes came", pathNames[i], n)
-					}
-					took[i] = append(took[i], time.Since(start))
-				}
-			}
-			b.ReportMetric(rss(paths[2].cmd.Process.Pid), "proxy-rss-MB")
-			t.report(took, "p50-ms", 1e6)
+			large(newBench(b, mcptest.Server{IDLast: c.idLast}), "bytes", fmt.Sprintf(`{"n":%d}`, c.size), c.size)
+		})
+	}
+	// The reference server, which puts the id last, gives back what it is sent.
+	for _, size := range []int{1 << 20, 10 << 20} {
+		b.Run(fmt.Sprintf("everything-%dMiB", size>>20), func(b *testing.B) {
+			t := newBenchOf(b, "node", npmServer(b, "server-everything"), "stdio")
+			large(t, "echo", `{"message":"`+mcptest.Text(size)+`"}`, size)
 		})
 	}
 }
 
+func large(t *bench, tool, arguments string, size int) {
+	paths := t.paths()
+	for _, w := range paths {
+		w.call(tool, arguments) // the first one is slower everywhere
+	}
+	var took [3][]time.Duration
+	for t.Loop() {
+		for i, w := range paths {
+			start := time.Now()
+			if n := w.call(tool, arguments); n < size {
+				t.Fatalf("%s: %d bytes came", pathNames[i], n)
+			}
+			took[i] = append(took[i], time.Since(start))
+		}
+	}
+	t.ReportMetric(residentMB(paths[2].cmd.Process.Pid), "proxy-rss-MB")
+	t.report(took, "p50-ms", 1e6)
+}
+
 // BenchmarkStart is exec until initialize is answered; for the proxy with ten servers it knows, and then its full list.
 func BenchmarkStart(b *testing.B) {
-	t := newBench(b)
-	t.configure(10, mcptest.Server{Tools: 10})
+	t := newBench(b, mcptest.Server{Tools: 10})
+	t.configure(10)
 	dial(b, "", t.proxyCommand()).initialize() // records the ten
 	var took [3][]time.Duration
 	var lists []time.Duration
 	memory := 0.0
 	for b.Loop() {
-		for i, cmd := range []*exec.Cmd{exec.Command(t.server), exec.Command(t.copier, t.server), t.proxyCommand()} {
+		for i, cmd := range []*exec.Cmd{t.direct(), t.copied(), t.proxyCommand()} {
 			start := time.Now()
 			w := dial(b, "", cmd)
 			w.send("initialize", hello)
@@ -303,7 +328,7 @@ func BenchmarkStart(b *testing.B) {
 				w.send("tools/list", `{}`)
 				w.receive()
 				lists = append(lists, time.Since(start))
-				memory = max(memory, rss(cmd.Process.Pid))
+				memory = max(memory, residentMB(cmd.Process.Pid))
 			}
 			w.in.Close()
 			cmd.Wait()
@@ -318,8 +343,8 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkList(b *testing.B) {
 	for _, tools := range []int{100, 1000, 10_000} {
 		b.Run(strconv.Itoa(tools), func(b *testing.B) {
-			t := newBench(b)
-			t.configure(1, mcptest.Server{Tools: tools})
+			t := newBench(b, mcptest.Server{Tools: tools})
+			t.configure(1)
 			w := dial(b, "", t.proxyCommand()).initialize()
 			for b.Loop() {
 				w.send("tools/list", `{}`)

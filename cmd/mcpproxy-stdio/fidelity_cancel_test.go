@@ -34,10 +34,10 @@ func TestCancelWaiting(t *testing.T) {
 		cancel(c, `"w"`)
 		cancel(c, `"p"`)
 		cancel(c, `"w"`)
-		if got := c.Tool("s__incr", nil).Text(); got != "1" {
+		if got := said(c.Tool("s__incr", nil)); got != "1" {
 			t.Errorf("%s: call number %s", when, got)
 		}
-		if got := c.Tool("s__count", nil).Text(); strings.Contains(got, "prompts/get") || strings.Contains(got, "notifications/cancelled") {
+		if got := said(c.Tool("s__count", nil)); strings.Contains(got, "prompts/get") || strings.Contains(got, "notifications/cancelled") {
 			t.Errorf("%s: the server got %s", when, got)
 		}
 		neverComes(t, c, "answer to a cancelled call", answerTo(`"w"`))
@@ -57,12 +57,12 @@ func TestCancelRunning(t *testing.T) {
 		c.WaitNotifications("notifications/progress", 1, 10*time.Second)
 		cancel(c, `"r"`)
 		cancel(c, `"r"`) // twice
-		sent := c.Tool("s__last", map[string]any{"method": "tools/call", "tool": "progress"}).Text()
+		sent := said(c.Tool("s__last", map[string]any{"method": "tools/call", "tool": "progress"}))
 		id := strings.TrimSuffix(strings.TrimPrefix(regexp.MustCompile(`"id":\d+,`).FindString(sent), `"id":`), ",")
 		if got := last(c, "s", "notifications/cancelled"); got != `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`+id+`,"reason":"no <longer> needed","x":1.0}}` {
 			t.Errorf("the server with id %s was told %s", id, got)
 		}
-		if got := c.Tool("s__count", nil).Text(); !strings.Contains(got, `"notifications/cancelled":1`) {
+		if got := said(c.Tool("s__count", nil)); !strings.Contains(got, `"notifications/cancelled":1`) {
 			t.Errorf("told more than once: %s", got)
 		}
 		seen := len(c.Notifications("notifications/progress"))
@@ -90,7 +90,7 @@ func TestCancelOddly(t *testing.T) {
 	}
 	c.Notify("notifications/cancelled", nil)
 	c.Notify("notifications/cancelled", map[string]any{})
-	if got := c.Tool("s__count", nil).Text(); strings.Contains(got, "notifications/cancelled") {
+	if got := said(c.Tool("s__count", nil)); strings.Contains(got, "notifications/cancelled") {
 		t.Errorf("the server got %s", got)
 	}
 	// "1" and 1 are two requests.
@@ -133,11 +133,11 @@ func TestCancelDuringElicitation(t *testing.T) {
 		t.Error("nobody was asked")
 	}
 	cancel(c, `"e"`)
-	if got := c.Tool("s__cancelled", nil).Text(); !strings.Contains(got, `no <longer> needed`) {
+	if got := said(c.Tool("s__cancelled", nil)); !strings.Contains(got, `no <longer> needed`) {
 		t.Errorf("the server was told %s", got)
 	}
 	close(answer)
-	if got := c.Tool("s__echo", map[string]any{"message": "x"}).Text(); got != "Echo: x" {
+	if got := said(c.Tool("s__echo", map[string]any{"message": "x"})); got != "Echo: x" {
 		t.Error(got)
 	}
 	neverComes(t, c, "answer to a cancelled call", answerTo(`"e"`))

@@ -71,7 +71,7 @@ func TestBadLines(t *testing.T) {
 			}
 		}
 	}
-	if got := c.Tool("s__echo", map[string]any{"message": "alive"}).Text(); got != "Echo: alive" {
+	if got := said(c.Tool("s__echo", map[string]any{"message": "alive"})); got != "Echo: alive" {
 		t.Error(got)
 	}
 }
@@ -153,14 +153,14 @@ func TestContentLength(t *testing.T) {
 	if !c.GotContentLength() {
 		t.Error("answered in lines")
 	}
-	if got := c.Tool("s__echo", map[string]any{"message": "é\u2028"}).Text(); got != "Echo: é\u2028" {
+	if got := said(c.Tool("s__echo", map[string]any{"message": "é\u2028"})); got != "Echo: é\u2028" {
 		t.Error(got)
 	}
 	r := c.Call("tools/call", json.RawMessage(`{"name":"s__progress","arguments":{"steps":3},"_meta":{"progressToken":"p"}}`))
 	if got := c.Notifications("notifications/progress"); len(got) != 3 || r.Text() != "done 3" {
 		t.Errorf("%d progress, %s", len(got), r.Raw)
 	}
-	if got := c.Tool("s__bytes", map[string]any{"n": 1 << 20}).Text(); got != mcptest.Text(1<<20) {
+	if got := said(c.Tool("s__bytes", map[string]any{"n": 1 << 20})); got != mcptest.Text(1<<20) {
 		t.Errorf("%d bytes", len(got))
 	}
 	for i, head := range []string{
@@ -193,7 +193,7 @@ func TestDepth(t *testing.T) {
 	}
 	objects := strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth)
 	c.CallRaw(`{"jsonrpc":"2.0","id":70,"method":"tools/call","params":{"name":"s__echo","arguments":{"message":"m","deep":` + objects + `,"list":` + deep + `}}}`)
-	if got := c.Tool("s__last", map[string]any{"method": "tools/call", "tool": "echo"}).Text(); !strings.Contains(got, `,"deep":`+objects+`,"list":`+deep+`}}}`) {
+	if got := said(c.Tool("s__last", map[string]any{"method": "tools/call", "tool": "echo"})); !strings.Contains(got, `,"deep":`+objects+`,"list":`+deep+`}}}`) {
 		t.Errorf("request: %.200s", got)
 	}
 }
@@ -210,7 +210,7 @@ func TestTooLarge(t *testing.T) {
 			t.Errorf("%.300s", r.Raw)
 		}
 	}
-	if got := c.Tool("s__count", nil).Text(); !strings.Contains(got, `"tools/call":1`) {
+	if got := said(c.Tool("s__count", nil)); !strings.Contains(got, `"tools/call":1`) {
 		t.Errorf("the large calls arrived: %s", got)
 	}
 }

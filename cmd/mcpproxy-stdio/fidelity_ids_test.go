@@ -89,7 +89,7 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range 50 {
 		all.Go(func() {
 			message := fmt.Sprint("message ", i)
-			if got := c.Tool([]string{"a__echo", "b__echo"}[i%2], map[string]any{"message": message}).Text(); got != "Echo: "+message {
+			if got := said(c.Tool([]string{"a__echo", "b__echo"}[i%2], map[string]any{"message": message})); got != "Echo: "+message {
 				t.Errorf("%s: %q", message, got)
 			}
 		})

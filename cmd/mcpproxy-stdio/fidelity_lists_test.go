@@ -79,7 +79,7 @@ func TestManyTools(t *testing.T) {
 		if unique := len(slices.Compact(names)); unique != n+2 {
 			t.Errorf("%d of %d names are unique", unique, n+2)
 		}
-		if got := c.Tool(fmt.Sprintf("s__tool_%05d", n), map[string]any{"query": "q"}).Text(); !strings.HasPrefix(got, fmt.Sprintf("tool_%05d ", n)) {
+		if got := said(c.Tool(fmt.Sprintf("s__tool_%05d", n), map[string]any{"query": "q"})); !strings.HasPrefix(got, fmt.Sprintf("tool_%05d ", n)) {
 			t.Error(got)
 		}
 		c.Close()
@@ -123,7 +123,7 @@ func TestNames(t *testing.T) {
 			if want[original] != def.Name {
 				t.Errorf("start %d: %s is called %s, not %s", start, original, def.Name, want[original])
 			}
-			if got := c.Tool(def.Name, map[string]any{"k": 1}).Text(); got != original+` {"k":1}` {
+			if got := said(c.Tool(def.Name, map[string]any{"k": 1})); got != original+` {"k":1}` {
 				t.Errorf("%s reaches %s", def.Name, got)
 			}
 		}
@@ -162,7 +162,7 @@ func TestListChanged(t *testing.T) {
 	if n > 3 { // the twenty calls may fall into two readings of the list
 		t.Errorf("%d announcements", n)
 	}
-	if got := c.Tool("s__new_7", map[string]any{"k": 1}).Text(); got != `new_7 {"k":1}` {
+	if got := said(c.Tool("s__new_7", map[string]any{"k": 1})); got != `new_7 {"k":1}` {
 		t.Error(got)
 	}
 	c.Tool("s__drop_tool", map[string]any{"name": "new_7"})

@@ -116,7 +116,7 @@ func TestNoProgressAfterTheResult(t *testing.T) {
 			Meta struct{ ProgressToken int } `json:"_meta"`
 		}
 	}
-	if err := json.Unmarshal([]byte(c.Tool("a__last", map[string]any{"method": "tools/call", "tool": "progress"}).Text()), &sent); err != nil {
+	if err := json.Unmarshal([]byte(said(c.Tool("a__last", map[string]any{"method": "tools/call", "tool": "progress"}))), &sent); err != nil {
 		t.Fatal(err)
 	}
 	token := sent.Params.Meta.ProgressToken
@@ -147,7 +147,7 @@ func TestLogging(t *testing.T) {
 		t.Errorf("%s", r.Raw)
 	}
 	for _, server := range []string{"a", "b"} { // b starts only now
-		if got := c.Tool(server+"__log", map[string]any{"level": "info"}).Text(); got != "below warning" {
+		if got := said(c.Tool(server+"__log", map[string]any{"level": "info"})); got != "below warning" {
 			t.Errorf("%s: %s", server, got)
 		}
 		c.Tool(server+"__log", map[string]any{"level": "error", "text": "<&> é", "count": 300})
@@ -165,7 +165,7 @@ func TestLogging(t *testing.T) {
 	if e := c.Call("logging/setLevel", nil).RPCError(); e == nil || e.Code != -32602 {
 		t.Errorf("no level: %v", e)
 	}
-	if got := c.Tool("a__log", map[string]any{"level": "info"}).Text(); got != "below warning" {
+	if got := said(c.Tool("a__log", map[string]any{"level": "info"})); got != "below warning" {
 		t.Errorf("a bad level counted: %s", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // last is the last message of a method that a scripted server received.
 func last(c *mcptest.Client, server, method string) string {
-	return c.Tool(server+"__last", map[string]any{"method": method}).Text()
+	return said(c.Tool(server+"__last", map[string]any{"method": method}))
 }
 
 // readText is the text of a resource, or its error.
@@ -72,18 +72,18 @@ func TestSameURI(t *testing.T) {
 	for i, touch := range []struct{ server, uri, told string }{
 		{"b", plain, wrapped}, {"b", "test://item/7", "mcpproxy://b/test://item/7"}, {"a", "test://item/7", "test://item/7"},
 	} {
-		if got := c.Tool(touch.server+"__touch", map[string]any{"uri": touch.uri}).Text(); got != "told 1" {
+		if got := said(c.Tool(touch.server+"__touch", map[string]any{"uri": touch.uri})); got != "told 1" {
 			t.Errorf("%s at %s: %s", touch.uri, touch.server, got)
 		}
 		if got := updates(c, i+1); len(got) != i+1 || got[i] != touch.told {
 			t.Errorf("%s at %s came as %q", touch.uri, touch.server, got)
 		}
 	}
-	if got := c.Tool("a__touch", map[string]any{"uri": plain}).Text(); got != "told 0" {
+	if got := said(c.Tool("a__touch", map[string]any{"uri": plain})); got != "told 0" {
 		t.Errorf("a was subscribed to: %s", got)
 	}
 	c.Call("resources/unsubscribe", map[string]any{"uri": wrapped})
-	if got := c.Tool("b__subscriptions", nil).Text(); got != `["test://item/7"]` {
+	if got := said(c.Tool("b__subscriptions", nil)); got != `["test://item/7"]` {
 		t.Errorf("left after unsubscribe: %s", got)
 	}
 }
@@ -101,7 +101,7 @@ func TestUnlistedURI(t *testing.T) {
 	if got := readText(c, "ccc://item/9"); got != "Content of ccc://item/9" { // c was not running
 		t.Error(got)
 	}
-	if got := c.Tool("a__count", nil).Text(); strings.Contains(got, "resources/read") {
+	if got := said(c.Tool("a__count", nil)); strings.Contains(got, "resources/read") {
 		t.Errorf("a was asked for what c has: %s", got)
 	}
 	// Nobody's template; c and a run. Both are asked, a first, and the last error is the answer.
@@ -113,7 +113,7 @@ func TestUnlistedURI(t *testing.T) {
 			t.Errorf("%s was not asked: %s", server, got)
 		}
 	}
-	if got := c.Tool("b__count", nil).Text(); strings.Contains(got, "resources/read") {
+	if got := said(c.Tool("b__count", nil)); strings.Contains(got, "resources/read") {
 		t.Errorf("b, which did not run, was asked: %s", got)
 	}
 	c.Close()

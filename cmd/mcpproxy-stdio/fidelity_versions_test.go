@@ -37,11 +37,11 @@ func TestVersions(t *testing.T) {
 			}
 		}
 		c.Notify("notifications/initialized", nil)
-		if got := c.Tool("s__echo", map[string]any{"message": want}).Text(); got != "Echo: "+want {
+		if got := said(c.Tool("s__echo", map[string]any{"message": want})); got != "Echo: "+want {
 			t.Errorf("%s: %q", asked, got)
 		}
 		// The server is asked for the revision that the client settled on.
-		if got := c.Tool("s__last", map[string]any{"method": "initialize"}).Text(); !strings.Contains(got, `"protocolVersion":"`+want+`"`) {
+		if got := said(c.Tool("s__last", map[string]any{"method": "initialize"})); !strings.Contains(got, `"protocolVersion":"`+want+`"`) {
 			t.Errorf("%s: upstream %s", asked, got)
 		}
 		c.Close()
@@ -60,7 +60,7 @@ func TestInitializeWithout(t *testing.T) {
 		if r := c.CallRaw(line); !strings.Contains(string(r.Result), `"protocolVersion":"2025-11-25"`) {
 			t.Errorf("%s: %s", line, r.Raw)
 		}
-		if got := c.Tool("s__echo", map[string]any{"message": "x"}).Text(); got != "Echo: x" {
+		if got := said(c.Tool("s__echo", map[string]any{"message": "x"})); got != "Echo: x" {
 			t.Errorf("%s: %q", line, got)
 		}
 		c.Close()
@@ -92,7 +92,7 @@ func TestInitializeTwice(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 	c.Notify("notifications/initialized", nil) // a second one too
-	if got := c.Tool("s__sample", nil).Text(); !strings.Contains(got, `"error"`) {
+	if got := said(c.Tool("s__sample", nil)); !strings.Contains(got, `"error"`) {
 		t.Errorf("the second initialize counted: %s", got)
 	}
 }
@@ -113,7 +113,7 @@ func TestBeforeInitialize(t *testing.T) {
 		}
 	}
 	c.Initialize("", "")
-	if got := c.Tool("s__echo", map[string]any{"message": "x"}).Text(); got != "Echo: x" {
+	if got := said(c.Tool("s__echo", map[string]any{"message": "x"})); got != "Echo: x" {
 		t.Error(got)
 	}
 }
@@ -126,7 +126,7 @@ func TestBeforeInitialized(t *testing.T) {
 	if r := c.Call("logging/setLevel", map[string]any{"level": "error"}); string(r.Result) != "{}" {
 		t.Errorf("%s", r.Raw)
 	}
-	if got := c.Tool("s__echo", map[string]any{"message": "with no list before it"}).Text(); got != "Echo: with no list before it" {
+	if got := said(c.Tool("s__echo", map[string]any{"message": "with no list before it"})); got != "Echo: with no list before it" {
 		t.Error(got)
 	}
 	for method, want := range map[string]string{"tools/list": "s__echo", "prompts/list": "s__greet", "resources/list": "test://static/1"} {
@@ -134,7 +134,7 @@ func TestBeforeInitialized(t *testing.T) {
 			t.Errorf("%s: %s", method, got)
 		}
 	}
-	if got := c.Tool("s__log", map[string]any{"level": "info"}).Text(); got != "below error" {
+	if got := said(c.Tool("s__log", map[string]any{"level": "info"})); got != "below error" {
 		t.Errorf("the level did not arrive: %s", got)
 	}
 }

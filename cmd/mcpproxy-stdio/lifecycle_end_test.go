@@ -32,8 +32,24 @@ var endings = []struct {
 	{"SIGKILL", time.Second, func(c *mcptest.Client) { c.Signal(os.Kill) }},
 }
 
-// ends ends the proxy and checks that it and everything below it, grandchildren included, is gone in time.
-func ends(t *testing.T, c *mcptest.Client, mark string, bound time.Duration, end func(c *mcptest.Client)) {
+// ends has the proxy brought to a moment and ended there, and checks that it and everything below it, grandchildren included, is gone
+// in time. On a machine that is busy with other things the best of three counts; what is left over fails at once.
+func ends(t *testing.T, bound time.Duration, end func(c *mcptest.Client), moment func(mark string) *mcptest.Client) {
+	t.Helper()
+	mark := marked(t)
+	for try := 1; ; try++ {
+		took := endsIn(t, moment(mark), mark, end)
+		if took <= bound+endSlack {
+			return
+		}
+		if try == 3 {
+			t.Errorf("the end took %v, more than %v", took, bound+endSlack)
+			return
+		}
+	}
+}
+
+func endsIn(t *testing.T, c *mcptest.Client, mark string, end func(c *mcptest.Client)) time.Duration {
 	t.Helper()
 	pids := append(mcptest.Descendants(c.Pid()), c.Pid())
 	for _, pid := range mcptest.ProcessesWithEnv(mark) {
@@ -48,10 +64,9 @@ func ends(t *testing.T, c *mcptest.Client, mark string, bound time.Duration, end
 	t.Logf("%d processes gone in %d ms", len(pids), took.Milliseconds())
 	if left != nil {
 		t.Errorf("after 3 s there are still %v", left)
-	} else if took > bound+endSlack {
-		t.Errorf("the end took %v, more than %v", took, bound+endSlack)
 	}
 	c.WaitExit(time.Second)
+	return took
 }
 
 func TestEnding(t *testing.T) {
@@ -65,20 +80,20 @@ func TestEnding(t *testing.T) {
 	for kind, faults := range servers {
 		for _, how := range endings {
 			t.Run(how.name+"/"+kind, func(t *testing.T) {
-				mark := marked(t)
-				h := newHome(t).set(entries{
-					"a": server(mcptest.Server{Name: "a", Mark: mark, Faults: faults}),
-					"b": server(mcptest.Server{Name: "b", Mark: mark, Faults: faults}),
-				}, nil)
-				c := h.initialized("")
-				c.List("tools/list")
-				answers(t, c, "a")
-				answers(t, c, "b")
-				for i := range 5 { // with calls in flight
-					c.Send(fmt.Sprintf(`{"jsonrpc":"2.0","id":"open-%d","method":"tools/call","params":{"name":"a__never","arguments":{}}}`, i))
-				}
-				time.Sleep(20 * time.Millisecond)
-				ends(t, c, mark, how.bound, how.do)
+				ends(t, how.bound, how.do, func(mark string) *mcptest.Client {
+					c := newHome(t).set(entries{
+						"a": server(mcptest.Server{Name: "a", Mark: mark, Faults: faults}),
+						"b": server(mcptest.Server{Name: "b", Mark: mark, Faults: faults}),
+					}, nil).initialized("")
+					c.List("tools/list")
+					answers(t, c, "a")
+					answers(t, c, "b")
+					for i := range 5 { // with calls in flight
+						c.Send(fmt.Sprintf(`{"jsonrpc":"2.0","id":"open-%d","method":"tools/call","params":{"name":"a__never","arguments":{}}}`, i))
+					}
+					time.Sleep(20 * time.Millisecond)
+					return c
+				})
 			})
 		}
 	}
@@ -133,9 +148,7 @@ func TestEndingAtOtherMoments(t *testing.T) {
 	} {
 		for _, how := range endings {
 			t.Run(name+"/"+how.name, func(t *testing.T) {
-				mark := marked(t)
-				c := moment(t, newHome(t), mark)
-				ends(t, c, mark, how.bound, how.do)
+				ends(t, how.bound, how.do, func(mark string) *mcptest.Client { return moment(t, newHome(t), mark) })
 			})
 		}
 	}

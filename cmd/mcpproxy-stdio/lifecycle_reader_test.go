@@ -66,8 +66,8 @@ func (d *deaf) call(id, tool, arguments string) {
 	d.send(`{"jsonrpc":"2.0","id":"` + id + `","method":"tools/call","params":{"name":"` + tool + `","arguments":` + arguments + `}}`)
 }
 
-// rss is the resident memory of a process in MiB, 0 where it can't be told.
-func rss(pid int) int {
+// resident is the resident memory of a process in MiB, 0 where it can't be told.
+func resident(pid int) int {
 	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	for line := range strings.Lines(string(b)) {
 		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
@@ -104,7 +104,7 @@ func TestClientThatReadsLate(t *testing.T) {
 	}
 	most := 0
 	for range 20 {
-		most = max(most, rss(d.cmd.Process.Pid))
+		most = max(most, resident(d.cmd.Process.Pid))
 		time.Sleep(50 * time.Millisecond)
 	}
 	t.Logf("%d MiB resident with %d MiB on their way", most, floodLines*floodLine>>20)

@@ -80,3 +80,19 @@ func (h *home) command(args ...string) *exec.Cmd {
 		"XDG_STATE_HOME="+filepath.Join(h.dir, "state"), "XDG_CONFIG_HOME="+filepath.Join(h.dir, "xdg-config"))
 	return cmd
 }
+
+// npmServer is the main file of a reference server. Without one the test is skipped, in CI it fails.
+func npmServer(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv("MCPPROXY_TEST_NPM")
+	file := filepath.Join(dir, "node_modules", "@modelcontextprotocol", name, "dist", "index.js")
+	_, err := os.Stat(file)
+	switch {
+	case dir != "" && err == nil:
+		return file
+	case os.Getenv("MCPPROXY_TEST_NO_SKIP") != "":
+		t.Fatalf("%s is not installed; MCPPROXY_TEST_NPM must name the folder that testdata/npm was installed into", name)
+	}
+	t.Skipf("needs Node and %s: set MCPPROXY_TEST_NPM to a folder that testdata/npm was installed into", name)
+	return ""
+}

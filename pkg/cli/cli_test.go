@@ -19,7 +19,7 @@ func TestReadmeListsEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := regexp.MustCompile("(?m)^\\| .*\\|$").FindAllString(string(data), -1)
+	rows := regexp.MustCompile(`(?m)^\| .*\|$`).FindAllString(string(data), -1)
 	for _, o := range config.Options {
 		found := false
 		for _, row := range rows {
@@ -28,6 +28,24 @@ func TestReadmeListsEveryOption(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("the README has no row for the option %s", o.Name)
+		}
+	}
+}
+
+// What stands in the README as JSON can be pasted into a configuration: all of it has the form of our own or of a client's.
+func TestReadmeExamplesAreRight(t *testing.T) {
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```jsonc?\n(.*?)^```").FindAllStringSubmatch(string(data), -1)
+	if len(blocks) < 5 {
+		t.Fatalf("%d examples found", len(blocks))
+	}
+	for _, block := range append(blocks, []string{"", minimalExample}) {
+		c, err := config.Parse("README.md", []byte(block[1]))
+		if err != nil || len(c.Servers) == 0 || len(c.Problems) > 0 {
+			t.Errorf("%v, %v:\n%s", err, c, block[1])
 		}
 	}
 }

@@ -130,6 +130,7 @@ func readHidden(fd int) (string, error) {
 	watcher.Go(func() {
 		if _, interrupted := <-interrupts; interrupted {
 			term.Restore(fd, before)
+			fmt.Fprintln(os.Stderr)
 			os.Exit(ExitFailed)
 		}
 	})

@@ -24,7 +24,7 @@ func (a *app) serveCommand() *cobra.Command {
 	}
 }
 
-const onTerminal = `mcpproxy-stdio speaks MCP on stdin and stdout; a person can't. An editor or an agent starts it.
+const onTerminal = `mcpproxy-stdio speaks MCP on stdin and stdout; an editor or an agent starts it.
 List it there as a stdio MCP server, for example:
 
   { "mcpServers": { "mcpproxy": { "command": "mcpproxy-stdio" } } }
@@ -32,8 +32,7 @@ List it there as a stdio MCP server, for example:
 To see it work:             mcpproxy-stdio try
 To check the configuration: mcpproxy-stdio check
 All commands:               mcpproxy-stdio --help
-
-`
+Your servers:               `
 
 // explain is for a person who started the server on a terminal.
 func (a *app) explain() error {
@@ -41,14 +40,14 @@ func (a *app) explain() error {
 	if err != nil {
 		return failed(err)
 	}
-	state := "which does not exist yet"
+	state := "does not exist yet"
 	switch c, err := config.Load(path); {
 	case err != nil:
-		state = "which can't be read"
+		state = "can't be read; see check"
 	case c.Exists:
 		state = plural(len(c.Servers), "server", "servers")
 	}
-	_, err = fmt.Fprintf(a.err, "%sYour servers stand in %s (%s).\n", onTerminal, plain(path), state)
+	_, err = fmt.Fprintf(a.err, "%s%s (%s)\n", onTerminal, plain(path), state)
 	return failed(err)
 }
 

@@ -6,6 +6,8 @@ package front
 import (
 	"context"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
@@ -19,6 +21,8 @@ const Grace = 200 * time.Millisecond
 // Run serves the client on in and out with a hub inside, until the client leaves (nil) or ctx ends. Answers go in the
 // framing the client uses; nothing is written before a message was read.
 func Run(ctx context.Context, in, out *os.File, h *hub.Hub, opts session.Options) error {
+	// A client that closed its end of a stream must not kill us at the next line, of the log for instance.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	jsonrpc.WidenPipe(in)
 	jsonrpc.WidenPipe(out)
 	out, restore := jsonrpc.NonBlocking(out)

@@ -34,7 +34,8 @@ func (a *admin) List() builtin.Report {
 		counts[name] = len(s.Items[catalog.Tools])
 	}
 	h.mu.Unlock()
-	r := builtin.Report{Config: c.Path}
+	c = withWorkspace(c, a.s.KnownWorkspace())
+	r := builtin.Report{Config: c.Path, Servers: []builtin.ServerStatus{}}
 	if broken != nil {
 		r.Problems = append(r.Problems, "the file can't be read as it is now; the last good configuration is in force: "+broken.Error())
 	}
@@ -63,6 +64,8 @@ func (a *admin) List() builtin.Report {
 
 func blockedState(server *config.Server) string {
 	switch {
+	case server.Workspace:
+		return "quarantined"
 	case server.Refused != "":
 		return "refused"
 	case !server.Enabled:

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,14 +52,21 @@ func (h *Hub) inspectNew(s *session.Session) {
 
 // AwaitFirst implements session.Host: it waits for the servers never seen before, as long as each gives signs of life and at
 // most first_list_wait in all, since several clients never read a list again.
-func (h *Hub) AwaitFirst(ctx context.Context) {
+func (h *Hub) AwaitFirst(ctx context.Context, name string) {
 	h.mu.Lock()
 	most := h.config.FirstListWait
 	pending := make([]*first, 0, len(h.firsts))
-	for _, f := range h.firsts {
+	var owners []*first
+	for server, f := range h.firsts {
 		pending = append(pending, f)
+		if strings.HasPrefix(name, catalog.Prefix(server)) {
+			owners = append(owners, f)
+		}
 	}
 	h.mu.Unlock()
+	if owners != nil {
+		pending = owners
+	}
 	if len(pending) == 0 {
 		return
 	}
@@ -80,6 +88,9 @@ func (h *Hub) NotListed(server string) error {
 		return nil
 	}
 	if s := f.in.Status(); s.Why != "" {
+		if s.State == upstream.Failed && time.Since(s.Since) > time.Second {
+			f.in.Start() // somebody wants it: sooner than the back-off would
+		}
 		return errors.New(s.Why)
 	}
 	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "What it offers is not known yet; call again in a moment"}
@@ -128,15 +139,30 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, settled bo
 	h := f.hub
 	h.mu.Lock()
 	mine := h.firsts[in.Name()] == f
-	if mine {
-		delete(h.firsts, in.Name())
-	}
 	h.mu.Unlock()
 	if mine {
-		h.Learned(in.Name(), live, true)
-		h.work.Go(func() { in.Close(time.Second) })
+		h.Learned(in.Name(), live, true) // before it is taken off: who finds nobody to wait for finds it listed
+		h.mu.Lock()
+		if h.firsts[in.Name()] == f {
+			delete(h.firsts, in.Name())
+		}
+		h.mu.Unlock()
+		h.dismiss(f, time.Second)
 	}
 	f.finish()
+}
+
+// dismiss ends a look; Close does not wait for the grace.
+func (h *Hub) dismiss(f *first, grace time.Duration) {
+	h.mu.Lock()
+	h.ending[f] = true
+	h.mu.Unlock()
+	h.work.Go(func() {
+		f.in.Close(grace)
+		h.mu.Lock()
+		delete(h.ending, f)
+		h.mu.Unlock()
+	})
 }
 
 // Changed implements upstream.Owner: after a failed start no list waits any more; the look goes on by itself.

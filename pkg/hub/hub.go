@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"os"
 	"reflect"
 	"sync"
 	"time"
@@ -49,14 +50,17 @@ type Hub struct {
 	own       *catalog.Snapshot            // our own tools
 	sessions  map[*session.Session]bool
 	firsts    map[string]*first
+	ending    map[*first]bool // done, but not gone yet
 	watching  bool
+
+	reload sync.Mutex // one Reload at a time: an older file must not win
 }
 
 // New reads the configuration and the recorded definitions. A configuration that can't be read leaves
 // the hub without servers; Problem tells why.
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, snapshots: map[string]*catalog.Snapshot{},
-		sessions: map[*session.Session]bool{}, firsts: map[string]*first{}}
+		sessions: map[*session.Session]bool{}, firsts: map[string]*first{}, ending: map[*first]bool{}}
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.config, h.broken = config.Load(opts.ConfigPath)
 	if h.broken != nil {
@@ -80,11 +84,25 @@ func (h *Hub) Serve(ctx context.Context, conn jsonrpc.Conn, opts session.Options
 	h.mu.Lock()
 	h.sessions[s] = true
 	h.mu.Unlock()
-	err := s.Run(ctx, grace)
+	return s.Run(ctx, grace)
+}
+
+// Leave implements session.Host: with the last session ends the look at new servers, which the next one takes anew.
+func (h *Hub) Leave(s *session.Session) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	delete(h.sessions, s)
-	h.mu.Unlock()
-	return err
+	if len(h.sessions) > 0 {
+		return
+	}
+	for name, f := range h.firsts {
+		delete(h.firsts, name)
+		h.ending[f] = true
+	}
+	for f := range h.ending {
+		f.finish()
+		h.work.Go(func() { f.in.Close(0) })
+	}
 }
 
 // Close ends the hub's own work.
@@ -93,6 +111,9 @@ func (h *Hub) Close() {
 	h.mu.Lock()
 	var all []*first
 	for _, f := range h.firsts {
+		all = append(all, f)
+	}
+	for f := range h.ending {
 		all = append(all, f)
 	}
 	h.mu.Unlock()
@@ -133,10 +154,8 @@ func (h *Hub) OwnTools(s *session.Session) upstream.Conn {
 
 // Begin implements session.Host.
 func (h *Hub) Begin(s *session.Session) {
-	h.work.Go(func() {
-		h.inspectNew(s)
-		s.StartEager()
-	})
+	h.inspectNew(s) // now: a list that comes next waits for them
+	h.work.Go(s.StartEager)
 	h.mu.Lock()
 	start := !h.watching
 	h.watching = true
@@ -231,9 +250,17 @@ func (h *Hub) all() []*session.Session {
 	return all
 }
 
+// errEmptied: a full disk, or an editor in the middle of its work, leaves an empty file; nobody who wants no servers writes one.
+var errEmptied = errors.New(`the file is empty – write {"mcpServers": {}} to have no servers`)
+
 // Reload takes in the configuration file as it is now. One that can't be read leaves the running one in force.
 func (h *Hub) Reload() {
+	h.reload.Lock()
+	defer h.reload.Unlock()
 	next, err := config.Load(h.opts.ConfigPath)
+	if info, serr := os.Stat(h.opts.ConfigPath); err == nil && serr == nil && info.Size() == 0 {
+		err = errEmptied
+	}
 	h.mu.Lock()
 	h.broken = err
 	if err != nil {
@@ -259,7 +286,7 @@ func (h *Hub) Reload() {
 	h.log.Info().Strs("changed", drop).Msg("configuration taken over")
 	for _, f := range stop {
 		f.finish()
-		h.work.Go(func() { f.in.Close(0) })
+		h.dismiss(f, 0)
 	}
 	for _, s := range h.all() {
 		s.Drop(drop...)

@@ -106,7 +106,12 @@ func trailing(b []byte, i int) error {
 // (Go's encoding/json ignores case).
 func Find(b []byte, at Span, names ...string) ([]Span, error) {
 	spans := make([]Span, len(names))
-	err := Members(b, at, func(key []byte, value Span) error {
+	return spans, FindInto(spans, b, at, names...)
+}
+
+// FindInto is Find into memory of the caller: one span for each name.
+func FindInto(spans []Span, b []byte, at Span, names ...string) error {
+	return Members(b, at, func(key []byte, value Span) error {
 		for i, name := range names {
 			switch {
 			case len(key) != len(name) || !bytes.EqualFold(key, []byte(name)):
@@ -120,7 +125,6 @@ func Find(b []byte, at Span, names ...string) ([]Span, error) {
 		}
 		return nil
 	})
-	return spans, err
 }
 
 // Unquote decodes a JSON string. The result shares b's memory when nothing is escaped.

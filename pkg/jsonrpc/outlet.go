@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ type Outlet struct {
 	mu     sync.Mutex
 	segs   [][]byte // to be written; small frames share a segment
 	own    bool     // the last segment is ours to append to
+	spare  []byte   // an empty segment to use next
 	bytes  int      // in segs, and in the writer's hands
 	corked int
 	busy   bool // the goroutine is writing
@@ -161,7 +163,10 @@ func (o *Outlet) put(f Frame) {
 		case last >= 0 && o.own && len(o.segs[last]) < 4*small:
 			o.segs[last] = append(o.segs[last], piece...)
 		default:
-			o.segs, o.own = append(o.segs, append(make([]byte, 0, max(512, len(piece))), piece...)), true
+			if o.spare == nil {
+				o.spare = make([]byte, 0, max(1024, len(piece)))
+			}
+			o.segs, o.own, o.spare = append(o.segs, append(o.spare, piece...)), true, nil
 		}
 	}
 }
@@ -190,11 +195,13 @@ func (o *Outlet) flush() {
 			o.own = o.own && len(o.segs) > 1
 			break
 		}
-		o.segs[0] = nil
-		o.segs = o.segs[1:]
+		if o.own && len(o.segs) == 1 && cap(o.segs[0]) <= 4*small {
+			o.spare = o.segs[0][:0]
+		}
+		o.segs = slices.Delete(o.segs, 0, 1)
 	}
 	if len(o.segs) == 0 {
-		o.segs, o.own = nil, false
+		o.own = false
 		o.quiet()
 		return
 	}

@@ -25,22 +25,23 @@ func ReadParams(m *jsonrpc.Message) (p Params, err error) {
 	if m.Params.End == 0 || m.Raw[m.Params.Start] != '{' {
 		return p, nil
 	}
-	top, err := jsonrpc.Find(m.Raw, m.Params, "name", "uri", "cursor", "taskId", "task", "_meta", "ref", "level", "requestId", "progressToken")
+	var top [10]jsonrpc.Span
+	err = jsonrpc.FindInto(top[:], m.Raw, m.Params, "name", "uri", "cursor", "taskId", "task", "_meta", "ref", "level", "requestId", "progressToken")
 	if err != nil {
 		return p, err
 	}
 	p.Name, p.URI, p.Cursor, p.TaskID, p.Task = top[0], top[1], top[2], top[3], top[4]
 	p.Level, p.ID, p.Progress = top[7], top[8], top[9]
 	if isObject(m.Raw, top[5]) {
-		in, err := jsonrpc.Find(m.Raw, top[5], "progressToken")
-		if err != nil {
+		var in [1]jsonrpc.Span
+		if err := jsonrpc.FindInto(in[:], m.Raw, top[5], "progressToken"); err != nil {
 			return p, err
 		}
 		p.Token = in[0]
 	}
 	if isObject(m.Raw, top[6]) {
-		in, err := jsonrpc.Find(m.Raw, top[6], "name", "uri")
-		if err != nil {
+		var in [2]jsonrpc.Span
+		if err := jsonrpc.FindInto(in[:], m.Raw, top[6], "name", "uri"); err != nil {
 			return p, err
 		}
 		p.RefName, p.RefURI = in[0], in[1]
@@ -59,8 +60,8 @@ func Field(raw []byte, path ...string) []byte {
 		if len(raw) == 0 || raw[0] != '{' {
 			return nil
 		}
-		found, err := jsonrpc.Find(raw, jsonrpc.Span{Start: 0, End: len(raw)}, name)
-		if err != nil || found[0].End == 0 {
+		var found [1]jsonrpc.Span
+		if err := jsonrpc.FindInto(found[:], raw, jsonrpc.Span{Start: 0, End: len(raw)}, name); err != nil || found[0].End == 0 {
 			return nil
 		}
 		raw = found[0].In(raw)

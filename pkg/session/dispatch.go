@@ -47,7 +47,7 @@ func (s *Session) request(m *jsonrpc.Message, r reply) {
 	}
 	if serve := s.byName(method); serve != nil {
 		if !serve(m, p, r, false) {
-			s.onceListed(m, r, func() { serve(m, p, r, true) })
+			s.onceListed(m, p, r, func() { serve(m, p, r, true) })
 		}
 		return
 	}
@@ -92,11 +92,11 @@ func (s *Session) byName(method string) func(m *jsonrpc.Message, p protocol.Para
 }
 
 // onceListed serves a request for a name nobody has yet when the servers never seen before have been listed.
-func (s *Session) onceListed(m *jsonrpc.Message, r reply, serve func()) {
+func (s *Session) onceListed(m *jsonrpc.Message, p protocol.Params, r reply, serve func()) {
 	c := &call{key: string(m.Bytes(m.ID)), reply: r}
 	s.calls.add(c)
 	s.work.Go(func() {
-		s.host.AwaitFirst(s.ctx)
+		s.host.AwaitFirst(s.ctx, protocol.String(m.Raw, p.Name))
 		if s.calls.take(c) { // not cancelled meanwhile
 			serve()
 		}
@@ -154,14 +154,15 @@ type call struct {
 func (s *Session) relay(m *jsonrpc.Message, p protocol.Params, in *upstream.Instance, c *call, r reply) {
 	c.in, c.reply, c.key = in, r, string(m.Bytes(m.ID))
 	c.up = &upstream.Call{Method: c.method, Tool: c.tool}
-	edits := c.edits
 	if p.Token.End != 0 {
 		c.token = s.calls.addToken(m.Bytes(p.Token), c)
-		edits = append(edits, jsonrpc.Edit{At: p.Token, With: strconv.AppendUint(nil, c.token, 10)})
+		c.edits = append(c.edits, jsonrpc.Edit{At: p.Token, With: strconv.AppendUint(nil, c.token, 10)})
 	}
+	c.up = &upstream.Call{Method: c.method, Tool: c.tool}
 	c.up.Frame = func(id uint64) jsonrpc.Frame {
-		all := append(slices.Clip(edits), jsonrpc.Edit{At: m.ID, With: strconv.AppendUint(nil, id, 10)})
-		return jsonrpc.Whole(jsonrpc.Splice(m.Raw, all...))
+		var room [4]jsonrpc.Edit
+		edits := append(append(room[:0], c.edits...), jsonrpc.Edit{At: m.ID, With: strconv.AppendUint(nil, id, 10)})
+		return jsonrpc.Whole(jsonrpc.Splice(m.Raw, edits...))
 	}
 	c.up.Done = func(answer *jsonrpc.Message, err error) { s.done(m, c, answer, err) }
 	s.calls.add(c)

@@ -35,8 +35,19 @@ func (s *Session) instance(name string) (*upstream.Instance, error) {
 		spec = s.Spec(server)
 	}
 	in := upstream.New(spec, s)
+	in.Hold(s.subscriptions(name))
 	s.instances[name] = in
 	return in, nil
+}
+
+// subscriptions counts those at a server; mu is held.
+func (s *Session) subscriptions(server string) (n int) {
+	for _, name := range s.subs {
+		if name == server {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *Session) ownSpec() upstream.Spec {
@@ -165,10 +176,13 @@ func (s *Session) Instances() map[string]*upstream.Instance {
 	return all
 }
 
-// StartEager starts the servers that are not to wait for a first call.
+// StartEager starts the servers that are not to wait for a first call, and those with subscriptions.
 func (s *Session) StartEager() {
 	for _, server := range s.host.Config().Servers {
-		if server.Start == "eager" && upstream.Blocked(server) == nil {
+		s.mu.Lock()
+		wanted := server.Start == "eager" || s.subscriptions(server.Name) > 0
+		s.mu.Unlock()
+		if wanted && upstream.Blocked(server) == nil {
 			if in, err := s.instance(server.Name); err == nil {
 				in.Start()
 			}
@@ -182,12 +196,20 @@ func (s *Session) Drop(names ...string) {
 		s.mu.Lock()
 		in := s.instances[name]
 		delete(s.instances, name)
+		if in != nil {
+			s.ending[in] = true
+		}
 		s.mu.Unlock()
 		if in == nil {
 			continue
 		}
 		s.setLive(name, nil, false)
-		s.work.Go(func() { in.Close(dropGrace) })
+		s.work.Go(func() {
+			in.Close(dropGrace)
+			s.mu.Lock()
+			delete(s.ending, in)
+			s.mu.Unlock()
+		})
 	}
 }
 

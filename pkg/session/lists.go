@@ -61,7 +61,7 @@ func (s *Session) list(m *jsonrpc.Message, p protocol.Params, k catalog.Kind, r 
 	cursor := protocol.String(m.Raw, p.Cursor)
 	s.work.Go(func() {
 		if cursor == "" {
-			s.host.AwaitFirst(s.ctx)
+			s.host.AwaitFirst(s.ctx, "")
 		}
 		if k == catalog.Resources && cursor == "" {
 			s.askResources()

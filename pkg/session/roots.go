@@ -35,8 +35,24 @@ func (s *Session) workspace() string {
 	if s.opts.Workspace != "" {
 		return s.opts.Workspace
 	}
-	folder := s.firstRoot()
-	if folder == "" {
+	return s.folder(s.firstRoot())
+}
+
+// KnownWorkspace is the workspace as far as it is known without asking the client.
+func (s *Session) KnownWorkspace() string {
+	if s.opts.Workspace != "" {
+		return s.opts.Workspace
+	}
+	s.roots.mu.Lock()
+	root := s.roots.folder
+	s.roots.mu.Unlock()
+	return s.folder(root)
+}
+
+// folder is the root, else the working directory, if it can be a workspace.
+func (s *Session) folder(root string) string {
+	folder := root
+	if st, err := os.Stat(folder); err != nil || !st.IsDir() { // none, or one of another machine
 		folder = s.opts.Dir
 	}
 	home, _ := os.UserHomeDir()

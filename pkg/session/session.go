@@ -29,8 +29,11 @@ type Host interface {
 	Sources() []catalog.Source
 	// Begin is called once, after the answer to initialize: servers never seen before are looked at now.
 	Begin(s *Session)
-	// AwaitFirst waits until the servers never seen before have been looked at, within bounds.
-	AwaitFirst(ctx context.Context)
+	// Leave is called once, when the client has left and before its servers are ended. It does not wait.
+	Leave(s *Session)
+	// AwaitFirst waits until the servers never seen before have been looked at, within bounds. With a name of a tool or prompt
+	// it waits only for the server that the name belongs to, if one does.
+	AwaitFirst(ctx context.Context, name string)
 	// NotListed says why a server has not been listed so far, nil if it has.
 	NotListed(server string) error
 	// Learned reports what a running instance of a server lists.
@@ -74,6 +77,7 @@ type Session struct {
 
 	mu        sync.Mutex
 	instances map[string]*upstream.Instance // by server; "" is the proxy's own tools
+	ending    map[*upstream.Instance]bool   // no longer ours, but not gone yet
 	level     []byte                        // raw value of the last logging/setLevel
 	subs      map[string]string             // subscribed URI, as the client knows it → server
 	closed    bool
@@ -82,7 +86,7 @@ type Session struct {
 // New makes a session on one end of a connection. Run serves it.
 func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
 	s := &Session{host: host, conn: conn, opts: opts, log: opts.Log,
-		instances: map[string]*upstream.Instance{}, subs: map[string]string{}}
+		instances: map[string]*upstream.Instance{}, ending: map[*upstream.Instance]bool{}, subs: map[string]string{}}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	s.calls.open = map[string]*call{}
 	s.calls.tokens = map[uint64]*token{}
@@ -105,6 +109,7 @@ func (s *Session) Run(ctx context.Context, grace time.Duration) error {
 	go s.read()
 	<-s.ctx.Done()
 	s.conn.Out.Close(nil)
+	s.host.Leave(s)
 	s.shutdown(grace)
 	if cause := context.Cause(s.ctx); errors.Is(cause, ErrNotReading) {
 		return cause
@@ -170,6 +175,9 @@ func (s *Session) shutdown(grace time.Duration) {
 	for _, in := range s.instances {
 		all = append(all, in)
 	}
+	for in := range s.ending {
+		all = append(all, in)
+	}
 	s.mu.Unlock()
 	s.notice.stop()
 	var closing sync.WaitGroup
@@ -220,9 +228,13 @@ func (s *Session) write(f jsonrpc.Frame) {
 	if f.Len() == 0 {
 		return // an answer that will not come
 	}
-	if err := s.conn.Out.SendWait(f, patience); errors.Is(err, jsonrpc.ErrFull) {
+	switch err := s.conn.Out.SendWait(f, patience); {
+	case errors.Is(err, jsonrpc.ErrFull):
 		s.log.Error().Err(ErrNotReading).Msg("session ended")
 		s.end(ErrNotReading)
+	case err != nil && s.ctx.Err() == nil: // it has closed its end
+		s.log.Debug().Err(err).Msg("the client is gone")
+		s.end(nil)
 	}
 }
 

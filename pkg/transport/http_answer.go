@@ -2,13 +2,11 @@ package transport
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
@@ -51,11 +49,14 @@ func (h *HTTP) awaitLegacy(c *call) {
 // answerBody takes in a body in one piece.
 func (h *HTTP) answerBody(c *call, resp *http.Response, kind string) {
 	body, err := h.readBody(resp)
-	if err != nil {
-		var large *jsonrpc.TooLargeError
-		if !errors.As(err, &large) {
-			err = h.reason(c, h.plain(err))
+	var large *jsonrpc.TooLargeError
+	if err != nil && !errors.As(err, &large) {
+		err = h.reason(c, h.plain(err))
+		if _, bad := jsonrpc.Parse(bytes.TrimSpace(body)); bad == nil {
+			err = nil // the message is whole, though its connection broke
 		}
+	}
+	if err != nil {
 		h.note(c.title(), err)
 		h.fail(c, err, false)
 		return
@@ -83,8 +84,8 @@ func (h *HTTP) readBody(resp *http.Response) ([]byte, error) {
 		return nil, &jsonrpc.TooLargeError{Size: int(n), Limit: h.spec.Limit}
 	} else if n > 0 {
 		body := make([]byte, n)
-		_, err := io.ReadFull(src, body)
-		return body, err
+		got, err := io.ReadFull(src, body)
+		return body[:got], err
 	}
 	body, err := io.ReadAll(io.LimitReader(src, int64(h.spec.Limit)+1))
 	if err == nil && len(body) > h.spec.Limit {
@@ -130,7 +131,7 @@ func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 		return bad
 	}
 	if m.Kind == jsonrpc.Failure && string(id) == "null" && c != nil && c.id != nil {
-		h.fail(c, fmt.Errorf("the server refused the request: %s", h.excerpt("", rpcError(m).Message)), false)
+		h.fail(c, fmt.Errorf("the server refused the request: %s", h.excerpt("", readRPCError(m.Bytes(m.Error)).Message)), false)
 		return nil
 	}
 	if m.Kind == jsonrpc.Result || m.Kind == jsonrpc.Failure {
@@ -140,32 +141,22 @@ func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 	return nil
 }
 
-// An rpcErrorText is what is read of an error object, to decide and to show; the object itself passes as it is.
-type rpcErrorText struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-}
-
-func rpcError(m *jsonrpc.Message) (e rpcErrorText) {
-	_ = json.Unmarshal(m.Bytes(m.Error), &e)
-	return e
-}
-
 // refused takes in an answer of 300 or above; session is the one that the request named.
 func (h *HTTP) refused(c *call, resp *http.Response, session string) {
 	body := h.readStart(resp)
 	failure := h.statusError(resp, body)
 	m, err := jsonrpc.Parse(bytes.TrimSpace(body))
-	rpc := err == nil && m.Kind == jsonrpc.Failure
-	ours := rpc && c.id != nil && bytes.Equal(m.Bytes(m.ID), c.id)
-	if rpc {
-		failure.Excerpt = h.excerpt("", rpcError(&m).Message)
-	}
+	ours := err == nil && m.Kind == jsonrpc.Failure && c.id != nil && bytes.Equal(m.Bytes(m.ID), c.id)
 	code := resp.StatusCode
 	challenged := code == http.StatusUnauthorized || code == http.StatusForbidden && failure.WWWAuthenticate != ""
-	lost := !challenged && h.sessionLost(code, session, ours, rpc, &m)
+	lost := !challenged && h.sessionLost(failure, session, ours)
 	if ours && !challenged && !lost {
 		_ = h.deliver(body, c)
+		return
+	}
+	if c.method == "initialize" && !failure.rpc && h.streamable() && (code == 400 || code == 404 || code == 405) {
+		_ = resp.Body.Close()
+		h.fallBack(c, failure)
 		return
 	}
 	h.note(c.title(), failure)
@@ -175,38 +166,25 @@ func (h *HTTP) refused(c *call, resp *http.Response, session string) {
 	case lost:
 		h.fail(c, ErrSessionLost, true)
 		h.end(ErrSessionLost)
-	case c.method == "initialize" && !rpc && h.streamable() && (code == 400 || code == 404 || code == 405):
-		_ = resp.Body.Close()
-		h.fallBack(c, failure)
 	default:
 		h.fail(c, failure, code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && failure.RetryAfter > 0)
 	}
 }
 
 // sessionLost tells whether a refusal means that the server no longer knows our session. That is a 404 (MCP 2025-11-25,
-// transports, session management), unless its body answers this very request. Many servers, those made after the
-// examples of the TypeScript SDK, send a 400 instead and say so in the body, some of them under the request's id.
-func (h *HTTP) sessionLost(code int, session string, ours, rpc bool, m *jsonrpc.Message) bool {
+// transports, session management), unless its body answers this very request, or a body that says so.
+func (h *HTTP) sessionLost(failure *StatusError, session string, ours bool) bool {
 	if !h.streamable() {
-		return code == http.StatusNotFound // the session is part of the endpoint
+		return failure.Code == http.StatusNotFound // the session is part of the endpoint
 	}
-	if session == "" || code != http.StatusNotFound && code != http.StatusBadRequest {
-		return false
-	}
-	if rpc {
-		e := rpcError(m)
-		generic := e.Code == -32000 || e.Code == -32001 || e.Code == -32600
-		if generic && strings.Contains(strings.ToLower(e.Message), "session") {
-			return true
-		}
-	}
-	return code == http.StatusNotFound && !ours
+	return session != "" && (failure.noSession || failure.Code == http.StatusNotFound && !ours)
 }
 
 // fallBack tries HTTP+SSE with a server that refused the first message (MCP 2025-11-25, transports, backwards
 // compatibility). If it doesn't speak that either, the refusal is the error.
 func (h *HTTP) fallBack(c *call, failure *StatusError) {
 	if err := h.openLegacy(c.ctx); err != nil {
+		h.note(c.title(), failure)
 		h.note("opening the event stream of HTTP+SSE instead", err)
 		h.fail(c, failure, false)
 		return

@@ -2,6 +2,8 @@ package transport
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -71,6 +73,48 @@ func TestHTTPResumeDelay(t *testing.T) {
 	for _, tt := range tests {
 		if got := h.resumeDelay(tt.retry, tt.try); got < tt.min || got > tt.max {
 			t.Errorf("resumeDelay(%s, %d) = %s, want %s to %s", tt.retry, tt.try, got, tt.min, tt.max)
+		}
+	}
+}
+
+func TestHTTPStreamThatNeverEnds(t *testing.T) {
+	gone := make(chan struct{})
+	p := newHTTPPeer(t, httpScript{"m": func(w http.ResponseWriter, r *http.Request, m httpMsg) {
+		sse(w, "data: "+answerOf(m, "1")+"\n\n")
+		<-r.Context().Done()
+		close(gone)
+	}})
+	c := dialTest(t, HTTPSpec{URL: p.URL})
+	c.request(2, "m")
+	c.want(`{"jsonrpc":"2.0","id":2,"result":1}`)
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the stream stays open")
+	}
+}
+
+// What is whole counts, even if the connection breaks right behind it; half a message does not.
+func TestHTTPConnectionBreaksInBody(t *testing.T) {
+	p := newHTTPPeer(t, nil)
+	for _, length := range []bool{true, false} {
+		for _, tail := range []string{"}", ""} {
+			p.on = httpScript{"m": func(w http.ResponseWriter, _ *http.Request, _ httpMsg) {
+				if length {
+					w.Header().Set("Content-Length", "100")
+				}
+				_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":2,"result":{}`+tail)
+				_ = http.NewResponseController(w).Flush()
+				cut(w)
+			}}
+			c := dialTest(t, HTTPSpec{URL: p.URL})
+			c.request(2, "m")
+			if tail == "" {
+				c.wantFailed("2", "closed the connection before the answer was complete", false)
+			} else {
+				c.want(`{"jsonrpc":"2.0","id":2,"result":{}}`)
+			}
+			c.Close(0)
 		}
 	}
 }

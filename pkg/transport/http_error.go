@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -132,15 +133,44 @@ func inWords(err error) string {
 	return err.Error()
 }
 
-// statusError describes an answer of 400 or above by its status line and the beginning of its body.
+// An rpcError is what is read of an error object, to decide and to show; the object itself passes as it is.
+type rpcError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func readRPCError(raw []byte) (e rpcError) {
+	_ = json.Unmarshal(raw, &e)
+	return e
+}
+
+// statusError describes an answer of 300 or above by its status line and the beginning of its body.
 func (h *HTTP) statusError(resp *http.Response, body []byte) *StatusError {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	return &StatusError{
+	e := &StatusError{
 		Code: resp.StatusCode, Status: printable(h.redact(resp.Status)), ContentType: kind,
 		Excerpt:         h.excerpt(kind, string(body)),
 		RetryAfter:      retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 		WWWAuthenticate: strings.Join(resp.Header.Values("WWW-Authenticate"), ", "),
 	}
+	// Not jsonrpc.Parse: many of these have no id at all.
+	var message struct {
+		Version string    `json:"jsonrpc"`
+		Error   *rpcError `json:"error"`
+	}
+	if json.Unmarshal(body, &message) == nil && message.Version == "2.0" && message.Error != nil {
+		e.rpc, e.Excerpt = true, h.excerpt("", message.Error.Message)
+		e.noSession = saysNoSession(e.Code, message.Error)
+	}
+	return e
+}
+
+// saysNoSession recognises how servers say that they do not know a session: the SDKs with a 404 and -32001, the many
+// that were made after the examples of the TypeScript SDK with a 400 and -32000, some of them under the request's id.
+func saysNoSession(status int, e *rpcError) bool {
+	return (status == http.StatusNotFound || status == http.StatusBadRequest) &&
+		(e.Code == -32000 || e.Code == -32001 || e.Code == -32600) &&
+		strings.Contains(strings.ToLower(e.Message), "session")
 }
 
 // retryAfter: RFC 9110, section 10.2.3; at most a day.

@@ -44,6 +44,7 @@ func TestHTTPRefusals(t *testing.T) {
 		{"500 with an error", refuse(500, notFound), strings.ReplaceAll(notFound, "ID", "2"), "", false},
 		{"400 with an error without id", refuse(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: version"},"id":null}`), "", "HTTP 400 Bad Request: Bad Request: version", false},
 		{"400 with another id", refuse(400, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"no"},"id":"server-error"}`), "", "HTTP 400 Bad Request: no", false},
+		{"400 with an error about something else", refuse(400, `{"jsonrpc":"2.0","error":{"code":-32602,"message":"no session here"}}`), "", "HTTP 400 Bad Request: no session here", false},
 		{"401", refuse(401, notFound, "WWW-Authenticate", `Bearer scope="a"`), "", "HTTP 401 Unauthorized: no such method", true},
 		{"403", refuse(403, "no entry"), "", "HTTP 403 Forbidden: no entry", false},
 		{"403 with a challenge", refuse(403, "", "WWW-Authenticate", `Bearer error="insufficient_scope"`), "", "HTTP 403 Forbidden", true},
@@ -96,6 +97,7 @@ func TestHTTPSessionLost(t *testing.T) {
 		{"404 with an error without id", refuse(404, `{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null}`)},
 		{"404 with an error under our id", refuse(404, `{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":ID}`)},
 		{"400 as in the TypeScript examples", refuse(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":ID}`)},
+		{"400 without any id", refuse(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -114,4 +115,40 @@ func TestHTTPPeerLegacy(t *testing.T) {
 		c.Close(time.Second)
 		c.wantEnd(io.EOF)
 	}
+}
+
+// Over HTTP/2, with a compressed stream: events arrive as they are sent.
+func TestHTTP2(t *testing.T) {
+	more := make(chan struct{})
+	p := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		m := parseMsg(body)
+		if r.ProtoMajor != 2 || r.Header.Get("Accept-Encoding") != "gzip" {
+			reply(w, m, `"not HTTP/2, or no gzip"`)
+			return
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		sse(w, "")
+		for _, text := range []string{progress, answerOf(m, `{}`)} {
+			_, _ = io.WriteString(z, "data: "+text+"\n\n")
+			_ = z.Flush()
+			_ = http.NewResponseController(w).Flush()
+			<-more
+		}
+		_ = z.Close()
+	}))
+	p.EnableHTTP2 = true
+	p.StartTLS()
+	defer p.Close()
+	c := dialTest(t, HTTPSpec{URL: p.URL}, func(h *HTTP) {
+		h.client.Transport.(*http.Transport).TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig
+	})
+	c.request(2, "m")
+	c.want(progress)
+	more <- struct{}{}
+	c.want(`{"jsonrpc":"2.0","id":2,"result":{}}`)
+	close(more)
+	c.Close(time.Second)
+	noGoroutines(t)
 }

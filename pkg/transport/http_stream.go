@@ -215,10 +215,10 @@ func (h *HTTP) standingRefused(err error, opened bool, at *position) bool {
 		return h.ctx.Err() != nil
 	case !known || !opened || status.Code == http.StatusMethodNotAllowed:
 		return true
-	case at.lastID != "":
+	case at.lastID != "" && !status.noSession:
 		at.lastID = "" // perhaps it has forgotten that event
 		return false
-	case status.Code == http.StatusNotFound:
+	case status.noSession, status.Code == http.StatusNotFound:
 		h.end(ErrSessionLost)
 		return true
 	}

@@ -63,23 +63,6 @@ func TestHTTPStreamBrokenAfterTheAnswer(t *testing.T) {
 	}
 }
 
-func TestHTTPStreamThatNeverEnds(t *testing.T) {
-	gone := make(chan struct{})
-	p := newHTTPPeer(t, httpScript{"m": func(w http.ResponseWriter, r *http.Request, m httpMsg) {
-		sse(w, "data: "+answerOf(m, "1")+"\n\n")
-		<-r.Context().Done()
-		close(gone)
-	}})
-	c := dialTest(t, HTTPSpec{URL: p.URL})
-	c.request(2, "m")
-	c.want(`{"jsonrpc":"2.0","id":2,"result":1}`)
-	select {
-	case <-gone:
-	case <-time.After(10 * time.Second):
-		t.Fatal("the stream stays open")
-	}
-}
-
 func TestHTTPStreamBrokenBeforeTheAnswer(t *testing.T) {
 	for name, end := range map[string]func(http.ResponseWriter){"cleanly": func(http.ResponseWriter) {}, "in an event": cut} {
 		t.Run(name, func(t *testing.T) {
@@ -273,16 +256,31 @@ func TestHTTPStandingStreamNotHammered(t *testing.T) {
 }
 
 func TestHTTPStandingStreamLosesSession(t *testing.T) {
-	var gets atomic.Int32
-	p := newHTTPPeer(t, httpScript{"GET": func(w http.ResponseWriter, _ *http.Request, _ httpMsg) {
-		if gets.Add(1) == 1 {
-			sse(w, "id: 1\n\n")
-			return
-		}
-		w.WriteHeader(404)
-	}})
-	dialTest(t, HTTPSpec{URL: p.URL}).open().wantEnd(ErrSessionLost)
-	if got := p.header(t, "GET", 2).Get("Last-Event-ID"); got != "" {
-		t.Errorf("a forgotten event id is asked for again: %q", got)
+	tests := []struct {
+		name string
+		lost func(http.ResponseWriter, *http.Request, httpMsg)
+		gets int
+	}{
+		{"404", refuse(404, "Not Found"), 3}, // once more without the event id
+		{"400 of a restarted server", refuse(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}`), 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var gets atomic.Int32
+			p := newHTTPPeer(t, httpScript{"GET": func(w http.ResponseWriter, r *http.Request, m httpMsg) {
+				if gets.Add(1) == 1 {
+					sse(w, "id: 1\n\n")
+					return
+				}
+				tt.lost(w, r, m)
+			}})
+			dialTest(t, HTTPSpec{URL: p.URL}).open().wantEnd(ErrSessionLost)
+			if got := p.seen()[2:]; len(got) != tt.gets {
+				t.Errorf("%q", got)
+			}
+			if last := p.header(t, "GET", tt.gets-1).Get("Last-Event-ID"); tt.gets == 3 && last != "" {
+				t.Errorf("a forgotten event id is asked for again: %q", last)
+			}
+		})
 	}
 }

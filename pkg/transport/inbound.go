@@ -28,14 +28,17 @@ var (
 	ErrClosed = errors.New("the connection is closed")
 )
 
-// A StatusError is an HTTP answer of 400 or above without a JSON-RPC error in it.
+// A StatusError is an HTTP answer of 300 or above that does not answer the request under its id.
 type StatusError struct {
 	Code            int
 	Status          string        // as sent: "503 Service Unavailable"
 	ContentType     string        // of the body, without parameters
-	Excerpt         string        // printable text of the body, at most some 200 characters; "" if there is none
+	Excerpt         string        // printable text of the body, or its JSON-RPC error's message; at most some 200 characters
 	RetryAfter      time.Duration // 0 if the server did not say
 	WWWAuthenticate string        // the challenges (RFC 9110, section 11.6.1), joined by commas; for a login, not for people
+
+	rpc       bool // the body is a JSON-RPC error
+	noSession bool // … which says that there's no such session
 }
 
 func (e *StatusError) Error() string {

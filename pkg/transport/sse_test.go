@@ -67,6 +67,20 @@ func TestSSE(t *testing.T) {
 	}
 }
 
+// The id is found at the end of an event that is only just too large, wherever it was noticed.
+func TestSSELostID(t *testing.T) {
+	for n := 9990; n < 10080; n++ {
+		in := `data: {"x":"` + strings.Repeat("x", n) + `","id":"seven"}` + "\n\n"
+		want := fmt.Sprintf("too large: %d id \"seven\" [ 0s]\nEOF", len(in)-2)
+		if got := sseEvents(strings.NewReader(in), 10000); got != want {
+			t.Fatalf("%d: got %.200q, want %q", n, got, want)
+		}
+		if got := sseEvents(iotest.OneByteReader(strings.NewReader(in)), 10000); got != want {
+			t.Fatalf("%d, byte by byte: got %.200q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestSSEReadError(t *testing.T) {
 	in := io.MultiReader(strings.NewReader("data: a\n\ndata: b\n"), iotest.ErrReader(io.ErrUnexpectedEOF))
 	if got, want := sseEvents(in, 0), " \"a\" [ 0s]\nunexpected EOF"; got != want {

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ type Call struct {
 	// Done is called exactly once unless the call is cancelled: with the answer, a Result or a Failure, or with the reason why there is none.
 	Done func(answer *jsonrpc.Message, err error)
 
+	own     bool   // not a client's: call_timeout is not for it, and it is asked on one connection only
 	id      uint64 // 0: not sent
 	retried bool
 	timer   *time.Timer
@@ -52,14 +54,17 @@ func (in *Instance) admit(c *Call) error {
 	switch in.state {
 	case Ready:
 		if !in.lists.hold(c) {
-			return in.send(c)
+			err := in.send(c)
+			if err == nil || errors.Is(err, jsonrpc.ErrFull) {
+				return err
+			}
+			in.lists.stale = true // the connection has ended, and the call goes over the next one
 		}
 	case Idle:
 		in.start()
 	case Failed:
 		if wait := time.Until(in.nextTry); wait > 0 {
-			return &Error{Server: in.spec.Name, Step: "is not running", Cause: in.why,
-				Remedy: fmt.Sprintf("It will be started again when it is called in %s or later", wait.Round(100*time.Millisecond))}
+			return in.notBefore(wait)
 		}
 		in.start()
 	case Closed:
@@ -70,12 +75,24 @@ func (in *Instance) admit(c *Call) error {
 	return nil
 }
 
+// notBefore is the error of a call that comes sooner after a failed start than the next one is due; mu is held.
+func (in *Instance) notBefore(wait time.Duration) error {
+	e := &Error{Server: in.spec.Name, Cause: in.why}
+	var why *Error
+	if errors.As(in.why, &why) {
+		*e = *why
+	}
+	e.Step = "is not running, its last start failed"
+	e.Remedy = fmt.Sprintf("It is started again when it is called in %s or later; check its command and settings", wait.Round(100*time.Millisecond))
+	return e
+}
+
 // send writes the call; mu is held (queueing never waits for the server).
 func (in *Instance) send(c *Call) error {
 	in.nextID++
 	c.id = in.nextID
 	stopTimer(c.timer)
-	if in.spec.CallTimeout > 0 {
+	if in.spec.CallTimeout > 0 && !c.own {
 		c.Touch()
 		c.timer = time.AfterFunc(in.spec.CallTimeout, func() { in.expire(c) })
 	}
@@ -169,23 +186,23 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 		err error
 	}
 	answer := make(chan reply, 1)
-	c := &Call{Method: method,
+	c := &Call{Method: method, own: true,
 		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
 		Done:  func(m *jsonrpc.Message, err error) { answer <- reply{m, err} }}
 	in.mu.Lock()
 	if in.conn == nil {
 		in.mu.Unlock()
-		return nil, ErrClosed
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, ErrClosed)
 	}
 	err := in.send(c)
 	in.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	select {
 	case r := <-answer:
 		if r.err != nil {
-			return nil, r.err
+			return nil, fmt.Errorf("%w: %w", errNoAnswer, r.err)
 		}
 		if r.m.Kind == jsonrpc.Failure {
 			return nil, fmt.Errorf("%s was answered with the error %s", method, excerpt(r.m.Bytes(r.m.Error)))
@@ -193,9 +210,12 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 		return r.m.Bytes(r.m.Result), nil
 	case <-ctx.Done():
 		in.Cancel(c, nil)
-		return nil, fmt.Errorf("%s: %w", method, ctx.Err())
+		return nil, fmt.Errorf("%w: %s: %w", errNoAnswer, method, ctx.Err())
 	}
 }
+
+// errNoAnswer is wrapped when a request of our own got no answer, not even an error.
+var errNoAnswer = errors.New("no answer")
 
 // excerpt quotes what a server said, shortened, so that it can't be taken for ours.
 func excerpt(b []byte) string {

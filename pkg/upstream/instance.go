@@ -106,6 +106,7 @@ type Instance struct {
 	waiting  []*Call
 	lists    lists
 	holds    int
+	again    bool // start when the run that is ending has ended
 	corked   bool
 	idle     *time.Timer
 }
@@ -159,8 +160,6 @@ func (in *Instance) set(s State, why error) {
 	switch s {
 	case Starting:
 		in.starts++
-	case Ready:
-		in.failures = 0
 	case Failed:
 		in.nextTry = in.since.Add(backoff(in.failures))
 		in.failures++
@@ -179,8 +178,13 @@ func (in *Instance) Start() {
 	}
 }
 
-// start begins a run; mu is held.
+// start begins a run, after the end of one that is being stopped; mu is held.
 func (in *Instance) start() {
+	if in.conn != nil {
+		in.again = true
+		return
+	}
+	in.again = false
 	in.set(Starting, nil)
 	in.runs.Go(in.run)
 }
@@ -207,16 +211,22 @@ func (in *Instance) Close(grace time.Duration) {
 
 // takeCalls removes all calls, sent ones first; mu is held.
 func (in *Instance) takeCalls() []*Call {
-	calls := make([]*Call, 0, len(in.pending)+len(in.waiting))
-	for _, c := range in.pending {
-		calls = append(calls, c)
-	}
-	calls = append(calls, in.waiting...)
-	for _, c := range calls {
+	calls := append(in.takeSent(), in.waiting...)
+	for _, c := range in.waiting {
 		stopTimer(c.timer)
 	}
-	clear(in.pending)
 	in.waiting = nil
+	return calls
+}
+
+// takeSent removes the calls that were sent; mu is held.
+func (in *Instance) takeSent() []*Call {
+	calls := make([]*Call, 0, len(in.pending)+len(in.waiting))
+	for _, c := range in.pending {
+		stopTimer(c.timer)
+		calls = append(calls, c)
+	}
+	clear(in.pending)
 	return calls
 }
 
@@ -231,12 +241,12 @@ func (in *Instance) Hold(n int) {
 // rest starts the idle clock when nothing is going on; mu is held.
 func (in *Instance) rest() {
 	stopTimer(in.idle)
-	if in.spec.IdleTimeout <= 0 || in.state != Ready || in.holds > 0 || len(in.pending) > 0 {
+	if in.spec.IdleTimeout <= 0 || in.busy() {
 		return
 	}
 	in.idle = time.AfterFunc(in.spec.IdleTimeout, func() {
 		in.mu.Lock()
-		quiet := in.state == Ready && in.holds <= 0 && len(in.pending) == 0
+		quiet := !in.busy()
 		conn := in.conn
 		if quiet {
 			in.set(Idle, nil)
@@ -246,6 +256,11 @@ func (in *Instance) rest() {
 			conn.Close(stopGrace)
 		}
 	})
+}
+
+// busy tells whether the server must not be stopped for idleness, or does not run; mu is held.
+func (in *Instance) busy() bool {
+	return in.state != Ready || in.holds > 0 || len(in.pending) > 0 || len(in.waiting) > 0
 }
 
 // Send writes a notification or an answer to the running server; it is dropped when there is none.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -119,6 +120,7 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 		wake := in.lists.wake
 		in.mu.Unlock()
 
+		var unread [catalog.Kinds]bool
 		next := *current
 		next.Taken, next.Capabilities, next.Instructions = time.Now(), hello.Capabilities, hello.Instructions
 		for k := range catalog.Kinds {
@@ -129,18 +131,29 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 			if err != nil {
 				in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", k.List()).Err(err).Msg("list not read whole")
 			}
+			if errors.Is(err, errNoAnswer) {
+				unread[k] = true // nothing is known, which is not the same as an empty list
+				continue
+			}
 			next.Items[k] = items
 		}
 		current = &next
-		if !in.listed(conn, current) {
+		missing := unread != [catalog.Kinds]bool{}
+		if !missing && !in.listed(conn, current) {
 			return
 		}
 
 		in.mu.Lock()
 		pause := time.NewTimer(time.Until(in.lists.settles()))
 		settled := in.lists.settled
+		if missing && in.conn == conn {
+			for k := range catalog.Kinds {
+				in.lists.dirty[k] = in.lists.dirty[k] || unread[k] || dirty[k]
+			}
+			pause.Reset(settleMost)
+		}
 		in.mu.Unlock()
-		if settled {
+		if settled && !missing {
 			pause.Stop()
 		}
 		select {

@@ -102,7 +102,7 @@ func (in *Instance) handshake(conn Conn) *Call {
 	params = append(append(params, `,"clientInfo":`...), in.spec.ClientInfo...)
 	params = append(params, '}')
 	return &Call{
-		Method: protocol.Initialize,
+		Method: protocol.Initialize, own: true,
 		Frame: func(id uint64) jsonrpc.Frame {
 			return jsonrpc.Whole(jsonrpc.NewRequest(id, protocol.Initialize, params))
 		},
@@ -229,7 +229,7 @@ func (in *Instance) failed(f *transport.Failed) {
 	if c == nil {
 		return
 	}
-	if f.NotRun && errors.Is(f.Err, transport.ErrSessionLost) && !c.retried && c.Method != protocol.Initialize {
+	if f.NotRun && errors.Is(f.Err, transport.ErrSessionLost) && !c.retried && !c.own {
 		c.retried = true
 		in.mu.Lock()
 		in.lists.stale = true // hold it until the next handshake
@@ -249,36 +249,36 @@ func (in *Instance) ended(conn Conn, err error) {
 	}
 	in.mu.Lock()
 	in.conn = nil
-	lost := errors.Is(err, transport.ErrSessionLost)
-	var calls []*Call
-	switch was := in.state; {
-	case was == Closed:
-		calls = in.takeCalls()
-	case was == Idle: // stopped for idleness
-		if len(in.waiting) > 0 {
+	calls, again := in.takeSent(), in.again || len(in.waiting) > 0
+	was, lived := in.state, time.Since(in.since)
+	switch was {
+	case Closed:
+		calls = append(calls, in.takeCalls()...)
+	case Idle: // stopped for idleness
+		if again {
 			in.start()
 		}
-	case was == Starting:
+	case Starting:
 		e.Step = "did not start"
 		if in.why != nil {
 			e.Cause = in.why
 		}
 		e.Remedy = "Check its command and settings, then call again"
-		calls = in.takeCalls()
+		calls = append(calls, in.takeCalls()...)
 		in.set(Failed, e)
+		in.retryIn(time.Until(in.nextTry), in.spec.Eager || in.holds > 0)
 	default:
 		e.Step = "ended"
-		waiting := in.waiting
-		in.waiting = nil
-		calls = in.takeCalls()
-		in.waiting = waiting
 		in.set(Idle, e)
-		if lost || len(waiting) > 0 {
+		if lived > steady {
+			in.failures = 0
+		}
+		lost := errors.Is(err, transport.ErrSessionLost)
+		if again || lost && in.failures == 0 {
 			in.start()
 		}
-	}
-	if in.spec.Eager && (in.state == Failed || in.state == Idle) {
-		in.retry = time.AfterFunc(max(time.Until(in.nextTry), backoff(0)), in.Start)
+		in.retryIn(backoff(in.failures), in.spec.Eager || in.holds > 0 || lost)
+		in.failures++
 	}
 	in.mu.Unlock()
 	for _, c := range calls {
@@ -290,6 +290,17 @@ func (in *Instance) ended(conn Conn, err error) {
 		c.finish(nil, &step)
 	}
 	in.owner.Changed(in)
+}
+
+// steady is how long a server has to live for its end not to count as one in a row.
+const steady = 10 * time.Second
+
+// retryIn starts the server again after a while, if wanted and nothing has done so until then; mu is held.
+func (in *Instance) retryIn(wait time.Duration, wanted bool) {
+	stopTimer(in.retry)
+	if wanted && in.state != Starting {
+		in.retry = time.AfterFunc(wait, in.Start)
+	}
 }
 
 // tail keeps the last lines of a server's stderr for an error message, without control characters.

@@ -1,0 +1,15 @@
+package main
+
+import (
+	"syscall"
+	"testing"
+)
+
+// mountTiny mounts a file system with next to no room for the time of the test, and tells whether it could.
+func mountTiny(t *testing.T, dir string) bool {
+	if syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8k,mode=0700") != nil {
+		return false
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return true
+}

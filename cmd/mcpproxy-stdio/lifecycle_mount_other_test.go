@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main
+
+import "testing"
+
+func mountTiny(*testing.T, string) bool { return false }
