@@ -280,8 +280,8 @@ func BenchmarkLarge(b *testing.B) {
 			large(newBench(b, mcptest.Server{IDLast: c.idLast}), "bytes", fmt.Sprintf(`{"n":%d}`, c.size), c.size)
 		})
 	}
-	// The reference server, which puts the id last, gives back what it is sent.
-	for _, size := range []int{1 << 20, 10 << 20} {
+	// The reference server, which puts the id last, gives back what it is sent; above some 10 MB it answers nothing.
+	for _, size := range []int{1 << 20, 8 << 20} {
 		b.Run(fmt.Sprintf("everything-%dMiB", size>>20), func(b *testing.B) {
 			t := newBenchOf(b, "node", npmServer(b, "server-everything"), "stdio")
 			large(t, "echo", `{"message":"`+mcptest.Text(size)+`"}`, size)

@@ -181,6 +181,34 @@ func TestContentLength(t *testing.T) {
 	}
 }
 
+// TestNothingHeldBack: what follows a message in the same piece of input, but is no whole message yet, does not delay its
+// answer.
+func TestNothingHeldBack(t *testing.T) {
+	t.Parallel()
+	for _, framing := range []string{"lines", "Content-Length"} {
+		var options []mcptest.ClientOption
+		frame := func(id string) string { return `{"jsonrpc":"2.0","id":` + id + `,"method":"ping"}` + "\n" }
+		rests := []string{"\n", "\r\n\r\n", " \n", "\n{", `{"jsonrpc":"2.0",`}
+		if framing == "Content-Length" {
+			options = append(options, mcptest.ContentLength())
+			line := frame
+			frame = func(id string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(line(id)), line(id)) }
+			rests = []string{"\r\n", "\n\n", "Content-", "Content-Length: 9\r\n", "Content-Length: 9\r\n\r\n", "Content-Length: 9\r\n\r\n{}"}
+		}
+		for i, rest := range rests {
+			c := newHome(t).configure(nil).start(options...)
+			c.Initialize("", "")
+			c.SendBytes([]byte(frame(`"a"`) + frame(`"b"`) + rest))
+			for _, id := range []string{`"a"`, `"b"`} {
+				if _, ok := c.Wait(5*time.Second, answerTo(id)); !ok {
+					t.Errorf("%s, case %d: %s is not answered while %q is to be completed", framing, i, id, rest)
+				}
+			}
+			c.Close()
+		}
+	}
+}
+
 // TestDepth: nearly ten thousand levels pass, in a request and in a result, and cost no stack.
 func TestDepth(t *testing.T) {
 	t.Parallel()

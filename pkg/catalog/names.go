@@ -38,11 +38,12 @@ func hashed(prefix, name, server, original string, max int) string {
 // A name is what one server calls an item.
 type origin struct{ server, name string }
 
-// exposedNames gives each item its name for clients. It depends on the items alone, not on their order: a name that had to be
-// changed, or that two items share, ends in a hash of what it stands for; an unchanged name nobody else has is kept.
+// exposedNames gives each item its name for clients. It depends on the items alone, not on their order: a name that is too
+// long, or that two items would share, ends in a hash of what it stands for; of those that would share it, the only one that
+// is spelt so keeps it.
 func exposedNames(items []origin, max int) []string {
 	out := make([]string, len(items))
-	exact := make([]bool, len(items))
+	exact := make([]bool, len(items))           // needs no change
 	users := make(map[string]int, len(items))   // all items that would like the name
 	keepers := make(map[string]int, len(items)) // those of them that spell it so
 	for i, it := range items {
@@ -57,9 +58,17 @@ func exposedNames(items []origin, max int) []string {
 			keepers[out[i]]++
 		}
 	}
+	kept := make([]bool, len(items))
+	given := make(map[string]bool) // the names with a hash
 	for i, it := range items {
-		alone := users[out[i]] == 1 || exact[i] && keepers[out[i]] == 1
-		if it.server != "" && (len(out[i]) > max || !alone) {
+		kept[i] = it.server == "" || len(out[i]) <= max && (users[out[i]] == 1 || exact[i] && keepers[out[i]] == 1)
+		if !kept[i] {
+			out[i] = hashed(Prefix(it.server), clean(it.name), it.server, it.name, max)
+			given[out[i]] = true
+		}
+	}
+	for i, it := range items { // somebody's own name may look like one that another was given
+		if it.server != "" && kept[i] && given[out[i]] {
 			out[i] = hashed(Prefix(it.server), clean(it.name), it.server, it.name, max)
 		}
 	}

@@ -1,20 +1,21 @@
 package cli
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
-// demoServerCommand is what try puts behind the proxy: small MCP servers, made with a library that shares no code with the proxy.
+// demoServerCommand is what try puts behind the proxy: small MCP servers in processes of their own.
 func demoServerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "demo-server NAME", Short: "Serve a demonstration server on stdin and stdout", Hidden: true,
@@ -22,9 +23,9 @@ func demoServerCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			switch args[0] {
 			case "clock":
-				return failed(server.ServeStdio(clock()))
+				return failed(newDemo("clock", countdown(), now()).serve())
 			case "notes":
-				return failed(server.ServeStdio(notes()))
+				return failed(newDemo("notes", notes()...).serve())
 			case "broken":
 				return failed(errors.New(brokenSays))
 			}
@@ -39,61 +40,131 @@ const brokenSays = "the database /srv/orders.db does not exist"
 // countdownPause is between two steps of the countdown.
 const countdownPause = 150 * time.Millisecond
 
-func clock() *server.MCPServer {
-	s := server.NewMCPServer("clock", "1.0.0", server.WithToolCapabilities(false))
-	s.AddTool(mcp.NewTool("now", mcp.WithDescription("Tells the time, and which process tells it")),
-		func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			return mcp.NewToolResultText(fmt.Sprintf("%s (process %d)", time.Now().Format(time.TimeOnly), os.Getpid())), nil
-		})
-	s.AddTool(mcp.NewTool("countdown", mcp.WithDescription("Counts down slowly and reports progress"), mcp.WithNumber("from", mcp.Required())), countdown)
-	return s
+// demoTool is one tool of a demonstration server.
+type demoTool struct {
+	mcp.Tool
+	call func(args map[string]any, progress func(done, total int, message string)) (string, error)
 }
 
-func countdown(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	from, err := r.RequireInt("from")
-	if err != nil || from < 1 || from > 60 {
-		return mcp.NewToolResultError("from must be a number from 1 to 60"), nil
-	}
-	for i := range from {
-		if r.Params.Meta != nil && r.Params.Meta.ProgressToken != nil {
-			if err := server.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", map[string]any{
-				"progressToken": r.Params.Meta.ProgressToken, "progress": i + 1, "total": from, "message": fmt.Sprint(from-i, " …"),
-			}); err != nil {
-				return nil, err
-			}
-		}
-		select {
-		case <-time.After(countdownPause):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	return mcp.NewToolResultText("lift-off"), nil
+func now() demoTool {
+	return demoTool{mcp.NewTool("now", mcp.WithDescription("Tells the time, and which process tells it")),
+		func(map[string]any, func(int, int, string)) (string, error) {
+			return fmt.Sprintf("%s (process %d)", time.Now().Format(time.TimeOnly), os.Getpid()), nil
+		}}
 }
 
-// notes remembers, so that it shows whether two calls reach the same process.
-func notes() *server.MCPServer {
-	var (
-		mu   sync.Mutex
-		kept []string
-	)
-	s := server.NewMCPServer("notes", "1.0.0", server.WithToolCapabilities(false))
-	s.AddTool(mcp.NewTool("add", mcp.WithDescription("Keeps a note"), mcp.WithString("text", mcp.Required())),
-		func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			text, err := r.RequireString("text")
-			if err != nil {
-				return mcp.NewToolResultError(err.Error()), nil
+func countdown() demoTool {
+	return demoTool{mcp.NewTool("countdown", mcp.WithDescription("Counts down slowly and reports progress"), mcp.WithNumber("from", mcp.Required())),
+		func(args map[string]any, progress func(int, int, string)) (string, error) {
+			number, _ := args["from"].(float64)
+			from := int(number)
+			if from < 1 || from > 60 {
+				return "", errors.New("from must be a number from 1 to 60")
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			kept = append(kept, text)
-			return mcp.NewToolResultText(fmt.Sprintf("kept (process %d)", os.Getpid())), nil
-		})
-	s.AddTool(mcp.NewTool("all", mcp.WithDescription("Tells all notes")),
-		func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			return mcp.NewToolResultText(strings.Join(kept, "\n")), nil
-		})
-	return s
+			for i := range from {
+				progress(i+1, from, fmt.Sprint(from-i, " …"))
+				time.Sleep(countdownPause)
+			}
+			return "lift-off", nil
+		}}
+}
+
+// notes remember, so that they show whether two calls reach the same process.
+func notes() []demoTool {
+	var kept []string
+	return []demoTool{
+		{mcp.NewTool("add", mcp.WithDescription("Keeps a note"), mcp.WithString("text", mcp.Required())),
+			func(args map[string]any, _ func(int, int, string)) (string, error) {
+				text, ok := args["text"].(string)
+				if !ok {
+					return "", errors.New("text is missing")
+				}
+				kept = append(kept, text)
+				return fmt.Sprintf("kept (process %d)", os.Getpid()), nil
+			}},
+		{mcp.NewTool("all", mcp.WithDescription("Tells all notes")),
+			func(map[string]any, func(int, int, string)) (string, error) { return strings.Join(kept, "\n"), nil }},
+	}
+}
+
+// demo is a stdio MCP server with a few tools, called one after another.
+type demo struct {
+	name  string
+	tools []demoTool
+	out   *jsonrpc.Outlet
+}
+
+func newDemo(name string, tools ...demoTool) *demo {
+	return &demo{name: name, tools: tools, out: jsonrpc.NewOutlet(os.Stdout, jsonrpc.Lines, 0)}
+}
+
+// serve answers until the end of stdin.
+func (d *demo) serve() error {
+	in := jsonrpc.NewReader(os.Stdin, jsonrpc.Newline, 0)
+	for {
+		raw, err := in.Read()
+		if err != nil {
+			return nil
+		}
+		m, err := jsonrpc.Parse(raw)
+		if err != nil || m.Kind != jsonrpc.Request {
+			continue
+		}
+		answer := jsonrpc.NewError(m.Bytes(m.ID), protocol.MethodNotFound, "Method not found", nil)
+		if result, ok := d.answer(&m); ok {
+			if raw, err = json.Marshal(result); err != nil {
+				return err
+			}
+			answer = jsonrpc.NewResult(m.Bytes(m.ID), raw)
+		}
+		if err := d.out.Send(jsonrpc.Whole(answer)); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *demo) answer(m *jsonrpc.Message) (result any, ok bool) {
+	switch m.MethodName() {
+	case protocol.Initialize:
+		return map[string]any{"protocolVersion": protocol.Latest, "capabilities": map[string]any{"tools": map[string]any{}},
+			"serverInfo": mcp.Implementation{Name: d.name, Version: "1.0.0"}}, true
+	case protocol.Ping:
+		return map[string]any{}, true
+	case protocol.ToolsList:
+		list := make([]mcp.Tool, len(d.tools))
+		for i, t := range d.tools {
+			list[i] = t.Tool
+		}
+		return map[string]any{"tools": list}, true
+	case protocol.ToolsCall:
+		var params struct {
+			Name      string         `json:"name"`
+			Arguments map[string]any `json:"arguments"`
+			Meta      struct {
+				Token json.RawMessage `json:"progressToken"`
+			} `json:"_meta"`
+		}
+		if json.Unmarshal(m.Bytes(m.Params), &params) != nil {
+			return nil, false
+		}
+		for _, t := range d.tools {
+			if t.Name == params.Name {
+				return d.call(t, params.Arguments, params.Meta.Token), true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (d *demo) call(t demoTool, args map[string]any, token json.RawMessage) *mcp.CallToolResult {
+	text, err := t.call(args, func(done, total int, message string) {
+		if token != nil {
+			params := fmt.Appendf(nil, `{"progressToken":%s,"progress":%d,"total":%d,"message":%s}`, token, done, total, jsonrpc.Quote(message))
+			d.out.Send(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params)))
+		}
+	})
+	if err != nil {
+		return mcp.NewToolResultError(err.Error())
+	}
+	return mcp.NewToolResultText(text)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -65,6 +66,10 @@ func (a *app) serve(ctx context.Context) error {
 	path, err := config.DefaultPath(a.config)
 	if err != nil {
 		return failed(err)
+	}
+	if os.Getenv("GOGC") == "" {
+		// Few bytes live long here: half as many collections, for some 4 MB more.
+		debug.SetGCPercent(200)
 	}
 	h := hub.New(hub.Options{ConfigPath: path, Store: store.Open(store.DefaultDir()), Version: Version(), Log: log})
 	dir, err := os.Getwd()

@@ -40,6 +40,9 @@ func (c *Config) Watch(ctx context.Context, fn func()) error {
 	return watch(ctx, c.Path, c.digest, fn)
 }
 
+// Current tells whether the file still has the content that c was loaded from.
+func (c *Config) Current() bool { return fileDigest(c.Path) == c.digest }
+
 func watch(ctx context.Context, path string, known [sha256.Size]byte, fn func()) error {
 	path, err := filepath.Abs(path)
 	if err != nil {

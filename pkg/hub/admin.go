@@ -172,13 +172,25 @@ func (a *admin) Remove(name string) error {
 	return a.edit(func(d *config.Document) error { return d.Remove(name) })
 }
 
+// lookAgain is longer than the watcher takes to look.
+const lookAgain = time.Second
+
 // edit changes the user's file and takes it over at once.
 func (a *admin) edit(change func(*config.Document) error) error {
 	if err := config.Edit(a.h.opts.ConfigPath, change, config.LockDir(a.h.opts.Store.Dir())); err != nil {
 		return err
 	}
-	before := time.Now()
 	a.h.Reload()
-	a.h.log.Info().Dur("took", time.Since(before)).Msg("configuration edited through a tool")
+	a.h.log.Info().Msg("configuration edited through a tool")
+	// Who undoes the edit before the watcher has looked gives it nothing to see.
+	a.h.work.Go(func() {
+		select {
+		case <-a.h.ctx.Done():
+		case <-time.After(lookAgain):
+			if !a.h.Config().Current() {
+				a.h.Reload()
+			}
+		}
+	})
 	return nil
 }

@@ -43,6 +43,8 @@ type Hub struct {
 	end  context.CancelFunc
 	work sync.WaitGroup
 
+	recording sync.Mutex // one snapshot is written at a time
+
 	mu        sync.Mutex
 	config    *config.Config
 	broken    error                        // why the file as it is now is not in force; nil: it is
@@ -223,13 +225,24 @@ func (h *Hub) Learned(name string, live *catalog.Snapshot, whole bool) {
 	if same && time.Since(old.Taken) < time.Hour {
 		return
 	}
-	h.work.Go(func() {
-		if err := h.opts.Store.Write(h.snapshotName(name), live.Encode()); err != nil {
-			h.log.Error().Str("server", name).Err(err).Msg("definitions not recorded; they will be read again next time")
-		}
-	})
+	h.work.Go(func() { h.record(name) })
 	if !sameDefinitions { // the list of resources is each session's own
 		h.changed()
+	}
+}
+
+// record stores a server's snapshot as it is now: of several at once the last one written is the last one learned.
+func (h *Hub) record(name string) {
+	h.recording.Lock()
+	defer h.recording.Unlock()
+	h.mu.Lock()
+	s := h.snapshots[name]
+	h.mu.Unlock()
+	if s == nil {
+		return
+	}
+	if err := h.opts.Store.Write(h.snapshotName(name), s.Encode()); err != nil {
+		h.log.Error().Str("server", name).Err(err).Msg("definitions not recorded; they will be read again next time")
 	}
 }
 

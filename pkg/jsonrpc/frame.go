@@ -89,6 +89,7 @@ type Reader struct {
 	hint     int // size of the last large message: the next one is likely as large
 	err      error
 	Activity func() // if set, called after each read that brought bytes
+	Waits    func() // if set, called before each read from the stream: no whole message is at hand
 }
 
 const readSize = 64 << 10
@@ -127,7 +128,8 @@ func (r *Reader) Read() ([]byte, error) {
 	}
 }
 
-// Buffered tells whether more has been read already than was returned: the next Read is likely not to wait.
+// Buffered tells whether more has been read already than was returned: the next Read is likely not to wait. It may be noise
+// or half a message all the same; Waits tells for sure.
 func (r *Reader) Buffered() bool {
 	unread := r.buf[r.start:r.end]
 	return r.framing == ContentLength && len(unread) > 0 || bytes.IndexByte(unread, '\n') >= 0
@@ -170,6 +172,9 @@ func (r *Reader) fill() error {
 		bigger := make([]byte, max(2*len(r.buf), r.hint))
 		r.end = copy(bigger, r.buf[r.start:r.end])
 		r.start, r.buf = 0, bigger
+	}
+	if r.Waits != nil {
+		r.Waits()
 	}
 	n, err := r.src.Read(r.buf[r.end:])
 	r.end += n

@@ -119,6 +119,11 @@ func (s *Session) Run(ctx context.Context, grace time.Duration) error {
 
 // read takes the client's messages until it leaves. What they make servers do is sent when no more of them are at hand.
 func (s *Session) read() {
+	s.conn.In.Waits = func() {
+		if s.corked {
+			s.cork(false)
+		}
+	}
 	for s.ctx.Err() == nil {
 		raw, err := s.conn.In.Read()
 		var large *jsonrpc.TooLargeError

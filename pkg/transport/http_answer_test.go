@@ -247,9 +247,11 @@ func TestHTTPOrderWithSlowDial(t *testing.T) {
 			dials++
 			first := dials == 1
 			mu.Unlock()
+			delay := 50 * time.Millisecond // net/http calls a request written just before it is
 			if first {
-				time.Sleep(200 * time.Millisecond)
+				delay = 400 * time.Millisecond
 			}
+			time.Sleep(delay)
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 			return writeLog{conn, func(b []byte) {
 				mu.Lock()

@@ -94,6 +94,8 @@ func TestHTTPPeerRestart(t *testing.T) {
 	defer p.Close()
 	c := dialTest(t, HTTPSpec{URL: p.URL + "/mcp"})
 	openPeer(c)
+	c.request(9, "ping")
+	c.wantPart(`"id":9`) // the standing stream is open
 	restarted.Store(true)
 	c.request(2, "tools/list")
 	if err := c.wantFailed("2", "session", true); !errors.Is(err, ErrSessionLost) {

@@ -131,6 +131,9 @@ func (s *Stdio) Send(f jsonrpc.Frame) error {
 	return err
 }
 
+// OnWait sets what Recv calls, on its goroutine, before it waits for the server. It is set before the first Recv.
+func (s *Stdio) OnWait(f func()) { s.reader.Waits = f }
+
 // Cork holds back, with true, what is sent until Cork(false), so that it goes out together.
 func (s *Stdio) Cork(on bool) {
 	switch {

@@ -41,7 +41,20 @@ func (in *Instance) run() {
 	if in.spec.StartTimeout > 0 {
 		in.runs.Go(func() { in.watchStart(conn, gone) })
 	}
+	if err != nil { // it is ending already; how tells more than that it can't be written to
+		conn.Close(stopGrace)
+		err = lastWord(conn, err)
+	}
 	corked := false
+	uncork := func() {
+		if corked {
+			in.owner.Cork(false)
+			corked = false
+		}
+	}
+	if c, ok := conn.(interface{ OnWait(func()) }); ok {
+		c.OnWait(uncork) // what seemed to be at hand was noise, or half a message
+	}
 	for err == nil {
 		var msg transport.Inbound
 		if msg, err = conn.Recv(); err != nil {
@@ -52,15 +65,24 @@ func (in *Instance) run() {
 			corked = true
 		}
 		in.handle(conn, msg)
-		if corked && !msg.More {
-			in.owner.Cork(false)
-			corked = false
+		if !msg.More {
+			uncork()
 		}
 	}
-	if corked {
-		in.owner.Cork(false)
-	}
+	uncork()
 	in.ended(conn, err)
+}
+
+// lastWord is how a process ended, err if that is not known.
+func lastWord(conn Conn, err error) error {
+	for {
+		var exit *transport.ExitError
+		if _, end := conn.Recv(); errors.As(end, &exit) {
+			return end
+		} else if end != nil {
+			return err
+		}
+	}
 }
 
 // watchStart ends a start that shows no sign of life for start_timeout.

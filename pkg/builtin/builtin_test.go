@@ -1,0 +1,178 @@
+package builtin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+)
+
+// limit bounds what the own tools cost a model, in bytes of JSON.
+const limit = 6 << 10
+
+func TestDefinitions(t *testing.T) {
+	size := 0
+	first := Definitions()
+	for _, raw := range first {
+		size += len(raw)
+		var tool struct {
+			Name        string
+			InputSchema struct {
+				Type                 string
+				Properties           map[string]struct{ Type any }
+				Required             []string
+				AdditionalProperties *bool
+			}
+		}
+		if err := json.Unmarshal(raw, &tool); err != nil {
+			t.Fatal(err)
+		}
+		s := tool.InputSchema
+		if tool.Name != Name || s.Type != "object" || len(s.Required) != 1 || s.AdditionalProperties == nil || *s.AdditionalProperties {
+			t.Errorf("%s", raw)
+		}
+		for _, o := range config.Options {
+			if _, settable := s.Properties[o.Name]; settable == (o.Name != "name" && withheld[o.Name]) {
+				t.Errorf("option %s: settable is %v", o.Name, settable)
+			}
+		}
+		for _, never := range []string{"quarantined", "tool_changes", "trust", "approve", "enabled"} {
+			if _, there := s.Properties[never]; there {
+				t.Errorf("%s is for people alone", never)
+			}
+		}
+	}
+	if size == 0 || size > limit {
+		t.Errorf("%d bytes, want at most %d", size, limit)
+	}
+	for range 20 { // a client's cache must not be spoilt by the order of a map
+		for i, raw := range Definitions() {
+			if !bytes.Equal(raw, first[i]) {
+				t.Fatalf("they differ from call to call:\n%s\n%s", raw, first[i])
+			}
+		}
+	}
+}
+
+// record is an Admin that writes down what is asked of it.
+type record struct {
+	did []string
+	err error
+}
+
+func (r *record) note(operation, name string, options []config.Option) {
+	text := operation + " " + name
+	for _, o := range options {
+		v, _ := json.Marshal(o.Value)
+		text += " " + o.Key + "=" + string(v)
+	}
+	r.did = append(r.did, text)
+}
+
+func (r *record) List() Report { return Report{Config: "file", Servers: []ServerStatus{}} }
+func (r *record) Add(name string, options []config.Option) error {
+	r.note("add", name, options)
+	return r.err
+}
+
+func (r *record) Update(name string, options []config.Option) (bool, error) {
+	r.note("update", name, options)
+	return false, r.err
+}
+func (r *record) Remove(name string) error  { r.note("remove", name, nil); return r.err }
+func (r *record) Restart(name string) error { r.note("restart", name, nil); return r.err }
+func (r *record) Logs(name string) (string, error) {
+	r.note("logs", name, nil)
+	return "", r.err
+}
+
+func TestOperations(t *testing.T) {
+	for args, want := range map[string]string{
+		`{"operation":"add","name":"n","args":["a"],"command":"c"}`:          `add n command="c" args=["a"]`,
+		`{"operation":"update","name":"n","call_timeout":3,"env":{"A":"b"}}`: `update n env={"A":"b"} call_timeout=3`,
+		`{"operation":"enable","name":"n"}`:                                  `update n enabled=true`,
+		`{"operation":"disable","name":"n"}`:                                 `update n enabled=false`,
+		`{"operation":"remove","name":"n"}`:                                  `remove n`,
+		`{"operation":"restart","name":"n"}`:                                 `restart n`,
+		`{"operation":"logs","name":"n"}`:                                    `logs n`,
+		`{"operation":"list"}`:                                               ``,
+	} {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(args), &m); err != nil {
+			t.Fatal(err)
+		}
+		r := &record{}
+		text, err := run(r, m)
+		if err != nil || text == "" || strings.Join(r.did, "; ") != want {
+			t.Errorf("%s: did %v, said %q, %v; want %s", args, r.did, text, err, want)
+		}
+		r = &record{err: errors.New("no room")}
+		if _, err := run(r, m); want != "" && (err == nil || !strings.Contains(err.Error(), "no room")) {
+			t.Errorf("%s: the error was lost: %v", args, err)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for args, want := range map[string]string{
+		`{}`:                                 "operation",
+		`{"operation":"approve","name":"n"}`: "unknown operation",
+		`{"operation":7,"name":"n"}`:         "operation",
+		`{"operation":"add"}`:                "name",
+		`{"operation":"add","name":7}`:       "name",
+		`{"operation":"update","name":"n","quarantined":false}`:   "quarantined",
+		`{"operation":"update","name":"n","tool_changes":"auto"}`: "tool_changes",
+		`{"operation":"update","name":"n","trust":true}`:          "trust",
+		`{"operation":"update","name":"n","enabled":true}`:        "enabled",
+		`{"operation":"list","approve":true}`:                     "approve",
+	} {
+		var m map[string]any
+		json.Unmarshal([]byte(args), &m)
+		r := &record{}
+		if _, err := run(r, m); err == nil || !strings.Contains(err.Error(), want) || len(r.did) > 0 {
+			t.Errorf("%s: %v, did %v", args, err, r.did)
+		}
+	}
+}
+
+func TestConnection(t *testing.T) {
+	mcptest.CheckGoroutines(t)
+	c := Connect(&record{}, "1.2.3")
+	ask := func(line string) string {
+		t.Helper()
+		if err := c.Send(jsonrpc.Whole([]byte(line))); err != nil {
+			t.Fatal(err)
+		}
+		m, err := c.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(m.Raw)
+	}
+	if got := ask(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`); !strings.Contains(got, `"1.2.3"`) {
+		t.Errorf("initialize: %s", got)
+	}
+	if got := ask(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"upstream_servers","arguments":{"operation":"list"}}}`); !strings.Contains(got, `file`) || strings.Contains(got, "isError\":true") {
+		t.Errorf("list: %s", got)
+	}
+	if got := ask(`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"upstream_servers","arguments":[]}}`); !strings.Contains(got, `rror`) {
+		t.Errorf("arguments that are no object: %s", got)
+	}
+	if got := ask(`{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"upstream_servers"}}`); !strings.Contains(got, `"isError":true`) {
+		t.Errorf("no arguments: %s", got)
+	}
+	c.Send(jsonrpc.Whole([]byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)))
+	c.Close(time.Second)
+	if _, err := c.Recv(); err == nil {
+		t.Error("Recv after Close")
+	}
+	if err := c.Send(jsonrpc.Whole([]byte(`{"jsonrpc":"2.0","id":5,"method":"ping"}`))); err == nil {
+		t.Error("Send after Close")
+	}
+}

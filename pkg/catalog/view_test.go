@@ -1,0 +1,281 @@
+package catalog
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func items(raws ...string) [][]byte {
+	var all [][]byte
+	for _, raw := range raws {
+		all = append(all, []byte(raw))
+	}
+	return all
+}
+
+func source(server string, k Kind, raws ...string) Source {
+	s := &Snapshot{}
+	s.Items[k] = items(raws...)
+	return Source{Server: server, Snapshot: s}
+}
+
+// Only the name's bytes change; what stands around it, however it is written, stays.
+func TestViewKeepsBytes(t *testing.T) {
+	v := NewView([]Source{
+		source("", Tools, `{"name":"own"}`),
+		source("s", Tools, `{ "z":1.0,  "name" : "e\u0063ho", "inputSchema":{"properties":{"name":{"const":9007199254740993}},"x":"<&>"},"_meta":{"name":"echo"}}`),
+		{Server: "asleep"},
+	}, 48)
+	got, err := v.Page(Tools, "", nil)
+	if want := `{"tools":[{"name":"own"},{ "z":1.0,  "name" : "s__echo", "inputSchema":{"properties":{"name":{"const":9007199254740993}},"x":"<&>"},"_meta":{"name":"echo"}}]}`; err != nil || string(got) != want {
+		t.Errorf("%v\nwant %s\n got %s", err, want, got)
+	}
+	if it, ok := v.Lookup(Tools, "s__echo"); !ok || it.Server != "s" || it.Original != "echo" {
+		t.Errorf("%+v", it)
+	}
+	if v.Exposed(Tools, "s", "echo") != "s__echo" || v.Exposed(Tools, "s", "other") != "other" {
+		t.Error("Exposed")
+	}
+	for _, unknown := range []string{"echo", "s__Echo", "s__e\\u0063ho", ""} {
+		if it, ok := v.Lookup(Tools, unknown); ok {
+			t.Errorf("%q is %+v", unknown, it)
+		}
+	}
+}
+
+// What has no name, two names, or the name of an item before it, is left out; the rest is not touched by it.
+func TestViewLeavesOut(t *testing.T) {
+	src := source("s", Tools, `{"description":"none"}`, `{"name":""}`, `{"name":7}`, `{"name":"a","name":"b"}`, `{"name":"a","Name":"b"}`, `[]`, `{"name":"ok"}`, `{"name":"ok","second":1}`, `{"name":"no"}`)
+	src.Allowed = func(tool string) bool { return tool != "no" }
+	got, _ := NewView([]Source{src}, 48).Page(Tools, "", nil)
+	if want := `{"tools":[{"name":"s__ok"}]}`; string(got) != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestPages(t *testing.T) {
+	const n = 50
+	var raws []string
+	for i := range n {
+		raws = append(raws, fmt.Sprintf(`{"name":"t%02d","description":"%s"}`, i, strings.Repeat("x", 1<<20)))
+	}
+	v := NewView([]Source{source("s", Tools, raws...)}, 48)
+	var names []string
+	var cursors []string
+	hide := func(it Item) bool { return it.Original == "t03" || it.Original == "t49" }
+	for cursor, pages := "", 0; ; pages++ {
+		page, err := v.Page(Tools, cursor, hide)
+		if err != nil || len(page) > pageBytes+2<<20 {
+			t.Fatalf("%d bytes: %v", len(page), err)
+		}
+		var p struct {
+			Tools      []struct{ Name string }
+			NextCursor *string
+		}
+		if err := json.Unmarshal(page, &p); err != nil {
+			t.Fatal(err)
+		}
+		for _, tool := range p.Tools {
+			names = append(names, tool.Name)
+		}
+		if p.NextCursor == nil {
+			if pages < n*(1<<20)/pageBytes-1 {
+				t.Errorf("%d pages", pages+1)
+			}
+			break
+		}
+		cursor = *p.NextCursor
+		cursors = append(cursors, cursor)
+	}
+	if len(names) != n-2 || !slices.IsSorted(names) || slices.Contains(names, "s__t03") {
+		t.Errorf("%q", names)
+	}
+	// A cursor of a list that has become shorter is not an error: there is nothing more.
+	short := NewView([]Source{source("s", Tools, raws[0])}, 48)
+	if page, err := short.Page(Tools, cursors[len(cursors)-1], nil); err != nil || string(page) != `{"tools":[]}` {
+		t.Errorf("stale cursor: %s %v", page, err)
+	}
+	for _, bad := range []string{"x", "dG9vbHM6", "dG9vbHM6LTE", "dG9vbHM6MS41", "dG9vbHM6OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk", cursors[0] + "=", " "} {
+		if _, err := v.Page(Tools, bad, nil); !errors.Is(err, ErrCursor) {
+			t.Errorf("cursor %q: %v", bad, err)
+		}
+	}
+	if _, err := v.Page(Prompts, cursors[0], nil); !errors.Is(err, ErrCursor) {
+		t.Error("a cursor of another list is taken")
+	}
+	if page, err := v.Page(Prompts, "", nil); err != nil || string(page) != `{"prompts":[]}` {
+		t.Errorf("empty list: %s %v", page, err)
+	}
+}
+
+func TestURIs(t *testing.T) {
+	for _, server := range []string{"a", "with space", "a/b", "ü%2F", "a?b#c", ""} {
+		for _, uri := range []string{"file:///x", "test://a/b?c=d#e", "mcpproxy://other/x:y", "urn:x", "ä ö", ""} {
+			if s, o, ok := UnwrapURI(wrapURI(server, uri)); !ok || s != server || o != uri {
+				t.Errorf("%q %q came back as %q %q %v", server, uri, s, o, ok)
+			}
+		}
+	}
+	for _, plain := range []string{"file:///x", "mcpproxy:", "mcpproxy://", "mcpproxy://host", "mcpproxy://%zz/x", "MCPPROXY://a/x", ""} {
+		if _, o, ok := UnwrapURI(plain); ok || o != plain {
+			t.Errorf("%q was taken apart", plain)
+		}
+	}
+	uri := func(u string) string { return `{"uri":"` + u + `","name":"n"}` }
+	a, b, c := source("a", Resources, uri("x:1"), uri("x:2")), source("b", Resources, uri("x:2"), uri("x:3")), source("c", Resources, uri("x:2"))
+	c.Snapshot.Items[Templates] = items(`{"uriTemplate":"y:{id}"}`)
+	v := NewView([]Source{a, b, c}, 48)
+	var got []string
+	for _, it := range v.Items(Resources) {
+		got = append(got, it.Name)
+	}
+	if want := []string{"x:1", "x:2", "mcpproxy://b/x:2", "x:3", "mcpproxy://c/x:2"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	for ask, want := range map[string]string{
+		"x:1": "a x:1", "x:2": "a x:2", "mcpproxy://b/x:2": "b x:2", "mcpproxy://c/x:2": "c x:2", "x:3": "b x:3", "y:7": "c y:7",
+		"mcpproxy://b/never:listed": "b never:listed", "z:1": " z:1 unknown", "mcpproxy://nobody/x:1": " mcpproxy://nobody/x:1 unknown",
+	} {
+		server, original, ok := v.ResourceOwner(ask)
+		got := server + " " + original
+		if !ok {
+			got += " unknown"
+		}
+		if got != want {
+			t.Errorf("%s: %q, not %q", ask, got, want)
+		}
+	}
+}
+
+func TestMatchTemplate(t *testing.T) {
+	for _, one := range []struct {
+		template, uri string
+		want          bool
+	}{
+		{"test://item/{id}", "test://item/5", true}, {"test://item/{id}", "test://other/5", false}, {"test://item/{id}", "xtest://item/5", false},
+		{"test://{a}/mid/{b}", "test://1/mid/2", true}, {"test://{a}/mid/{b}", "test://1/2", false}, {"test://{a}/end", "test://x/end", true},
+		{"test://{a}/end", "test://x/end/more", false}, {"{+path}", "anything:at/all", true}, {"plain:x", "plain:x", true}, {"plain:x", "plain:xy", false},
+		{"a{?q,r}", "a?q=1", true}, {"a{b}{c}d", "ad", true}, {"a{unclosed", "ab", false}, {"", "", true}, {"", "x", false},
+	} {
+		if got := matchTemplate(one.template, one.uri); got != one.want {
+			t.Errorf("%q takes %q: %v", one.template, one.uri, got)
+		}
+	}
+}
+
+func TestInstructions(t *testing.T) {
+	text := func(server, s string) Source { return Source{Server: server, Snapshot: &Snapshot{Instructions: s}} }
+	if got := NewView([]Source{{Server: "x"}, text("y", "")}, 48).Instructions(); got != "" {
+		t.Errorf("%q", got)
+	}
+	got := NewView([]Source{text("a b", "Be <kind>."), text("c", "Be quick.")}, 48).Instructions()
+	if want := "[a_b] says of itself:\nBe <kind>.\n[c] says of itself:\nBe quick."; got != want {
+		t.Errorf("%q", got)
+	}
+	var many []Source
+	for i := range 8 {
+		many = append(many, text(fmt.Sprint("server", i), strings.Repeat("ü", 1000)))
+	}
+	got = NewView(many, 48).Instructions()
+	if len(got) > instructionsLimit || !json.Valid([]byte(`"`+strings.ReplaceAll(got, "\n", " ")+`"`)) || strings.ContainsRune(got, '\ufffd') {
+		t.Errorf("%d bytes: %q", len(got), got)
+	}
+	for i := range 8 {
+		if !strings.Contains(got, fmt.Sprintf("[server%d] says of itself:\nü", i)) {
+			t.Errorf("nothing of server%d", i)
+		}
+	}
+}
+
+func TestDeclares(t *testing.T) {
+	caps := []byte(`{"tools":{"listChanged":true},"prompts":{"listChanged":false},"logging":{},"x":null,"n":0}`)
+	for path, want := range map[string]bool{"tools": true, "tools listChanged": true, "prompts": true, "prompts listChanged": false, "logging": true,
+		"logging x": false, "x": false, "n": true, "absent": false} {
+		if got := Declares(caps, strings.Fields(path)...); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+	if Declares(nil, "tools") || Declares([]byte(`[]`), "tools") || Declares([]byte(`{"tools":{},"tools":{}}`), "tools") {
+		t.Error("declared by nothing")
+	}
+	view := NewView([]Source{{Server: "a"}, {Server: "b", Snapshot: &Snapshot{Capabilities: caps}}}, 48)
+	if !view.Capability("tools") || view.Capability("tasks") {
+		t.Error("Capability")
+	}
+}
+
+func TestSnapshotFormat(t *testing.T) {
+	s := &Snapshot{Launch: "key", Taken: time.Date(2026, 11, 5, 1, 2, 3, 4, time.UTC), Capabilities: []byte(`{"tools":{}}`), Instructions: "two\nlines \u2028 <&> end\n"}
+	s.Items[Tools] = items(`{"name":"a", "x":1.0}`, `{"name":"end"}`)
+	s.Items[Resources] = items("{\"uri\":\"a:\u2028\xff\"}")
+	got, err := Decode(s.Encode())
+	if err != nil || !got.Equal(s) || !got.Taken.Equal(s.Taken) || string(got.Encode()) != string(s.Encode()) {
+		t.Fatalf("%v %+v", err, got)
+	}
+	empty := &Snapshot{}
+	if got, err := Decode(empty.Encode()); err != nil || !got.Equal(empty) {
+		t.Errorf("%v %+v", err, got)
+	}
+	whole := s.Encode()
+	for n := range whole {
+		if _, err := Decode(whole[:n]); !errors.Is(err, ErrFormat) {
+			t.Fatalf("cut off after %d bytes: %v", n, err)
+		}
+	}
+	if _, err := Decode([]byte("mcpproxy-stdio snapshot 2\nend\n")); !errors.Is(err, ErrFormat) {
+		t.Errorf("another version: %v", err)
+	}
+	other := *s
+	other.Items[Resources] = nil
+	if s.Equal(&other) || !s.SameDefinitions(&other) || s.Equal(nil) || !(*Snapshot)(nil).Equal(nil) {
+		t.Error("Equal and SameDefinitions")
+	}
+	other.Taken = time.Time{}
+	other.Items = s.Items
+	if !s.Equal(&other) {
+		t.Error("the time counts")
+	}
+}
+
+// A narrower instance takes nothing away; resources are data and replaced.
+func TestMerge(t *testing.T) {
+	old, live := &Snapshot{Launch: "l", Instructions: "old"}, &Snapshot{Launch: "l"}
+	old.Items[Tools] = items(`{"name":"a"}`, `{"name":"b"}`)
+	old.Items[Resources] = items(`{"uri":"x:1"}`)
+	live.Items[Tools] = items(`{"name":"c"}`, `{"name":"b","new":1}`, `{"name":"c","again":1}`)
+	live.Items[Resources] = items(`{"uri":"x:2"}`)
+	got := old.Merge(live)
+	if tools := fmt.Sprintf("%s", got.Items[Tools]); tools != `[{"name":"a"} {"name":"b","new":1} {"name":"c","again":1}]` || got.Instructions != "old" {
+		t.Errorf("%s %q", tools, got.Instructions)
+	}
+	if resources := fmt.Sprintf("%s", got.Items[Resources]); resources != `[{"uri":"x:2"}]` {
+		t.Errorf("%s", resources)
+	}
+	if fmt.Sprintf("%s", old.Items[Tools]) != `[{"name":"a"} {"name":"b"}]` {
+		t.Error("the old one was changed")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	s := &Snapshot{Launch: "key"}
+	s.Items[Tools] = items(`{"name":"a"}`)
+	f.Add(s.Encode())
+	f.Add([]byte("mcpproxy-stdio snapshot 1\ntool \nend\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Decode(data)
+		if err != nil {
+			return
+		}
+		v := NewView([]Source{{Server: "s", Snapshot: s}}, 48) // nothing that a file can hold may panic
+		for k := range Kinds {
+			v.Page(k, "", nil)
+		}
+		v.Instructions()
+		v.Capability("tools")
+	})
+}

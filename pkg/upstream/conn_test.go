@@ -1,0 +1,250 @@
+package upstream
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
+)
+
+// script is a server in memory. Each connection to it is a scripted one.
+type script struct {
+	capabilities string // declared; default none, so that nothing is listed
+	mute         map[string]bool
+	dialErr      func(n int) error // of the nth dial, from 1
+	closeTakes   time.Duration
+
+	mu    sync.Mutex
+	conns []*scripted
+	got   []string // methods in order, of all connections
+	live  int
+	most  int // connections open at a time
+}
+
+// scripted is one connection to a script. It answers what the script does not mute.
+type scripted struct {
+	s    *script
+	in   chan transport.Inbound
+	once sync.Once
+	done chan struct{}
+
+	mu      sync.Mutex
+	err     error
+	closed  bool
+	sendErr error
+	sign    time.Time
+}
+
+func (s *script) dial() (Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dialErr != nil {
+		if err := s.dialErr(len(s.conns) + 1); err != nil {
+			s.conns = append(s.conns, nil)
+			return nil, err
+		}
+	}
+	c := &scripted{s: s, in: make(chan transport.Inbound, 1000), done: make(chan struct{}), sign: time.Now()}
+	s.conns = append(s.conns, c)
+	s.live++
+	s.most = max(s.most, s.live)
+	return c, nil
+}
+
+func (s *script) dials() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+func (s *script) last() *scripted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns[len(s.conns)-1]
+}
+
+func (s *script) count(method string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.got {
+		if m == method {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *scripted) Send(f jsonrpc.Frame) error {
+	c.mu.Lock()
+	err := c.sendErr
+	if c.closed && err == nil {
+		err = transport.ErrClosed
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	var m struct {
+		ID     json.RawMessage
+		Method string
+	}
+	json.Unmarshal(f.Join(), &m)
+	c.s.mu.Lock()
+	c.s.got = append(c.s.got, m.Method)
+	mute := c.s.mute[m.Method]
+	c.s.mu.Unlock()
+	if m.ID == nil || mute {
+		return nil
+	}
+	result := `{}`
+	switch m.Method {
+	case "initialize":
+		result = `{"protocolVersion":"2025-11-25","capabilities":{` + c.s.capabilities + `},"serverInfo":{"name":"x","version":"1"}}`
+	case "tools/list":
+		result = `{"tools":[{"name":"t","inputSchema":{}}]}`
+	}
+	c.say(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":` + result + `}`)
+	return nil
+}
+
+func (c *scripted) say(line string) { c.in <- transport.Inbound{Raw: []byte(line)} }
+
+func (c *scripted) Recv() (transport.Inbound, error) {
+	select {
+	case m := <-c.in:
+		return m, nil
+	default:
+	}
+	select {
+	case m := <-c.in:
+		return m, nil
+	case <-c.done:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return transport.Inbound{}, c.err
+	}
+}
+
+// die ends the connection as if the server had.
+func (c *scripted) die(err error) {
+	c.once.Do(func() {
+		c.mu.Lock()
+		c.err = err
+		c.mu.Unlock()
+		close(c.done)
+		c.s.mu.Lock()
+		c.s.live--
+		c.s.mu.Unlock()
+	})
+}
+
+func (c *scripted) LastSign() time.Time { return c.sign }
+func (c *scripted) Diagnostics() string { return "its last words\n" }
+func (c *scripted) Close(time.Duration) {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	time.Sleep(c.s.closeTakes)
+	c.die(io.EOF)
+}
+
+// watcher is an Owner that takes notes.
+type watcher struct {
+	mu     sync.Mutex
+	states []State
+	listed int
+}
+
+func (w *watcher) FromServer(*Instance, *jsonrpc.Message) {}
+func (w *watcher) Started(*Instance)                      {}
+func (w *watcher) Cork(bool)                              {}
+func (w *watcher) Changed(in *Instance) {
+	s := in.Status().State
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.states = append(w.states, s)
+}
+
+func (w *watcher) Listed(*Instance, *catalog.Snapshot, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listed++
+}
+
+func newInstance(t *testing.T, s *script, change func(*Spec)) (*Instance, *watcher) {
+	t.Helper()
+	w := &watcher{}
+	spec := Spec{Name: "x", Dial: s.dial, Capabilities: []byte(`{}`), ClientInfo: []byte(`{}`), Version: "2025-11-25",
+		StartTimeout: 5 * time.Second, StartWait: 5 * time.Second, Log: zerolog.Nop()}
+	if change != nil {
+		change(&spec)
+	}
+	in := New(spec, w)
+	t.Cleanup(func() { in.Close(0) })
+	return in, w
+}
+
+// outcome is how a call went.
+type outcome struct {
+	result string
+	err    error
+}
+
+// do makes a call of a method and gives its outcome; it fails the test if Done is called twice.
+func do(t *testing.T, in *Instance, method string) (*Call, chan outcome) {
+	out := make(chan outcome, 2)
+	c := &Call{Method: method}
+	c.Frame = func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, nil)) }
+	var once sync.Mutex
+	c.Done = func(m *jsonrpc.Message, err error) {
+		if !once.TryLock() {
+			t.Error("Done was called twice")
+			return
+		}
+		o := outcome{err: err}
+		if m != nil {
+			o.result = string(m.Bytes(m.Result))
+		}
+		out <- o
+	}
+	in.Do(c)
+	return c, out
+}
+
+func wait(t *testing.T, out chan outcome) outcome {
+	t.Helper()
+	select {
+	case o := <-out:
+		return o
+	case <-time.After(10 * time.Second):
+		t.Fatal("the call has no outcome")
+		return outcome{}
+	}
+}
+
+func works(t *testing.T, in *Instance) {
+	t.Helper()
+	_, out := do(t, in, "x/ask")
+	if o := wait(t, out); o.err != nil || o.result != "{}" {
+		t.Errorf("got %q, %v", o.result, o.err)
+	}
+}
+
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not come to it that %s", what)
+		}
+	}
+}
+
+var errBoom = errors.New("exited with status 9")
