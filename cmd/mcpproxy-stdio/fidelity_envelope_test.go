@@ -209,6 +209,21 @@ func TestNothingHeldBack(t *testing.T) {
 	}
 }
 
+// TestNoiseHoldsNothingBack: likewise what a server writes behind a message and is none.
+func TestNoiseHoldsNothingBack(t *testing.T) {
+	t.Parallel()
+	const tick = `{"jsonrpc":"2.0","method":"notifications/vendor/tick"}`
+	for _, rest := range []string{"\n", "\nnoise\n", "\n\n\n", "\n{\"jsonrpc\":", "\n" + `{"jsonrpc":"2.0","id":7777,"result":{}}` + "\n"} {
+		c := proxied(t, "", mcptest.Server{})
+		c.Tool("s__echo", map[string]any{"message": "start"})
+		c.Send(rawCall("5", "s__frame", `{"noNewline":true,"line":`+jsonText(tick+rest)+`}`))
+		if _, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return string(m.Raw) == tick }); !ok {
+			t.Errorf("the message did not come while %q stood behind it", rest)
+		}
+		c.Close()
+	}
+}
+
 // TestDepth: nearly ten thousand levels pass, in a request and in a result, and cost no stack.
 func TestDepth(t *testing.T) {
 	t.Parallel()

@@ -5,12 +5,8 @@ import (
 	"os"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == transport.ShimArg {
-		transport.RunShim()
-	}
 	os.Exit(cli.Main(os.Args[1:]))
 }

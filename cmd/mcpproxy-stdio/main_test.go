@@ -9,16 +9,12 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
 // asProxy makes the test binary be the proxy, so that the race detector and coverage see it.
 const asProxy = "MCPPROXY_TEST_AS_PROXY"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == transport.ShimArg {
-		transport.RunShim()
-	}
 	mcptest.Main()
 	if os.Getenv(asProxy) != "" {
 		os.Exit(cli.Main(os.Args[1:]))

@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
@@ -32,5 +36,44 @@ func TestFirstListIsWhole(t *testing.T) {
 	}
 	if kids := mcptest.Descendants(c.Pid()); len(kids) > 0 {
 		t.Errorf("%d processes run although nothing was called", len(kids))
+	}
+}
+
+func TestOldDefinitionsAreReadAgain(t *testing.T) {
+	h := newHome(t).configure(map[string]json.RawMessage{"a": server(mcptest.Server{TextVersion: 11})})
+	c := h.initialized("")
+	if list := c.Call("tools/list", nil); !strings.Contains(string(list.Result), "(text 11)") {
+		t.Fatalf("the first list: %.300s", list.Result)
+	}
+	c.Close()
+	h.configure(map[string]json.RawMessage{"a": server(mcptest.Server{TextVersion: 22})})
+
+	// Recorded lately: nothing is started for a list.
+	c = h.initialized("")
+	if list := c.Call("tools/list", nil); !strings.Contains(string(list.Result), "(text 11)") {
+		t.Errorf("a recorded list was not used: %.300s", list.Result)
+	}
+	c.Close()
+
+	files, err := filepath.Glob(filepath.Join(h.dir, "state", "mcpproxy-stdio", "snapshots", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("recorded: %v %v", files, err)
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-8 * 24 * time.Hour).UTC().Format(time.RFC3339Nano)
+	data = regexp.MustCompile(`(?m)^taken .*$`).ReplaceAll(data, []byte("taken "+old))
+	if err := os.WriteFile(files[0], data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c = h.initialized("")
+	if list := c.Call("tools/list", nil); !strings.Contains(string(list.Result), "(text 11)") {
+		t.Errorf("the list waited for a server that is known: %.300s", list.Result)
+	}
+	c.WaitNotifications("notifications/tools/list_changed", 1, 10*time.Second)
+	if list := c.Call("tools/list", nil); !strings.Contains(string(list.Result), "(text 22)") {
+		t.Errorf("not read again after a week: %.300s", list.Result)
 	}
 }

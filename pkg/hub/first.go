@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
@@ -19,10 +20,12 @@ import (
 const allAbilities = `{"roots":{"listChanged":true},"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},` +
 	`"tasks":{"list":{},"cancel":{},"requests":{"sampling":{"createMessage":{}},"elicitation":{"create":{}}}}}`
 
-// first is the look at a server never seen before: it runs until its lists are complete. It retries like any instance.
+// first is the look at a server never seen before: it runs until its lists are complete. It retries like any instance. The look
+// at one whose definitions were recorded long ago is the same, but nobody waits for it, and it is not retried.
 type first struct {
-	hub *Hub
-	in  *upstream.Instance
+	hub   *Hub
+	in    *upstream.Instance
+	again bool // it was seen before
 
 	once sync.Once
 	done chan struct{} // closed when there is nothing more to wait for: listed, or failed for now
@@ -30,7 +33,20 @@ type first struct {
 
 func (f *first) finish() { f.once.Do(func() { close(f.done) }) }
 
-// inspectNew looks at the servers without a usable snapshot, as the session would start them.
+// Recorded definitions are read again after this long, if nothing has started the server meanwhile.
+const (
+	staleHTTP  = 24 * time.Hour
+	staleStdio = 7 * 24 * time.Hour
+)
+
+func stale(server *config.Server, s *catalog.Snapshot) bool {
+	if server.Protocol == config.ProtocolStdio {
+		return time.Since(s.Taken) > staleStdio
+	}
+	return time.Since(s.Taken) > staleHTTP
+}
+
+// inspectNew looks at the servers without a usable snapshot, and at those with a stale one, as the session would start them.
 func (h *Hub) inspectNew(s *session.Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -38,12 +54,13 @@ func (h *Hub) inspectNew(s *session.Session) {
 		return
 	}
 	for _, server := range h.config.Servers {
-		if upstream.Blocked(server) != nil || h.snapshots[server.Name] != nil || h.firsts[server.Name] != nil {
+		old := h.snapshots[server.Name]
+		if upstream.Blocked(server) != nil || h.firsts[server.Name] != nil || old != nil && !stale(server, old) {
 			continue
 		}
 		spec := s.Spec(server)
-		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout = []byte(allAbilities), protocol.Latest, true, 0
-		f := &first{hub: h, done: make(chan struct{})}
+		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout = []byte(allAbilities), protocol.Latest, old == nil, 0
+		f := &first{hub: h, again: old != nil, done: make(chan struct{})}
 		f.in = upstream.New(spec, f)
 		h.firsts[server.Name] = f
 		f.in.Start()
@@ -58,6 +75,9 @@ func (h *Hub) AwaitFirst(ctx context.Context, name string) {
 	pending := make([]*first, 0, len(h.firsts))
 	var owners []*first
 	for server, f := range h.firsts {
+		if f.again {
+			continue
+		}
 		pending = append(pending, f)
 		if strings.HasPrefix(name, catalog.Prefix(server)) {
 			owners = append(owners, f)
@@ -84,7 +104,7 @@ func (h *Hub) NotListed(server string) error {
 	h.mu.Lock()
 	f := h.firsts[server]
 	h.mu.Unlock()
-	if f == nil {
+	if f == nil || f.again {
 		return nil
 	}
 	if s := f.in.Status(); s.Why != "" {
@@ -167,7 +187,19 @@ func (h *Hub) dismiss(f *first, grace time.Duration) {
 
 // Changed implements upstream.Owner: after a failed start no list waits any more; the look goes on by itself.
 func (f *first) Changed(in *upstream.Instance) {
-	if in.Status().State == upstream.Failed {
-		f.finish()
+	if in.Status().State != upstream.Failed {
+		return
+	}
+	f.finish()
+	if h := f.hub; f.again {
+		h.mu.Lock()
+		mine := h.firsts[in.Name()] == f
+		if mine {
+			delete(h.firsts, in.Name())
+		}
+		h.mu.Unlock()
+		if mine {
+			h.dismiss(f, 0)
+		}
 	}
 }

@@ -215,6 +215,9 @@ func (s *Session) Drop(names ...string) {
 
 // Started implements upstream.Owner: what was asked before the server ran is asked now.
 func (s *Session) Started(in *upstream.Instance) {
+	if in.Status().Starts > 1 {
+		s.Warn(fmt.Sprintf("Server %q was started again; what it kept in memory is gone", in.Name()))
+	}
 	s.passLevel(in)
 	s.mu.Lock()
 	var uris []string

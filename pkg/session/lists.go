@@ -115,12 +115,16 @@ func (s *Session) askResources() {
 type notices struct {
 	mu     sync.Mutex
 	timer  *time.Timer
+	since  time.Time // when the first of what is due came; zero: nothing is due
 	due    [catalog.Kinds]bool
 	forced [catalog.Kinds]bool
 	served [catalog.Kinds]uint64 // hash of what the client was last given or told of; 0: never
 }
 
-const coalesce = 50 * time.Millisecond
+const (
+	coalesce     = 50 * time.Millisecond // after the last change
+	coalesceMost = time.Second           // after the first one: a server that goes on changing is heard
+)
 
 var seed = maphash.MakeSeed()
 
@@ -149,10 +153,13 @@ func (s *Session) announce(forced bool, kinds ...catalog.Kind) {
 		n.due[k] = true
 		n.forced[k] = n.forced[k] || forced
 	}
-	if n.timer == nil {
-		n.timer = time.AfterFunc(coalesce, s.sendNotices)
+	if n.since.IsZero() {
+		n.since = time.Now()
+	}
+	if wait := min(coalesce, coalesceMost-time.Since(n.since)); n.timer == nil {
+		n.timer = time.AfterFunc(wait, s.sendNotices)
 	} else {
-		n.timer.Reset(coalesce)
+		n.timer.Reset(wait)
 	}
 }
 
@@ -160,7 +167,7 @@ func (s *Session) sendNotices() {
 	n := &s.notice
 	n.mu.Lock()
 	due, forced := n.due, n.forced
-	n.due, n.forced = [catalog.Kinds]bool{}, [catalog.Kinds]bool{}
+	n.due, n.forced, n.since = [catalog.Kinds]bool{}, [catalog.Kinds]bool{}, time.Time{}
 	n.mu.Unlock()
 	for k, method := range map[catalog.Kind]string{catalog.Tools: protocol.ToolsChanged, catalog.Prompts: protocol.PromptsChange, catalog.Resources: protocol.ResChanged} {
 		if due[k] && (s.differs(k) || k == catalog.Resources && s.differs(catalog.Templates) || forced[k]) {

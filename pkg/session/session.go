@@ -93,6 +93,7 @@ func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
 	s.back.open = map[uint64]*backCall{}
 	s.back.tokens = map[uint64]*backToken{}
 	s.tasks.owner = map[string]string{}
+	s.tasks.held = map[string]*upstream.Instance{}
 	s.views.live = map[string][][]byte{}
 	s.hello.done = make(chan struct{})
 	return s

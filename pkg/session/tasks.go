@@ -11,7 +11,8 @@ import (
 // tasks remembers whose a task id is (MCP 2025-11-25, tasks). Ids pass unchanged.
 type tasks struct {
 	mu     sync.Mutex
-	owner  map[string]string             // task id → server; ambiguous: "?"
+	owner  map[string]string             // task id → server, or ambiguous
+	held   map[string]*upstream.Instance // task id → the instance it keeps up
 	askers map[string]*upstream.Instance // task id of the client → the instance that asked for it
 }
 
@@ -24,7 +25,21 @@ func (t *tasks) learn(answer *jsonrpc.Message, in *upstream.Instance) {
 		return
 	}
 	if t.note(string(id), in.Name()) {
+		t.mu.Lock()
+		t.held[string(id)] = in
+		t.mu.Unlock()
 		in.Hold(1)
+	}
+}
+
+// release lets the server of a task go that is over; a result may be asked for again.
+func (t *tasks) release(id string) {
+	t.mu.Lock()
+	in := t.held[id]
+	delete(t.held, id)
+	t.mu.Unlock()
+	if in != nil {
+		in.Hold(-1)
 	}
 }
 
@@ -93,8 +108,8 @@ func (s *Session) task(m *jsonrpc.Message, p protocol.Params, method string, r r
 		return
 	}
 	c := &call{method: method}
-	if known && method != protocol.TasksGet {
-		c.result = func(*jsonrpc.Message) { in.Hold(-1) }
+	if method != protocol.TasksGet {
+		c.result = func(*jsonrpc.Message) { s.tasks.release(id) }
 	}
 	s.relay(m, p, in, c, r)
 }

@@ -1,0 +1,185 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// host has one server, in place of the own tools, so that its names have no prefix: every frame of it is the test's.
+type host struct{ server *server }
+
+func (h *host) Config() *config.Config {
+	return &config.Config{MaxNameLength: config.DefaultMaxNameLength}
+}
+func (h *host) Sources() []catalog.Source {
+	s := &catalog.Snapshot{}
+	s.Items[catalog.Tools] = [][]byte{[]byte(`{"name":"t"}`)}
+	s.Items[catalog.Resources] = [][]byte{[]byte(`{"uri":"x:1","name":"x"}`)}
+	return []catalog.Source{{Snapshot: s}}
+}
+func (h *host) Begin(*Session)                          {}
+func (h *host) Leave(*Session)                          {}
+func (h *host) AwaitFirst(context.Context, string)      {}
+func (h *host) NotListed(string) error                  { return nil }
+func (h *host) Learned(string, *catalog.Snapshot, bool) {}
+func (h *host) OwnTools(*Session) upstream.Conn         { return h.server }
+
+// server is a connection whose other end is the test.
+type server struct {
+	sent  chan string // what the proxy sent, but for its handshake
+	inbox chan string // what the server says
+	end   sync.Once
+	ended chan struct{}
+}
+
+func (s *server) Send(f jsonrpc.Frame) error {
+	line := string(f.Join())
+	switch {
+	case strings.Contains(line, `"method":"initialize"`):
+		s.inbox <- strings.Replace(`{"jsonrpc":"2.0","id":ID,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}`, "ID", idOf(line), 1)
+	case !strings.Contains(line, `"notifications/initialized"`):
+		s.sent <- line
+	}
+	return nil
+}
+
+func (s *server) Recv() (transport.Inbound, error) {
+	select {
+	case line := <-s.inbox:
+		return transport.Inbound{Raw: []byte(line)}, nil
+	case <-s.ended:
+		return transport.Inbound{}, io.EOF
+	}
+}
+func (s *server) LastSign() time.Time { return time.Now() }
+func (s *server) Diagnostics() string { return "" }
+func (s *server) Close(time.Duration) { s.end.Do(func() { close(s.ended) }) }
+
+func idOf(line string) string { return regexp.MustCompile(`"id":(\d+)`).FindStringSubmatch(line)[1] }
+
+// connected is a client whose session is open, and its server.
+func connected(t *testing.T) (*mcptest.Client, *server) {
+	t.Helper()
+	srv := &server{sent: make(chan string, 100), inbox: make(chan string, 100), ended: make(chan struct{})}
+	fromClient, toSession := io.Pipe()
+	fromSession, toClient := io.Pipe()
+	in := jsonrpc.NewReader(fromClient, jsonrpc.Detect, 0)
+	s := New(&host{srv}, jsonrpc.Conn{In: in, Out: jsonrpc.NewOutlet(toClient, in.Framing, 0)}, Options{Log: zerolog.Nop(), Version: "test"})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.Run(context.Background(), 0)
+		toClient.Close()
+	}()
+	c := mcptest.NewClient(t, fromSession, toSession)
+	t.Cleanup(func() {
+		c.CloseStdin()
+		<-ended
+	})
+	c.Initialize(`{"elicitation":{}}`, "")
+	return c, srv
+}
+
+// TestEnvelope: whatever else a server writes into its envelope, and in which order, passes; only the id is the client's.
+func TestEnvelope(t *testing.T) {
+	c, srv := connected(t)
+	for i, answer := range []string{
+		`{"jsonrpc":"2.0","id":ID,"result":{"a":1.0}}`,
+		`{"result":{"id":5},"jsonrpc":"2.0","id":ID}`,
+		`{ "x" : [1] , "id":ID , "jsonrpc" : "2.0", "result" : null , "y":{"id":7} }`,
+		`{"id":ID,"error":null,"result":{},"jsonrpc":"2.0"}`,
+		`{"jsonrpc":"2.0","error":{"code":1,"id":3,"data":null},"id":ID,"trace":"x"}`,
+		`{"\u0069d":ID,"jsonrpc":"2.0","resul\u0074":{"text":"\ud800"}}`,
+		`{"jsonrpc":"2.0","id":ID,"result":{"id":ID,"id":ID}}`,
+	} {
+		id := fmt.Sprintf(`"é-%d"`, i)
+		c.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`)
+		upstreamID := idOf(<-srv.sent)
+		srv.inbox <- strings.ReplaceAll(answer, "ID", upstreamID)
+		want := strings.Replace(answer, "ID", id, 1)
+		want = strings.ReplaceAll(want, "ID", upstreamID) // within the result it is no id of ours
+		if _, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return string(m.Raw) == want }); !ok {
+			t.Errorf("%s did not come; received %s", want, c.Received()[len(c.Received())-1].Raw)
+		}
+	}
+}
+
+// TestBrokenAnswer: an answer that is none ends its call with an error, at once; one under an id in another form, or
+// to no request, counts for nothing.
+func TestBrokenAnswer(t *testing.T) {
+	c, srv := connected(t)
+	for i, answer := range []string{`{"jsonrpc":"2.0","id":ID}`, `{"id":ID,"result":{}}`, `{"jsonrpc":"2.0","id":ID,"result":{},"error":{"code":1}}`} {
+		id := fmt.Sprint(100 + i)
+		c.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`)
+		upstreamID := idOf(<-srv.sent)
+		srv.inbox <- `{"jsonrpc":"2.0","id":"` + upstreamID + `","result":{"stray":1}}`
+		srv.inbox <- `{"jsonrpc":"2.0","id":` + upstreamID + `.0,"result":{"stray":2}}`
+		srv.inbox <- `{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"stray"}}`
+		srv.inbox <- strings.ReplaceAll(answer, "ID", upstreamID)
+		m, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return m.ID == id })
+		if !ok || !strings.Contains(string(m.Result), `"isError":true`) || !strings.Contains(string(m.Result), "broken answer") {
+			t.Errorf("%s: %s", answer, m.Raw)
+		}
+	}
+}
+
+// TestAnnouncementsAreNotPutOff: a server that changes its list all the time is heard all the same.
+func TestAnnouncementsAreNotPutOff(t *testing.T) {
+	c, srv := connected(t)
+	c.Send(`{"jsonrpc":"2.0","id":"start","method":"tools/call","params":{"name":"t"}}`)
+	<-srv.sent
+	stop := time.After(2 * coalesceMost)
+	tick := time.NewTicker(coalesce / 3)
+	defer tick.Stop()
+	for n := 0; n == 0; n = len(c.Notifications("notifications/resources/list_changed")) {
+		srv.inbox <- `{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}`
+		select {
+		case <-tick.C:
+		case <-stop:
+			t.Fatal("nothing was announced while changes went on")
+		}
+	}
+}
+
+// TestServerRequests without a client to answer them: undeclared, or with params that can be read in two ways.
+func TestServerRequests(t *testing.T) {
+	c, srv := connected(t)
+	c.Send(`{"jsonrpc":"2.0","id":"start","method":"tools/call","params":{"name":"t"}}`)
+	<-srv.sent
+	for ask, want := range map[string]string{
+		`{"jsonrpc":"2.0","id":"\u0061","method":"sampling/createMessage","params":{}}`:                                   `{"jsonrpc":"2.0","id":"\u0061","error":{"code":-32601,`,
+		`{"jsonrpc":"2.0","id":0,"method":"elicitation/create","params":{"_meta":{"progressToken":1,"progressToken":2}}}`: `{"jsonrpc":"2.0","id":0,"error":{"code":-32602,`,
+		`{"jsonrpc":"2.0","id":-1.50,"method":"roots/list"}`:                                                              `{"jsonrpc":"2.0","id":-1.50,"error":{"code":-32601,`,
+		`{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}`:                                                         `{"jsonrpc":"2.0","id":9007199254740993,"result":{}}`,
+	} {
+		srv.inbox <- ask
+		select {
+		case got := <-srv.sent:
+			if !strings.HasPrefix(got, want) {
+				t.Errorf("%s: %s", ask, got)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s is not answered", ask)
+		}
+	}
+	for _, m := range c.Received() {
+		if m.Method != "" {
+			t.Errorf("the client got %s", m.Raw)
+		}
+	}
+}
