@@ -154,7 +154,7 @@ func TestRefusedEntries(t *testing.T) {
 		"held":        a(map[string]any{"quarantined": true}),
 		"off":         a(map[string]any{"enabled": false}),
 		"eager_login": a(map[string]any{"oauth": map[string]any{}, "start": "eager"}),
-		"good":        server(mcptest.Server{Name: "good", Mark: mark}),
+		"good":        calm(mcptest.Server{Name: "good", Mark: mark}),
 	}, nil)
 	c := h.initialized("")
 	names := toolNames(c)
@@ -183,7 +183,7 @@ func TestRefusedEntries(t *testing.T) {
 
 func TestDuplicateNames(t *testing.T) {
 	mark := marked(t)
-	one := string(server(mcptest.Server{Name: "one", Mark: mark}))
+	one := string(calm(mcptest.Server{Name: "one", Mark: mark}))
 	array := func(entry string) string { return strings.Replace(entry, "{", `{"name":"twin","protocol":"stdio",`, 1) }
 	h := newHome(t)
 	h.write(`{"mcpServers": [` + array(one) + `, ` + array(one) + `, ` + strings.Replace(array(one), "twin", "single", 1) + `]}`)
@@ -216,7 +216,7 @@ func TestWorkspaceFile(t *testing.T) {
 		"--workspace":       func(h *home) *mcptest.Client { return h.run("", "", nil, "--workspace", folder) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := run(newHome(t).set(entries{"good": server(mcptest.Server{Name: "good", Mark: mark})}, nil))
+			c := run(newHome(t).set(entries{"good": calm(mcptest.Server{Name: "good", Mark: mark})}, nil))
 			if names := toolNames(c); strings.Contains(names, "evil__") {
 				t.Errorf("listed: %s", names)
 			}
@@ -240,7 +240,7 @@ func TestWorkspaceFile(t *testing.T) {
 	}
 	t.Run("broken", func(t *testing.T) {
 		os.WriteFile(filepath.Join(folder, ".mcpproxy", "mcp_config.json"), []byte("{"), 0o600)
-		c := newHome(t).set(entries{"good": server(mcptest.Server{Name: "good", Mark: mark})}, nil).run("", folder, nil)
+		c := newHome(t).set(entries{"good": calm(mcptest.Server{Name: "good", Mark: mark})}, nil).run("", folder, nil)
 		c.List("tools/list")
 		answers(t, c, "good")
 	})

@@ -23,7 +23,7 @@ func told(t *testing.T, c *mcptest.Client, change func()) {
 
 func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
 	mark := marked(t)
-	a := server(mcptest.Server{Name: "a", Mark: mark})
+	a := calm(mcptest.Server{Name: "a", Mark: mark})
 	b := func(more map[string]any) json.RawMessage { return entryOf(mcptest.Server{Name: "b", Mark: mark}, more) }
 	h := newHome(t).set(entries{"a": a}, nil)
 	c := h.initialized("")
@@ -91,7 +91,7 @@ func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
 
 func TestCallsInFlightSurviveAChangeElsewhere(t *testing.T) {
 	mark := marked(t)
-	a, b := server(mcptest.Server{Name: "a", Mark: mark}), server(mcptest.Server{Name: "b", Mark: mark})
+	a, b := calm(mcptest.Server{Name: "a", Mark: mark}), calm(mcptest.Server{Name: "b", Mark: mark})
 	h := newHome(t).set(entries{"a": a, "b": b}, nil).learned()
 	c := h.initialized("")
 	answers(t, c, "a")
@@ -109,7 +109,7 @@ func TestCallsInFlightSurviveAChangeElsewhere(t *testing.T) {
 
 func TestBrokenEdit(t *testing.T) {
 	mark := marked(t)
-	a := server(mcptest.Server{Name: "a", Mark: mark})
+	a := calm(mcptest.Server{Name: "a", Mark: mark})
 	h := newHome(t).set(entries{"a": a}, nil)
 	c := h.initialized("")
 	c.List("tools/list")
@@ -130,7 +130,7 @@ func TestBrokenEdit(t *testing.T) {
 		}
 	}
 	told(t, c, func() {
-		h.set(entries{"a": a, "b": server(mcptest.Server{Name: "b", Mark: mark})}, nil)
+		h.set(entries{"a": a, "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 	})
 	soon(t, 5*time.Second, "b is listed", func() bool { return strings.Contains(toolNames(c), " b__echo ") })
 	if pidOf(t, c, "a") != pid {
@@ -153,7 +153,7 @@ func TestConfigAppearsLater(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(h.config), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark})}, nil)
+		h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil)
 	})
 	soon(t, 5*time.Second, "a is listed", func() bool { return strings.Contains(toolNames(c), " a__echo ") })
 	answers(t, c, "a")
@@ -177,7 +177,7 @@ func TestConfigThroughALink(t *testing.T) {
 	c := h.initialized("")
 	c.List("tools/list")
 	h.config = real
-	told(t, c, func() { h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark})}, nil) })
+	told(t, c, func() { h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil) })
 	soon(t, 5*time.Second, "a is listed", func() bool { return strings.Contains(toolNames(c), " a__echo ") })
 }
 

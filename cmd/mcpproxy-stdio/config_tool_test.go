@@ -22,6 +22,7 @@ func servers(c *mcptest.Client, operation string, params map[string]any) mcptest
 
 // launchOf is how a scripted server is given to the own tool.
 func launchOf(name string, opts mcptest.Server) map[string]any {
+	opts.Capabilities = settled
 	command, args, env := mcptest.Command(opts)
 	return map[string]any{"name": name, "protocol": "stdio", "command": command, "args": args, "env": env}
 }
@@ -29,7 +30,7 @@ func launchOf(name string, opts mcptest.Server) map[string]any {
 func TestOwnToolAddHoldsBack(t *testing.T) {
 	mark := marked(t)
 	h := newHome(t)
-	first := string(server(mcptest.Server{Name: "first", Mark: mark}))
+	first := string(calm(mcptest.Server{Name: "first", Mark: mark}))
 	text := "// my servers\n{\n  \"mcpServers\": {\n    // the first\n    \"first\":   " + first + ", // odd   spacing\n  },\n  \"unknown\": [1,  2],\n}\n"
 	h.write(text)
 	c := h.initialized("")
@@ -72,7 +73,7 @@ func TestOwnToolAddHoldsBack(t *testing.T) {
 
 func TestOwnToolOperations(t *testing.T) {
 	mark := marked(t)
-	h := newHome(t).set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark}), "b": server(mcptest.Server{Name: "b", Mark: mark})}, nil)
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 	c := h.initialized("")
 	c.List("tools/list")
 	pid := pidOf(t, c, "a")
@@ -113,7 +114,7 @@ func TestOwnToolOperations(t *testing.T) {
 
 	// Each launch option holds.
 	for option, value := range map[string]any{"command": "sh", "args": []string{"x"}, "env": map[string]string{"A": "b"}, "working_dir": "/"} {
-		h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark}), "b": server(mcptest.Server{Name: "b", Mark: mark})}, nil)
+		h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 		soon(t, 5*time.Second, "b is free", func() bool { return stateOf(t, c, "b") != "quarantined" })
 		if r := servers(c, "update", map[string]any{"name": "b", option: value}); r.IsError() || !strings.Contains(r.Text(), "quarantine") {
 			t.Errorf("update of %s: %s", option, r.Text())
@@ -132,7 +133,7 @@ func TestOwnToolOperations(t *testing.T) {
 
 func TestOwnToolErrors(t *testing.T) {
 	mark := marked(t)
-	h := newHome(t).set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark})}, nil)
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil)
 	c := h.initialized("")
 	c.List("tools/list")
 	before, _ := os.ReadFile(h.config)
@@ -180,7 +181,7 @@ func TestNoSecretIsTold(t *testing.T) {
 			map[string]any{"env": map[string]string{"TOKEN": secrets[0], "RESOLVED": "${env:PLANTED}"}}),
 		"web":   withOptions(remote(srv.URL+"?key="+secrets[3]), map[string]any{"headers": map[string]string{"Authorization": "Bearer " + secrets[1]}}),
 		"lacks": entryOf(mcptest.Server{Name: "lacks", Mark: mark}, map[string]any{"env": map[string]string{"TOKEN": secrets[0] + "${env:NOT_SET}"}}),
-		"none":  withOptions(server(mcptest.Server{Name: "none", Mark: mark}), map[string]any{"command": "no-such-thing", "env": map[string]string{"TOKEN": secrets[0]}}),
+		"none":  withOptions(calm(mcptest.Server{Name: "none", Mark: mark}), map[string]any{"command": "no-such-thing", "env": map[string]string{"TOKEN": secrets[0]}}),
 	}, nil)
 	c := h.run("", "", []string{"PLANTED=" + secrets[2]}, "--log-level", "trace", "--log-file", log)
 	c.List("tools/list")

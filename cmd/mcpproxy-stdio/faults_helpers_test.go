@@ -45,9 +45,21 @@ func marked(t testing.TB) string {
 	return mark
 }
 
+// settled are capabilities without listChanged for tools and prompts: such lists are complete when they were read, without a
+// second of waiting for more.
+var settled = json.RawMessage(`{"tools":{},"prompts":{},"resources":{"subscribe":true,"listChanged":true},"logging":{},"completions":{}}`)
+
+// calm is server with lists that settle at once.
+func calm(opts mcptest.Server) json.RawMessage {
+	if opts.Capabilities == nil {
+		opts.Capabilities = settled
+	}
+	return server(opts)
+}
+
 // entryOf is an entry that starts a scripted server, with more options of ours beside its launch.
 func entryOf(opts mcptest.Server, more map[string]any) json.RawMessage {
-	return withOptions(server(opts), more)
+	return withOptions(calm(opts), more)
 }
 
 // withOptions adds options to an entry; a nil value takes one away, "env" is merged.

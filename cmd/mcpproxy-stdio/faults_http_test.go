@@ -15,9 +15,9 @@ import (
 func goodAndRemote(t *testing.T, opts mcptest.HTTPOptions, options map[string]any) (*mcptest.Client, *mcptest.HTTPServer) {
 	t.Helper()
 	mark := marked(t)
-	opts.Name = "bad"
+	opts.Name, opts.Capabilities = "bad", settled
 	srv := mcptest.NewHTTP(t, opts)
-	h := newHome(t).set(entries{"good": server(mcptest.Server{Name: "good", Mark: mark}), "bad": withOptions(remote(srv.URL), options)}, nil).learned()
+	h := newHome(t).set(entries{"good": calm(mcptest.Server{Name: "good", Mark: mark}), "bad": withOptions(remote(srv.URL), options)}, nil).learned()
 	c := h.initialized("")
 	answers(t, c, "bad")
 	return c, srv
@@ -163,7 +163,7 @@ func TestHTTPServerThatForgetsEachSession(t *testing.T) {
 	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
-	h := newHome(t).set(entries{"bad": remote(srv.URL + "/mcp"), "good": server(mcptest.Server{Name: "good", Mark: mark})}, map[string]any{"first_list_wait": "1s"})
+	h := newHome(t).set(entries{"bad": remote(srv.URL + "/mcp"), "good": calm(mcptest.Server{Name: "good", Mark: mark})}, map[string]any{"first_list_wait": "1s"})
 	c := h.initialized("")
 	c.List("tools/list")
 	tells(t, c.Tool("bad__echo", nil), `server "bad"`)
@@ -178,11 +178,11 @@ func TestHTTPServerThatForgetsEachSession(t *testing.T) {
 
 func TestHTTPServerDownAtFirst(t *testing.T) {
 	mark := marked(t)
-	srv := mcptest.NewHTTP(t, mcptest.HTTPOptions{Server: mcptest.Server{Name: "bad"}})
+	srv := mcptest.NewHTTP(t, mcptest.HTTPOptions{Server: mcptest.Server{Name: "bad", Capabilities: settled}})
 	down := mcptest.Status(503)
 	down.Times = -1
 	srv.Inject(down)
-	c := newHome(t).set(entries{"good": server(mcptest.Server{Name: "good", Mark: mark}), "bad": remote(srv.URL)}, nil).initialized("")
+	c := newHome(t).set(entries{"good": calm(mcptest.Server{Name: "good", Mark: mark}), "bad": remote(srv.URL)}, nil).initialized("")
 	if names := toolNames(c); strings.Contains(names, "bad__") || !strings.Contains(names, " good__echo ") {
 		t.Errorf("listed: %s", names)
 	}
@@ -225,9 +225,9 @@ func TestHTTPSlowServer(t *testing.T) {
 
 func TestOldSSEServer(t *testing.T) {
 	mark := marked(t)
-	srv := mcptest.NewHTTP(t, mcptest.HTTPOptions{Server: mcptest.Server{Name: "bad"}})
+	srv := mcptest.NewHTTP(t, mcptest.HTTPOptions{Server: mcptest.Server{Name: "bad", Capabilities: settled}})
 	entry := withOptions(remote(srv.SSEURL), map[string]any{"type": "sse"})
-	c := newHome(t).set(entries{"good": server(mcptest.Server{Name: "good", Mark: mark}), "bad": entry}, nil).initialized("")
+	c := newHome(t).set(entries{"good": calm(mcptest.Server{Name: "good", Mark: mark}), "bad": entry}, nil).initialized("")
 	c.List("tools/list")
 	answers(t, c, "bad")
 	srv.DropStreams() // its session is the stream

@@ -82,8 +82,8 @@ func TestEnding(t *testing.T) {
 			t.Run(how.name+"/"+kind, func(t *testing.T) {
 				ends(t, how.bound, how.do, func(mark string) *mcptest.Client {
 					c := newHome(t).set(entries{
-						"a": server(mcptest.Server{Name: "a", Mark: mark, Faults: faults}),
-						"b": server(mcptest.Server{Name: "b", Mark: mark, Faults: faults}),
+						"a": calm(mcptest.Server{Name: "a", Mark: mark, Faults: faults}),
+						"b": calm(mcptest.Server{Name: "b", Mark: mark, Faults: faults}),
 					}, nil).initialized("")
 					c.List("tools/list")
 					answers(t, c, "a")
@@ -105,20 +105,20 @@ func TestEndingAtOtherMoments(t *testing.T) {
 	hang := []mcptest.Fault{mcptest.FaultIgnoreEOF, mcptest.FaultHangInitialize}
 	for name, moment := range map[string]func(t *testing.T, h *home, mark string) *mcptest.Client{
 		"while servers are looked at": func(t *testing.T, h *home, mark string) *mcptest.Client {
-			h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark, Faults: hang}), "b": server(mcptest.Server{Name: "b", Mark: mark, Faults: hang})}, nil)
+			h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark, Faults: hang}), "b": calm(mcptest.Server{Name: "b", Mark: mark, Faults: hang})}, nil)
 			c := h.initialized("")
 			c.Send(`{"jsonrpc":"2.0","id":"open","method":"tools/list"}`)
 			soon(t, 5*time.Second, "they were started", func() bool { return len(mcptest.ProcessesWithEnv(mark)) >= 2 })
 			return c
 		},
 		"right after they were looked at": func(t *testing.T, h *home, mark string) *mcptest.Client {
-			h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark, Faults: stubborn})}, nil)
+			h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark, Faults: stubborn})}, nil)
 			c := h.initialized("")
 			c.List("tools/list")
 			return c
 		},
 		"right after one was removed": func(t *testing.T, h *home, mark string) *mcptest.Client {
-			h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark, Faults: stubborn}), "b": server(mcptest.Server{Name: "b", Mark: mark})}, nil).learned()
+			h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark, Faults: stubborn}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil).learned()
 			c := h.initialized("")
 			answers(t, c, "a")
 			answers(t, c, "b")
@@ -126,15 +126,15 @@ func TestEndingAtOtherMoments(t *testing.T) {
 			return c
 		},
 		"while one starts for a call": func(t *testing.T, h *home, mark string) *mcptest.Client {
-			h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
-			h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark, Faults: hang})}, nil)
+			h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
+			h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark, Faults: hang})}, nil)
 			c := h.initialized("")
 			c.Send(`{"jsonrpc":"2.0","id":"open","method":"tools/call","params":{"name":"a__echo","arguments":{"message":"x"}}}`)
 			soon(t, 5*time.Second, "it was started", func() bool { return len(mcptest.ProcessesWithEnv(mark)) > 0 })
 			return c
 		},
 		"while the client is asked for its roots": func(t *testing.T, h *home, mark string) *mcptest.Client {
-			h.set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
+			h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
 			c := h.start()
 			c.Handle("roots/list", func(json.RawMessage) (any, error) {
 				time.Sleep(300 * time.Millisecond)

@@ -4,4 +4,4 @@ package main
 
 import "testing"
 
-func mountTiny(*testing.T, string) bool { return false }
+func mountTiny(*testing.T, string, bool) bool { return false }

@@ -91,7 +91,7 @@ func (d *deaf) flood() {
 
 func flooded(t *testing.T) (*home, string) {
 	mark := marked(t)
-	return newHome(t).set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark}), "b": server(mcptest.Server{Name: "b", Mark: mark})}, nil).learned(), mark
+	return newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil).learned(), mark
 }
 
 func TestClientThatReadsLate(t *testing.T) {
@@ -174,7 +174,7 @@ func TestEndingOfAClientThatDoesNotRead(t *testing.T) {
 // A client that no longer reads our stderr must not end us with SIGPIPE at the first line of the log.
 func TestClosedStderr(t *testing.T) {
 	mark := marked(t)
-	h := newHome(t).set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark, Faults: []mcptest.Fault{mcptest.FaultGarbageStdout}})}, nil)
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark, Faults: []mcptest.Fault{mcptest.FaultGarbageStdout}})}, nil)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 func worksWithoutState(t *testing.T, prepare func(h *home), want string) {
 	t.Helper()
 	mark := marked(t)
-	h := newHome(t).set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark}), "b": server(mcptest.Server{Name: "b", Mark: mark})}, nil)
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 	prepare(h)
 	for range 2 { // it has to learn anew each time
 		c := h.initialized("")
@@ -59,13 +59,19 @@ func TestStateDirectoryIsAFile(t *testing.T) {
 }
 
 func TestStateDirectoryIsReadOnly(t *testing.T) {
-	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
-		t.Skip("permissions do not bind this user; TestStateDirectoryIsAFile has the same case for it")
+	if os.Geteuid() != 0 && runtime.GOOS != "windows" {
+		worksWithoutState(t, func(h *home) {
+			os.MkdirAll(h.state(), 0o500)
+			t.Cleanup(func() { os.Chmod(h.state(), 0o700) })
+		}, "permission denied")
+		return
 	}
-	worksWithoutState(t, func(h *home) {
-		os.MkdirAll(h.state(), 0o500)
-		t.Cleanup(func() { os.Chmod(h.state(), 0o700) })
-	}, "permission denied")
+	worksWithoutState(t, func(h *home) { // permissions do not bind this user
+		os.MkdirAll(h.state(), 0o700)
+		if !mountTiny(t, h.state(), true) {
+			t.Skip("a read-only file system can be mounted by root on Linux only")
+		}
+	}, "read-only file system")
 }
 
 func TestSnapshotsAreALink(t *testing.T) {
@@ -88,11 +94,9 @@ func TestSnapshotsCanBeWrittenByOthers(t *testing.T) {
 }
 
 func TestDiskIsFull(t *testing.T) {
-	var mounted bool
 	worksWithoutState(t, func(h *home) {
 		os.MkdirAll(h.state(), 0o700)
-		mounted = mountTiny(t, h.state())
-		if !mounted {
+		if !mountTiny(t, h.state(), false) {
 			t.Skip("a file system of one page can be mounted by root on Linux only")
 		}
 		os.MkdirAll(filepath.Join(h.state(), "snapshots"), 0o700)
@@ -105,7 +109,7 @@ func TestDiskIsFull(t *testing.T) {
 // A damaged snapshot is not served; what it was of is read again.
 func TestDamagedSnapshots(t *testing.T) {
 	mark := marked(t)
-	h := newHome(t).set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
 	files, _ := filepath.Glob(filepath.Join(h.state(), "snapshots", "*"))
 	if len(files) != 1 {
 		t.Fatalf("snapshots: %v", files)
@@ -131,7 +135,7 @@ func TestDamagedSnapshots(t *testing.T) {
 func TestManyAtOnceOnAnEmptyState(t *testing.T) {
 	mark := marked(t)
 	h := newHome(t).set(entries{
-		"a": server(mcptest.Server{Name: "a", Mark: mark}), "b": server(mcptest.Server{Name: "b", Mark: mark, Tools: 300})}, map[string]any{"first_list_wait": "60s"})
+		"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark, Tools: 300})}, map[string]any{"first_list_wait": "60s"})
 	const n = 20
 	lists := make([]string, n)
 	var all sync.WaitGroup
@@ -162,7 +166,7 @@ func TestManyAtOnceOnAnEmptyState(t *testing.T) {
 
 func TestKilledDuringTheFirstStart(t *testing.T) {
 	mark := marked(t)
-	h := newHome(t).set(entries{"a": server(mcptest.Server{Name: "a", Mark: mark}), "b": server(mcptest.Server{Name: "b", Mark: mark, Tools: 500})}, nil)
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark, Tools: 500})}, nil)
 	for range 20 {
 		os.RemoveAll(h.state())
 		c := h.start()

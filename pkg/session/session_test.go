@@ -143,8 +143,8 @@ func TestAnnouncementsAreNotPutOff(t *testing.T) {
 	c, srv := connected(t)
 	c.Send(`{"jsonrpc":"2.0","id":"start","method":"tools/call","params":{"name":"t"}}`)
 	<-srv.sent
-	stop := time.After(2 * coalesceMost)
-	tick := time.NewTicker(coalesce / 3)
+	stop := time.After(5 * time.Second)
+	tick := time.NewTicker(coalesce / 10)
 	defer tick.Stop()
 	for n := 0; n == 0; n = len(c.Notifications("notifications/resources/list_changed")) {
 		srv.inbox <- `{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}`

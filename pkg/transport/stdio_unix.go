@@ -10,6 +10,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
 // shimEnv is the shim's whole environment; the server's own goes over the lifeline.
@@ -45,7 +47,9 @@ func startTree(spec *StdioSpec, path string) (*tree, error) {
 			*p.ours, theirs[i] = w, r
 		}
 	}
-	enlarge(t.stdout)
+	// The descriptor stays with the runtime's poller: a blocking read in a thread of its own was slower (ping-pong of 200 bytes:
+	// p50 55 µs, against 9 to 30) and could not be interrupted.
+	jsonrpc.WidenPipe(t.stdout)
 	shim, err := os.StartProcess(selfExe, append([]string{os.Args[0], ShimArg, path, spec.Command}, spec.Args...), &os.ProcAttr{
 		Dir:   spec.Dir,
 		Env:   shimEnv,
