@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -140,20 +141,23 @@ func TestBrokenAnswer(t *testing.T) {
 
 // TestAnnouncementsAreNotPutOff: a server that changes its list all the time is heard all the same.
 func TestAnnouncementsAreNotPutOff(t *testing.T) {
-	c, srv := connected(t)
-	c.Send(`{"jsonrpc":"2.0","id":"start","method":"tools/call","params":{"name":"t"}}`)
-	<-srv.sent
-	stop := time.After(5 * time.Second)
-	tick := time.NewTicker(coalesce / 10)
-	defer tick.Stop()
-	for n := 0; n == 0; n = len(c.Notifications("notifications/resources/list_changed")) {
-		srv.inbox <- `{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}`
-		select {
-		case <-tick.C:
-		case <-stop:
-			t.Fatal("nothing was announced while changes went on")
+	synctest.Test(t, func(t *testing.T) {
+		c, srv := connected(t)
+		c.Send(`{"jsonrpc":"2.0","id":"start","method":"tools/call","params":{"name":"t"}}`)
+		<-srv.sent
+		started := time.Now()
+		for len(c.Notifications("notifications/resources/list_changed")) == 0 {
+			srv.inbox <- `{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}`
+			time.Sleep(coalesce / 5)
+			if time.Since(started) > 2*coalesceMost {
+				t.Fatal("nothing was announced while changes went on")
+			}
 		}
-	}
+		time.Sleep(2 * coalesceMost)
+		if took, n := time.Since(started), len(c.Notifications("notifications/resources/list_changed")); n != 1 && n != 2 {
+			t.Errorf("%d announcements in %v", n, took)
+		}
+	})
 }
 
 // TestServerRequests without a client to answer them: undeclared, or with params that can be read in two ways.
