@@ -50,6 +50,25 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestFirstListAtOnce: the first list is whole, and the first call finds its tool, even if they come in one piece with the
+// handshake. Several clients never read a list again.
+func TestFirstListAtOnce(t *testing.T) {
+	t.Parallel()
+	const initialized = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
+	for range 5 {
+		h := behind(t, map[string]mcptest.Server{"s": quickly(mcptest.Server{})})
+		list := h.rawUntil(rawInitialize("2025-11-25")+"\n"+initialized+"\n"+`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`+"\n", 2)
+		if len(list) != 2 || !strings.Contains(list[1], `"name":"s__echo"`) {
+			t.Errorf("%.300q", list)
+		}
+		h = behind(t, map[string]mcptest.Server{"s": quickly(mcptest.Server{})})
+		call := h.rawUntil(rawInitialize("2025-11-25")+"\n"+initialized+"\n"+echoLine("1", "first")+"\n", 2)
+		if len(call) != 2 || call[1] != `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"Echo: first"}]}}` {
+			t.Errorf("%.300q", call)
+		}
+	}
+}
+
 // TestCursors that are not the proxy's are refused; the empty one is the start.
 func TestCursors(t *testing.T) {
 	t.Parallel()

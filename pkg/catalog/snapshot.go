@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
@@ -118,12 +119,7 @@ func Decode(data []byte) (*Snapshot, error) {
 
 // Equal tells whether two snapshots hold the same bytes, whenever they were taken.
 func (s *Snapshot) Equal(o *Snapshot) bool {
-	if s == nil || o == nil {
-		return s == o
-	}
-	a, b := *s, *o
-	a.Taken, b.Taken = time.Time{}, time.Time{}
-	return bytes.Equal(a.Encode(), b.Encode())
+	return s.SameDefinitions(o) && (s == nil || sameItems(s.Items[Resources], o.Items[Resources]))
 }
 
 // SameDefinitions is Equal without the list of resources, which is data.
@@ -131,10 +127,11 @@ func (s *Snapshot) SameDefinitions(o *Snapshot) bool {
 	if s == nil || o == nil {
 		return s == o
 	}
-	a, b := *s, *o
-	a.Items[Resources], b.Items[Resources] = nil, nil
-	return a.Equal(&b)
+	return s.Launch == o.Launch && s.Instructions == o.Instructions && bytes.Equal(s.Capabilities, o.Capabilities) &&
+		sameItems(s.Items[Tools], o.Items[Tools]) && sameItems(s.Items[Prompts], o.Items[Prompts]) && sameItems(s.Items[Templates], o.Items[Templates])
 }
+
+func sameItems(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
 
 // Merge returns s with what another, perhaps narrower, instance of the server lists: its items replace those of the same id and
 // new ones are added, but none is taken away, because an instance whose client can do less may offer less.
@@ -163,7 +160,10 @@ func (s *Snapshot) Merge(live *Snapshot) *Snapshot {
 		}
 		out.Items[k] = merged
 	}
-	out.Items[Resources] = live.Items[Resources] // data, not definitions: the last list is the list
+	if live.Items[Resources] != nil { // data, not definitions: the last list is the list
+		out.Items[Resources] = live.Items[Resources]
+	}
+	out.Taken = live.Taken
 	if live.Instructions != "" {
 		out.Instructions = live.Instructions
 	}

@@ -22,7 +22,7 @@ func UnwrapURI(uri string) (server, original string, ok bool) {
 		return "", uri, false
 	}
 	server, err := url.PathUnescape(host)
-	if err != nil {
+	if err != nil || server == "" {
 		return "", uri, false
 	}
 	return server, original, true

@@ -189,6 +189,8 @@ func (v *View) Page(k Kind, cursor string, hide func(Item) bool) ([]byte, error)
 // instructionsLimit bounds the merged instructions in bytes: clients cut there.
 const instructionsLimit = 2 << 10
 
+const saysOfItself = "] says of itself:"
+
 // Instructions quotes each server's instructions under its name, in all at most 2 KiB; a text that had to
 // be shortened says so.
 func (v *View) Instructions() string {
@@ -204,9 +206,12 @@ func (v *View) Instructions() string {
 	var b strings.Builder
 	left := instructionsLimit
 	for i, s := range texts {
-		head := "[" + clean(s.Server) + "] says of itself:\n"
+		head := "[" + clean(s.Server) + saysOfItself + "\n"
 		share := left/(len(texts)-i) - len(head) - 1
-		text := s.Snapshot.Instructions
+		if share < 0 {
+			break
+		}
+		text := strings.ReplaceAll(s.Snapshot.Instructions, saysOfItself, "] says") // nobody speaks for another
 		if len(text) > share {
 			const cut = " […]"
 			text = strings.ToValidUTF8(text[:max(0, share-len(cut))], "") + cut
@@ -216,16 +221,6 @@ func (v *View) Instructions() string {
 		b.WriteString(part)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// Capability tells whether any snapshot declares a capability, such as "tools" or "resources", "subscribe".
-func (v *View) Capability(path ...string) bool {
-	for _, s := range v.sources {
-		if s.Snapshot != nil && Declares(s.Snapshot.Capabilities, path...) {
-			return true
-		}
-	}
-	return false
 }
 
 // Declares tells whether raw capabilities hold a member that is neither false nor null.

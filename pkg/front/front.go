@@ -25,12 +25,22 @@ func Run(ctx context.Context, in, out *os.File, h *hub.Hub, opts session.Options
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	jsonrpc.WidenPipe(in)
 	jsonrpc.WidenPipe(out)
-	out, restore := jsonrpc.NonBlocking(out)
-	defer restore()
+	if !same(in, out) { // what is set for one descriptor of a stream holds for all
+		nonblocking, restore := jsonrpc.NonBlocking(out)
+		defer restore()
+		out = nonblocking
+	}
 	reader := jsonrpc.NewReader(in, jsonrpc.Detect, 0)
 	conn := jsonrpc.Conn{In: reader, Out: jsonrpc.NewOutlet(out, reader.Framing, 0)}
 	err := h.Serve(ctx, conn, opts, Grace)
 	h.Close()
 	conn.Out.Drain(Grace / 4) // the client may have stopped reading long ago
 	return err
+}
+
+// same tells whether in and out are one stream, as when a socket is both.
+func same(in, out *os.File) bool {
+	a, err := in.Stat()
+	b, berr := out.Stat()
+	return err != nil || berr != nil || os.SameFile(a, b)
 }

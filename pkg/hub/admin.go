@@ -99,7 +99,7 @@ func (a *admin) Restart(name string) error {
 	a.h.mu.Lock()
 	f := a.h.firsts[name]
 	a.h.mu.Unlock()
-	if f != nil {
+	if f != nil && !f.again {
 		f.in.Start()
 		return nil
 	}
@@ -133,8 +133,9 @@ func (a *admin) unknown(name string) error {
 	return fmt.Errorf("no server %q is configured; there are: %s", name, strings.Join(names, ", "))
 }
 
-// launchOptions are the options that decide what is run or reached: changing one through a tool holds the server back.
-var launchOptions = []string{"command", "args", "url", "protocol", "working_dir", "env", "headers", "isolation", "oauth", "allow_http"}
+// launchOptions are the options that decide what is run, reached or offered: changing one through a tool holds the server back.
+var launchOptions = []string{"command", "args", "url", "protocol", "working_dir", "env", "headers", "isolation", "oauth", "allow_http",
+	"enabled_tools", "disabled_tools"}
 
 // Add implements builtin.Admin. The entry is held: nothing is run before a person has seen it.
 func (a *admin) Add(name string, options []config.Option) error {

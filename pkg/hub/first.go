@@ -26,6 +26,7 @@ type first struct {
 	hub   *Hub
 	in    *upstream.Instance
 	again bool // it was seen before
+	begun time.Time
 
 	once sync.Once
 	done chan struct{} // closed when there is nothing more to wait for: listed, or failed for now
@@ -60,7 +61,7 @@ func (h *Hub) inspectNew(s *session.Session) {
 		}
 		spec := s.Spec(server)
 		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout = []byte(allAbilities), protocol.Latest, old == nil, 0
-		f := &first{hub: h, again: old != nil, done: make(chan struct{})}
+		f := &first{hub: h, again: old != nil, begun: time.Now(), done: make(chan struct{})}
 		f.in = upstream.New(spec, f)
 		h.firsts[server.Name] = f
 		f.in.Start()
@@ -74,12 +75,16 @@ func (h *Hub) AwaitFirst(ctx context.Context, name string) {
 	most := h.config.FirstListWait
 	pending := make([]*first, 0, len(h.firsts))
 	var owners []*first
+	longest := 0
 	for server, f := range h.firsts {
 		if f.again {
 			continue
 		}
 		pending = append(pending, f)
-		if strings.HasPrefix(name, catalog.Prefix(server)) {
+		if prefix := catalog.Prefix(server); strings.HasPrefix(name, prefix) && len(prefix) >= longest {
+			if len(prefix) > longest {
+				owners, longest = nil, len(prefix)
+			}
 			owners = append(owners, f)
 		}
 	}
@@ -90,11 +95,13 @@ func (h *Hub) AwaitFirst(ctx context.Context, name string) {
 	if len(pending) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, most)
-	defer cancel()
 	var all sync.WaitGroup
 	for _, f := range pending {
-		all.Go(func() { f.await(ctx, most/2) })
+		all.Go(func() { // counted from its beginning: of several lists only the first waits so long
+			ctx, cancel := context.WithDeadline(ctx, f.begun.Add(most))
+			defer cancel()
+			f.await(ctx, most/2)
+		})
 	}
 	all.Wait()
 }
@@ -152,16 +159,20 @@ func (f *first) Started(*upstream.Instance) {}
 func (f *first) Cork(bool) {}
 
 // Listed implements upstream.Owner.
-func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, settled bool) {
-	if !settled {
+func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upstream.Known) {
+	if known == upstream.Partial {
 		return
 	}
 	h := f.hub
 	h.mu.Lock()
 	mine := h.firsts[in.Name()] == f
 	h.mu.Unlock()
+	if known == upstream.Late && (f.again || live.Items[catalog.Tools] == nil) {
+		f.finish() // nobody waits any longer; the look goes on
+		return
+	}
 	if mine {
-		h.Learned(in.Name(), live, true) // before it is taken off: who finds nobody to wait for finds it listed
+		h.learn(in.Name(), live, known) // before it is taken off: who finds nobody to wait for finds it listed
 		h.mu.Lock()
 		if h.firsts[in.Name()] == f {
 			delete(h.firsts, in.Name())
@@ -187,7 +198,7 @@ func (h *Hub) dismiss(f *first, grace time.Duration) {
 
 // Changed implements upstream.Owner: after a failed start no list waits any more; the look goes on by itself.
 func (f *first) Changed(in *upstream.Instance) {
-	if in.Status().State != upstream.Failed {
+	if state := in.Status().State; state != upstream.Failed && state != upstream.Idle {
 		return
 	}
 	f.finish()

@@ -204,8 +204,12 @@ func (h *Hub) recall(c *config.Config) {
 	}
 }
 
-// Learned implements session.Host: what an instance lists is recorded and shown to all sessions. A partial list only adds.
-func (h *Hub) Learned(name string, live *catalog.Snapshot, whole bool) {
+// Learned implements session.Host: what a session's instance lists is recorded and shown to all sessions. It only adds, because an
+// instance may offer less than a look with all abilities has seen.
+func (h *Hub) Learned(name string, live *catalog.Snapshot) { h.learn(name, live, upstream.Partial) }
+
+// learn takes in what an instance lists. Only a whole list takes anything away.
+func (h *Hub) learn(name string, live *catalog.Snapshot, known upstream.Known) {
 	h.mu.Lock()
 	server := h.config.Server(name)
 	if server == nil || server.LaunchKey() != live.Launch {
@@ -213,11 +217,13 @@ func (h *Hub) Learned(name string, live *catalog.Snapshot, whole bool) {
 		return
 	}
 	old := h.snapshots[name]
-	if old != nil && !whole {
+	switch {
+	case known == upstream.Whole:
+	case old != nil:
 		live = old.Merge(live)
-	} else if old == nil && !whole {
+	case known == upstream.Partial:
 		h.mu.Unlock()
-		return // an inspection is under way; it sees more
+		return // a first look is due or under way; it sees more
 	}
 	same, sameDefinitions := live.Equal(old), live.SameDefinitions(old)
 	h.snapshots[name] = live
@@ -225,7 +231,9 @@ func (h *Hub) Learned(name string, live *catalog.Snapshot, whole bool) {
 	if same && time.Since(old.Taken) < time.Hour {
 		return
 	}
-	h.work.Go(func() { h.record(name) })
+	if old != nil || known == upstream.Whole { // what is known in part is for this time only
+		h.work.Go(func() { h.record(name) })
+	}
 	if !sameDefinitions { // the list of resources is each session's own
 		h.changed()
 	}

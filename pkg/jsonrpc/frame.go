@@ -48,29 +48,46 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("a message of %d bytes exceeds the limit of %d bytes", e.Size, e.Limit)
 }
 
-// ID looks for the id of the lost message in what was kept of its beginning and its end; nil if it is not there.
-func (e *TooLargeError) ID() []byte {
-	var id []byte
-	stop := errors.New("stop")
-	err := Members(e.head, Span{0, len(e.head)}, func(key []byte, value Span) error {
-		if string(key) == "id" {
+// ID looks for the id of the lost message in what was kept of its beginning and its end; nil if it is not there. request tells
+// that a method was seen there: it was no answer.
+func (e *TooLargeError) ID() (id []byte, request bool) {
+	// What is cut off ends this with an error, after the members before.
+	_ = Members(e.head, Span{0, len(e.head)}, func(key []byte, value Span) error {
+		switch string(key) {
+		case "id":
 			id = value.In(e.head)
-			return stop
+		case "method":
+			request = true
 		}
 		return nil
 	})
-	if errors.Is(err, stop) {
-		return id
-	}
-	// The last member, as in ,"id":7}
-	if i := bytes.LastIndex(e.tail, []byte(`"id"`)); i >= 0 {
-		if start, err := skipKey(e.tail, i); err == nil {
-			if end, err := skipScalar(e.tail, start); err == nil && string(bytes.TrimSpace(e.tail[end:])) == "}" {
-				return e.tail[start:end]
-			}
+	// The last members, as in ,"method":"x","id":7}
+	rest := bytes.TrimRight(e.tail, " \t\r\n}")
+	for {
+		i := bytes.LastIndexByte(rest, ',')
+		if i < 0 {
+			return id, request
 		}
+		member := bytes.TrimRight(rest[i+1:], " \t\r\n")
+		key, err := skipString(member, skipSpace(member, 0))
+		if err != nil {
+			return id, request
+		}
+		start, err := skipKey(member, 0)
+		if err != nil {
+			return id, request
+		}
+		if end, err := skipScalar(member, start); err != nil || end != len(member) {
+			return id, request
+		}
+		switch string(Unquote(bytes.TrimSpace(member[:key]))) {
+		case "id":
+			id = member[start:]
+		case "method":
+			request = true
+		}
+		rest = rest[:i]
 	}
-	return nil
 }
 
 // A HeaderError is returned for a Content-Length header block that can't be understood. The reader looks for the next one.

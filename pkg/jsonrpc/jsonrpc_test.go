@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -30,6 +31,8 @@ func TestParse(t *testing.T) {
 		{`{"jsonrpc":"2.0","id":null,"method":"x"}`, Invalid, "null", ErrInvalid},
 		{`{"jsonrpc":"2.0","id":{},"method":"x"}`, Invalid, "{}", ErrInvalid},
 		{`{"jsonrpc":"2.0","id":1,"method":"x","id":2}`, Invalid, "1", ErrAmbiguous},
+		{`{"jsonrpc":"2.0","id":1,"Id":2,"result":{}}`, Invalid, "1", ErrAmbiguous},
+		{`{"jsonrpc":"2.0","method":"x","RESULT":{}}`, Invalid, "", ErrAmbiguous},
 		{`{"jsonrpc":"2.0","id":1,"method":"x"} trailing`, Invalid, "1", ErrSyntax},
 		{`{"jsonrpc":"2.0","id":1,"result":{bad}}`, Invalid, "1", ErrSyntax},
 		{`{"jsonrpc":"2.0","id":1,"result":[}]}`, Invalid, "1", ErrSyntax},
@@ -76,7 +79,8 @@ func readAll(r *Reader) (out []string) {
 		var header *HeaderError
 		switch {
 		case errors.As(err, &large):
-			out = append(out, "large:"+string(large.ID()))
+			id, request := large.ID()
+			out = append(out, fmt.Sprintf("large:%s %v", id, request))
 		case errors.As(err, &header):
 			out = append(out, "header:"+header.Line)
 		case err != nil:
@@ -97,10 +101,12 @@ func TestReader(t *testing.T) {
 		"bad header":         {"Content-Length: x\r\n\r\nContent-Length: 3\r\n\r\n{1}", "header:Content-Length: x|{1}|EOF"},
 		"negative, zero":     {"Content-Length: -1\r\n\r\nContent-Length: 0\r\n\r\nContent-Length: 3\r\n\r\n{1}", "header:Content-Length: -1|{1}|EOF"},
 		"short body":         {"Content-Length: 30\r\n\r\n{1}", "unexpected EOF"},
-		"too long, id first": {`{"id":7,"x":"` + long + "\"}\n{1}\n", "large:7|{1}|EOF"},
-		"too long, id last":  {`{"x":"` + strings.Repeat("y", 9000) + "\",\"id\":\"a\"}\n{1}\n", `large:"a"|{1}|EOF`},
-		"too long body":      {"Content-Length: 300\r\n\r\n" + long + "Content-Length: 3\r\n\r\n{1}", "large:|{1}|EOF"},
-		"endless":            {long + long, "large:|EOF"},
+		"too long, id first": {`{"id":7,"x":"` + long + "\"}\n{1}\n", "large:7 false|{1}|EOF"},
+		"too long, id last":  {`{"x":"` + strings.Repeat("y", 9000) + "\",\"id\":\"a\"}\n{1}\n", `large:"a" false|{1}|EOF`},
+		"too long request":   {`{"method":"m","id":7,"x":"` + long + "\"}\n{1}\n", "large:7 true|{1}|EOF"},
+		"request, id last":   {`{"x":"` + strings.Repeat("y", 9000) + `","method":"m" , "id": 7 }` + "\n{1}\n", "large:7 true|{1}|EOF"},
+		"too long body":      {"Content-Length: 300\r\n\r\n" + long + "Content-Length: 3\r\n\r\n{1}", "large: false|{1}|EOF"},
+		"endless":            {long + long, "large: false|EOF"},
 	} {
 		for _, wrap := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader} {
 			r := NewReader(wrap(strings.NewReader(c.in)), Detect, 200)

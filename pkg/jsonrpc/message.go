@@ -53,6 +53,8 @@ func Parse(raw []byte) (Message, error) {
 	err := Members(raw, Span{0, len(raw)}, func(key []byte, value Span) error {
 		at := m.member(key)
 		switch {
+		case at == nil && string(key) != "jsonrpc" && foldsToMember(key):
+			return fmt.Errorf("%w: %q", ErrAmbiguous, key)
 		case at != nil && at.End != 0:
 			return fmt.Errorf("%w: %q occurs twice", ErrAmbiguous, key)
 		case at != nil:
@@ -85,6 +87,16 @@ func (m *Message) member(key []byte) *Span {
 		return &m.Error
 	}
 	return nil
+}
+
+// foldsToMember tells a key that a reader who ignores case, such as Go's encoding/json, takes for a member of the envelope.
+func foldsToMember(key []byte) bool {
+	for _, name := range [...]string{"id", "method", "params", "result", "error", "jsonrpc"} {
+		if len(key) == len(name) && bytes.EqualFold(key, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *Message) classify() (Kind, error) {

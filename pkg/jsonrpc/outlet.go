@@ -220,22 +220,22 @@ func (o *Outlet) take() [][]byte {
 func (o *Outlet) write(segs [][]byte) {
 	for {
 		var err error
-		written := 0
 		for i, seg := range segs {
 			if err == nil {
 				_, err = o.dst.Write(seg)
 			}
-			written += len(seg)
 			segs[i] = nil
+			o.mu.Lock()
+			o.bytes -= len(seg)
+			if o.room != nil {
+				close(o.room)
+				o.room = nil
+			}
+			o.mu.Unlock()
 		}
 		o.mu.Lock()
-		o.bytes -= written
 		if err != nil {
 			o.fail(err)
-		}
-		if o.room != nil {
-			close(o.room)
-			o.room = nil
 		}
 		if segs = o.take(); len(segs) == 0 {
 			o.busy = false

@@ -2,6 +2,7 @@ package session
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type back struct {
 // backCall is one of them. The client sees a number of ours as its id.
 type backCall struct {
 	in    *upstream.Instance // nil: the session asks
+	run   int                // of in: a later one did not ask
 	id    []byte             // raw, as the server wrote it
 	task  bool               // it asks the client to run a task
 	token uint64
@@ -86,11 +88,16 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.MethodNotFound, "The client did not declare the capability "+need, nil)))
 		return
 	}
+	if strings.HasPrefix(method, "tasks/") && !s.tasks.mayAsk(in, protocol.String(m.Raw, p.TaskID)) {
+		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, "Unknown taskId", nil)))
+		return
+	}
 	b := &s.back
+	run := in.Run()
 	b.mu.Lock()
 	b.next++
 	id := b.next
-	c := &backCall{in: in, id: m.Bytes(m.ID), task: p.Task.End != 0}
+	c := &backCall{in: in, run: run, id: m.Bytes(m.ID), task: p.Task.End != 0}
 	edits := []jsonrpc.Edit{{At: m.ID, With: strconv.AppendUint(nil, id, 10)}}
 	if p.Token.End != 0 {
 		c.token = id
@@ -113,11 +120,11 @@ func (s *Session) ask(method string, done func(m *jsonrpc.Message)) {
 	s.write(jsonrpc.Whole(jsonrpc.NewRequest(id, method, nil)))
 }
 
-// answered takes the client's answer to a request made of it. One to no open request is dropped.
-func (s *Session) answered(m *jsonrpc.Message) {
+// answered takes the client's answer to a request made of it, and tells whether it was one. One to no open request is dropped.
+func (s *Session) answered(m *jsonrpc.Message) bool {
 	id, err := strconv.ParseUint(string(m.Bytes(m.ID)), 10, 64)
 	if err != nil {
-		return
+		return false
 	}
 	b := &s.back
 	b.mu.Lock()
@@ -135,8 +142,9 @@ func (s *Session) answered(m *jsonrpc.Message) {
 		if c.task && m.Kind == jsonrpc.Result {
 			s.tasks.ask(protocol.Field(m.Bytes(m.Result), "task", "taskId"), c.in)
 		}
-		c.in.Send(m.WithID(c.id))
+		c.in.Reply(c.run, m.WithID(c.id))
 	}
+	return c != nil
 }
 
 // clientProgress passes the client's progress on a server's request back to that server.

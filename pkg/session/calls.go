@@ -54,6 +54,20 @@ func (c *calls) take(one *call) bool {
 	return first
 }
 
+// none tells that no request is open.
+func (c *calls) none() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open) == 0
+}
+
+// dropToken forgets the progress token of a call, if it has one.
+func (c *calls) dropToken(one *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.tokens, one.token)
+}
+
 func (c *calls) addToken(raw []byte, one *call) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -95,7 +95,7 @@ func (s *Session) byName(method string) func(m *jsonrpc.Message, p protocol.Para
 func (s *Session) onceListed(m *jsonrpc.Message, p protocol.Params, r reply, serve func()) {
 	c := &call{key: string(m.Bytes(m.ID)), reply: r}
 	s.calls.add(c)
-	s.work.Go(func() {
+	s.spawn(func() {
 		s.host.AwaitFirst(s.ctx, protocol.String(m.Raw, p.Name))
 		if s.calls.take(c) { // not cancelled meanwhile
 			serve()
@@ -158,7 +158,6 @@ func (s *Session) relay(m *jsonrpc.Message, p protocol.Params, in *upstream.Inst
 		c.token = s.calls.addToken(m.Bytes(p.Token), c)
 		c.edits = append(c.edits, jsonrpc.Edit{At: p.Token, With: strconv.AppendUint(nil, c.token, 10)})
 	}
-	c.up = &upstream.Call{Method: c.method, Tool: c.tool}
 	c.up.Frame = func(id uint64) jsonrpc.Frame {
 		var room [4]jsonrpc.Edit
 		edits := append(append(room[:0], c.edits...), jsonrpc.Edit{At: m.ID, With: strconv.AppendUint(nil, id, 10)})
@@ -210,7 +209,7 @@ func (s *Session) callTool(m *jsonrpc.Message, p protocol.Params, r reply, last 
 		c.edits = []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}
 	}
 	if c.task = p.Task.End != 0; c.task {
-		c.result = func(answer *jsonrpc.Message) { s.tasks.learn(answer, in) }
+		c.result = func(answer *jsonrpc.Message) { s.learnTask(answer, in, c) }
 	}
 	s.relay(m, p, in, c, r)
 	return true
@@ -306,12 +305,5 @@ func (s *Session) passLevel(in *upstream.Instance) {
 	if level == nil || !in.Hello().Declares("logging") {
 		return
 	}
-	tell(in, protocol.SetLevel, append(append([]byte(`{"level":`), level...), '}'))
-}
-
-// tell makes a request whose answer nobody waits for.
-func tell(in *upstream.Instance, method string, params []byte) {
-	in.Do(&upstream.Call{Method: method,
-		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
-		Done:  func(*jsonrpc.Message, error) {}})
+	in.Tell(protocol.SetLevel, append(append([]byte(`{"level":`), level...), '}'))
 }

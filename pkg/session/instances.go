@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -141,18 +142,19 @@ func (s *Session) onlyServer() *upstream.Instance {
 
 // unavailable says why the server that an unknown name belongs to can't serve, nil if there is none or it just lacks it.
 func (s *Session) unavailable(name string) error {
+	var owner *config.Server // the one with the longest name that fits
 	for _, c := range s.host.Config().Servers {
-		if !strings.HasPrefix(name, catalog.Prefix(c.Name)) {
-			continue
-		}
-		if err := upstream.Blocked(c); err != nil {
-			return &upstream.Error{Server: c.Name, Step: "is not available", Cause: err}
-		}
-		if err := s.host.NotListed(c.Name); err != nil {
-			return err
+		if strings.HasPrefix(name, catalog.Prefix(c.Name)) && (owner == nil || len(c.Name) > len(owner.Name)) {
+			owner = c
 		}
 	}
-	return nil
+	if owner == nil {
+		return nil
+	}
+	if err := upstream.Blocked(owner); err != nil {
+		return &upstream.Error{Server: owner.Name, Step: "is not available", Cause: err}
+	}
+	return s.host.NotListed(owner.Name)
 }
 
 // nameHint reminds of the form of names.
@@ -176,8 +178,17 @@ func (s *Session) Instances() map[string]*upstream.Instance {
 	return all
 }
 
+// eagerWait is how long an eager start waits for the client to end its handshake.
+const eagerWait = 2 * time.Second
+
 // StartEager starts the servers that are not to wait for a first call, and those with subscriptions.
 func (s *Session) StartEager() {
+	select {
+	case <-s.hello.done: // a client may not be asked anything before
+	case <-time.After(eagerWait):
+	case <-s.ctx.Done():
+		return
+	}
 	for _, server := range s.host.Config().Servers {
 		s.mu.Lock()
 		wanted := server.Start == "eager" || s.subscriptions(server.Name) > 0
@@ -204,7 +215,7 @@ func (s *Session) Drop(names ...string) {
 			continue
 		}
 		s.setLive(name, nil, false)
-		s.work.Go(func() {
+		s.spawn(func() {
 			in.Close(dropGrace)
 			s.mu.Lock()
 			delete(s.ending, in)
@@ -215,7 +226,7 @@ func (s *Session) Drop(names ...string) {
 
 // Started implements upstream.Owner: what was asked before the server ran is asked now.
 func (s *Session) Started(in *upstream.Instance) {
-	if in.Status().Starts > 1 {
+	if in.Status().Lives > 1 {
 		s.Warn(fmt.Sprintf("Server %q was started again; what it kept in memory is gone", in.Name()))
 	}
 	s.passLevel(in)
@@ -232,17 +243,19 @@ func (s *Session) Started(in *upstream.Instance) {
 		if _, original, ok := s.view().ResourceOwner(uri); ok {
 			uri = original
 		}
-		tell(in, protocol.Subscribe, append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))
+		in.Tell(protocol.Subscribe, append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))
 	}
 }
 
 // Listed implements upstream.Owner.
-func (s *Session) Listed(in *upstream.Instance, live *catalog.Snapshot, settled bool) {
-	if in.Name() == "" {
+func (s *Session) Listed(in *upstream.Instance, live *catalog.Snapshot, _ upstream.Known) {
+	if in.Name() == "" || !s.ours(in) {
 		return
 	}
-	s.setLive(in.Name(), live.Items[catalog.Resources], true)
-	s.host.Learned(in.Name(), live, false)
+	if items := live.Items[catalog.Resources]; items != nil {
+		s.setLive(in.Name(), items, true)
+	}
+	s.host.Learned(in.Name(), live)
 	s.announce(false, catalog.Tools, catalog.Prompts)
 }
 
@@ -257,16 +270,32 @@ func (s *Session) Cork(on bool) {
 
 // Changed implements upstream.Owner.
 func (s *Session) Changed(in *upstream.Instance) {
-	if in.Hello() == nil {
+	if in.Hello() != nil {
+		return
+	}
+	s.back.abandon(s, in)
+	s.tasks.forget(in)
+	if s.ours(in) {
 		s.setLive(in.Name(), nil, false)
-		s.back.abandon(s, in)
 		s.announce(false, catalog.Tools, catalog.Prompts)
 	}
 }
 
+// ours tells whether the instance is the session's present one of its server, and none that was dropped.
+func (s *Session) ours(in *upstream.Instance) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.instances[in.Name()] == in
+}
+
 // Restart ends the session's instance of a server and starts it again.
 func (s *Session) Restart(name string) error {
-	s.Drop(name)
+	s.mu.Lock()
+	old := s.instances[name]
+	s.mu.Unlock()
+	if s.Drop(name); old != nil {
+		old.Close(dropGrace) // what it holds (ports, locks, files) is free before the next one starts
+	}
 	in, err := s.instance(name)
 	if err == nil {
 		in.Start()

@@ -59,7 +59,7 @@ func (s *Session) CatalogChanged() {
 // list serves the four list methods from the catalog. Resources are data: running servers are asked for them.
 func (s *Session) list(m *jsonrpc.Message, p protocol.Params, k catalog.Kind, r reply) {
 	cursor := protocol.String(m.Raw, p.Cursor)
-	s.work.Go(func() {
+	s.spawn(func() {
 		if cursor == "" {
 			s.host.AwaitFirst(s.ctx, "")
 		}
@@ -95,6 +95,9 @@ func (s *Session) page(k catalog.Kind, cursor string) ([]byte, error) {
 	return s.view().Page(k, cursor, hide)
 }
 
+// askMost is how long a list waits for one server: one that is busy is listed as it last was.
+const askMost = 2 * time.Second
+
 // askResources reads the list of resources of each running server, all at once.
 func (s *Session) askResources() {
 	var all sync.WaitGroup
@@ -103,7 +106,7 @@ func (s *Session) askResources() {
 			continue
 		}
 		all.Go(func() {
-			if items, err := in.ReadList(catalog.Resources); err == nil {
+			if items, err := in.ReadList(catalog.Resources, askMost); err == nil {
 				s.setLive(in.Name(), items, true)
 			}
 		})
@@ -170,7 +173,14 @@ func (s *Session) sendNotices() {
 	n.due, n.forced, n.since = [catalog.Kinds]bool{}, [catalog.Kinds]bool{}, time.Time{}
 	n.mu.Unlock()
 	for k, method := range map[catalog.Kind]string{catalog.Tools: protocol.ToolsChanged, catalog.Prompts: protocol.PromptsChange, catalog.Resources: protocol.ResChanged} {
-		if due[k] && (s.differs(k) || k == catalog.Resources && s.differs(catalog.Templates) || forced[k]) {
+		if !due[k] {
+			continue
+		}
+		differs := s.differs(k)
+		if k == catalog.Resources { // one notification is for both lists
+			differs = s.differs(catalog.Templates) || differs
+		}
+		if differs || forced[k] {
 			s.write(jsonrpc.Whole(jsonrpc.NewNotification(method, nil)))
 		}
 	}

@@ -81,7 +81,7 @@ func (s *Session) firstRoot() string {
 	if asked == nil {
 		asked = make(chan struct{})
 		r.asked = asked
-		s.work.Go(func() {
+		s.spawn(func() {
 			s.ask(protocol.RootsList, func(m *jsonrpc.Message) {
 				r.mu.Lock()
 				r.folder = firstFolder(m.Bytes(m.Result))

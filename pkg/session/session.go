@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,7 +38,7 @@ type Host interface {
 	// NotListed says why a server has not been listed so far, nil if it has.
 	NotListed(server string) error
 	// Learned reports what a running instance of a server lists.
-	Learned(server string, live *catalog.Snapshot, whole bool)
+	Learned(server string, live *catalog.Snapshot)
 	// OwnTools makes a connection to the proxy's own tools, on behalf of the session.
 	OwnTools(s *Session) upstream.Conn
 }
@@ -62,7 +63,8 @@ type Session struct {
 	log  zerolog.Logger
 	ctx  context.Context
 	end  context.CancelCauseFunc
-	work sync.WaitGroup // goroutines that answer one request each
+	work sync.WaitGroup // of spawn
+	busy atomic.Int64   // how many of them run
 
 	hello  hello
 	views  views
@@ -93,7 +95,8 @@ func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
 	s.back.open = map[uint64]*backCall{}
 	s.back.tokens = map[uint64]*backToken{}
 	s.tasks.owner = map[string]string{}
-	s.tasks.held = map[string]*upstream.Instance{}
+	s.tasks.held = map[string]heldTask{}
+	s.tasks.askers = map[string]*upstream.Instance{}
 	s.views.live = map[string][][]byte{}
 	s.hello.done = make(chan struct{})
 	return s
@@ -132,11 +135,12 @@ func (s *Session) read() {
 		switch {
 		case errors.As(err, &large):
 			s.log.Warn().Err(err).Msg("message of the client dropped")
-			s.write(jsonrpc.Whole(jsonrpc.NewError(large.ID(), protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
+			s.tooLarge(large)
 		case errors.As(err, &header):
 			s.log.Warn().Err(err).Msg("message of the client dropped")
 			s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.ParseError, "Parse error: "+err.Error(), nil)))
 		case err != nil:
+			s.finishCalls()
 			s.end(nil)
 			return
 		default:
@@ -149,6 +153,41 @@ func (s *Session) read() {
 			s.cork(false)
 		}
 	}
+}
+
+// tooLarge refuses a message that was skipped for its size: a request towards the client, an answer towards the server that asked.
+func (s *Session) tooLarge(e *jsonrpc.TooLargeError) {
+	id, request := e.ID()
+	refusal := jsonrpc.NewError(id, protocol.InvalidRequest, "Invalid request: "+e.Error(), nil)
+	if m, err := jsonrpc.Parse(refusal); !request && id != nil && err == nil && s.answered(&m) {
+		return
+	}
+	s.write(jsonrpc.Whole(refusal))
+}
+
+// lastMoment is what open requests get when the client has said all it has to say: it may still read.
+const lastMoment = 50 * time.Millisecond
+
+func (s *Session) finishCalls() {
+	for end := time.Now().Add(lastMoment); time.Now().Before(end) && s.ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {
+		if s.busy.Load() == 0 && s.calls.none() {
+			return
+		}
+	}
+}
+
+// spawn runs f on a goroutine that the session's end waits for; after the end it does nothing.
+func (s *Session) spawn(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.busy.Add(1)
+	s.work.Go(func() {
+		defer s.busy.Add(-1)
+		f()
+	})
 }
 
 // cork holds back, while many messages of the client are at hand, what they make the session send, so that it goes out together.

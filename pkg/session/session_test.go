@@ -33,12 +33,12 @@ func (h *host) Sources() []catalog.Source {
 	s.Items[catalog.Resources] = [][]byte{[]byte(`{"uri":"x:1","name":"x"}`)}
 	return []catalog.Source{{Snapshot: s}}
 }
-func (h *host) Begin(*Session)                          {}
-func (h *host) Leave(*Session)                          {}
-func (h *host) AwaitFirst(context.Context, string)      {}
-func (h *host) NotListed(string) error                  { return nil }
-func (h *host) Learned(string, *catalog.Snapshot, bool) {}
-func (h *host) OwnTools(*Session) upstream.Conn         { return h.server }
+func (h *host) Begin(*Session)                     {}
+func (h *host) Leave(*Session)                     {}
+func (h *host) AwaitFirst(context.Context, string) {}
+func (h *host) NotListed(string) error             { return nil }
+func (h *host) Learned(string, *catalog.Snapshot)  {}
+func (h *host) OwnTools(*Session) upstream.Conn    { return h.server }
 
 // server is a connection whose other end is the test.
 type server struct {

@@ -12,34 +12,40 @@ import (
 type tasks struct {
 	mu     sync.Mutex
 	owner  map[string]string             // task id → server, or ambiguous
-	held   map[string]*upstream.Instance // task id → the instance it keeps up
+	held   map[string]heldTask           // those that are not over
 	askers map[string]*upstream.Instance // task id of the client → the instance that asked for it
+}
+
+// heldTask keeps its server up, and the progress token of its call in use.
+type heldTask struct {
+	in   *upstream.Instance
+	call *call
 }
 
 const ambiguous = "\x00"
 
-// learn notes the owner of the task that a call was answered with; the task keeps its server up.
-func (t *tasks) learn(answer *jsonrpc.Message, in *upstream.Instance) {
-	id := jsonrpc.Unquote(protocol.Field(answer.Bytes(answer.Result), "task", "taskId"))
-	if id == nil {
+// learnTask notes the owner of the task that a call was answered with.
+func (s *Session) learnTask(answer *jsonrpc.Message, in *upstream.Instance, c *call) {
+	id := string(jsonrpc.Unquote(protocol.Field(answer.Bytes(answer.Result), "task", "taskId")))
+	if id == "" || !s.tasks.note(id, in.Name()) {
+		s.calls.dropToken(c)
 		return
 	}
-	if t.note(string(id), in.Name()) {
-		t.mu.Lock()
-		t.held[string(id)] = in
-		t.mu.Unlock()
-		in.Hold(1)
-	}
+	s.tasks.mu.Lock()
+	s.tasks.held[id] = heldTask{in, c}
+	s.tasks.mu.Unlock()
+	in.Hold(1)
 }
 
-// release lets the server of a task go that is over; a result may be asked for again.
-func (t *tasks) release(id string) {
-	t.mu.Lock()
-	in := t.held[id]
-	delete(t.held, id)
-	t.mu.Unlock()
-	if in != nil {
-		in.Hold(-1)
+// releaseTask lets the server of a task go that is over; its result may be asked for again.
+func (s *Session) releaseTask(id string) {
+	s.tasks.mu.Lock()
+	h, held := s.tasks.held[id]
+	delete(s.tasks.held, id)
+	s.tasks.mu.Unlock()
+	if held {
+		s.calls.dropToken(h.call)
+		h.in.Hold(-1)
 	}
 }
 
@@ -62,10 +68,43 @@ func (t *tasks) ask(rawID []byte, in *upstream.Instance) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.askers == nil {
-		t.askers = map[string]*upstream.Instance{}
-	}
 	t.askers[string(jsonrpc.Unquote(rawID))] = in
+}
+
+// mayAsk tells whether a server may ask the client about a task: one of its own; about all (""), if no other server has any.
+func (t *tasks) mayAsk(in *upstream.Instance, id string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if id != "" {
+		return t.askers[id] == in
+	}
+	for _, asker := range t.askers {
+		if asker != in {
+			return false
+		}
+	}
+	return true
+}
+
+// forget drops the tasks of a server that has ended.
+func (t *tasks) forget(in *upstream.Instance) {
+	t.mu.Lock()
+	n := 0
+	for id, h := range t.held {
+		if h.in == in {
+			delete(t.held, id)
+			n++
+		}
+	}
+	for id, asker := range t.askers {
+		if asker == in {
+			delete(t.askers, id)
+		}
+	}
+	t.mu.Unlock()
+	if n > 0 {
+		in.Hold(-n)
+	}
 }
 
 func (s *Session) taskAsker(id string) *upstream.Instance {
@@ -109,20 +148,20 @@ func (s *Session) task(m *jsonrpc.Message, p protocol.Params, method string, r r
 	}
 	c := &call{method: method}
 	if method != protocol.TasksGet {
-		c.result = func(*jsonrpc.Message) { s.tasks.release(id) }
+		c.result = func(*jsonrpc.Message) { s.releaseTask(id) }
 	}
 	s.relay(m, p, in, c, r)
 }
 
 // listTasks serves tasks/list: what all running servers list, on one page.
 func (s *Session) listTasks(m *jsonrpc.Message, r reply) {
-	s.work.Go(func() {
+	s.spawn(func() {
 		var all [][]byte
 		for _, in := range s.withTasks() {
 			if !in.Hello().Declares("tasks", "list") {
 				continue
 			}
-			items, err := in.ReadItems(protocol.TasksList, "tasks")
+			items, err := in.ReadItems(protocol.TasksList, "tasks", askMost)
 			if err != nil {
 				s.log.Warn().Str("server", in.Name()).Err(err).Msg("tasks not listed")
 			}

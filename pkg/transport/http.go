@@ -183,8 +183,8 @@ func (h *HTTP) ended() error {
 func (h *HTTP) Close(grace time.Duration) {
 	h.once.Do(func() {
 		lost := h.ended() != nil
+		h.in.close(io.EOF) // before the dispatcher closes it with another reason
 		h.end(ErrClosed)
-		h.in.close(io.EOF)
 		h.cancel()
 		if grace > 0 && !lost {
 			h.deleteSession(grace)

@@ -152,9 +152,12 @@ func TestHTTPUselessAnswers(t *testing.T) {
 func TestHTTPAnswerForAnotherRequest(t *testing.T) {
 	other := make(chan struct{})
 	p := newHTTPPeer(t, httpScript{
-		"slow": func(w http.ResponseWriter, _ *http.Request, _ httpMsg) {
+		"slow": func(w http.ResponseWriter, r *http.Request, _ httpMsg) {
 			sse(w, ": wait\n\n")
-			<-other
+			select {
+			case <-other:
+			case <-r.Context().Done():
+			}
 		},
 		"quick": func(w http.ResponseWriter, _ *http.Request, m httpMsg) {
 			sse(w, "data: "+answerOf(httpMsg{id: "2"}, `"two"`)+"\n\ndata: "+answerOf(m, `"three"`)+"\n\n")

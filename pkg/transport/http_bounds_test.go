@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,25 @@ func TestHTTPConnectionBreaksInBody(t *testing.T) {
 				c.want(`{"jsonrpc":"2.0","id":2,"result":{}}`)
 			}
 			c.Close(0)
+		}
+	}
+}
+
+func TestHTTPSpecChecked(t *testing.T) {
+	tests := []struct {
+		spec HTTPSpec
+		want string
+	}{
+		{HTTPSpec{URL: "ftp://a/"}, `not "ftp"`},
+		{HTTPSpec{URL: "https:///mcp"}, "names no host"},
+		{HTTPSpec{URL: "https://a b/secret"}, "cannot be read"},
+		{HTTPSpec{URL: "https://a/", Headers: []Header{{"X Y", "secret"}}}, `"X Y" is not a header name`},
+		{HTTPSpec{URL: "https://a/", Headers: []Header{{"X", "secret\r\nY: z"}}}, `header "X" has a line break`},
+	}
+	for _, tt := range tests {
+		_, err := DialHTTP(tt.spec)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v: %v", tt.spec.URL, err)
 		}
 	}
 }

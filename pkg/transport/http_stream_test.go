@@ -198,7 +198,10 @@ func TestHTTPStandingStream(t *testing.T) {
 		case 1:
 			time.Sleep(100 * time.Millisecond)
 			sse(w, "id: 7\ndata: "+progress+"\n\n")
-			<-release
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
 		case 2:
 			w.WriteHeader(http.StatusConflict) // the last one is not quite gone
 		default:
@@ -208,8 +211,7 @@ func TestHTTPStandingStream(t *testing.T) {
 	}})
 	c := dialTest(t, HTTPSpec{URL: p.URL}).open()
 	c.request(2, "ping")
-	c.want(progress)
-	c.want(`{"jsonrpc":"2.0","id":2,"result":{}}`)
+	c.wantParts(progress, `"id":2`)
 	close(release)
 	c.want(strings.ReplaceAll(progress, "progress", "message"))
 	want := []string{"POST initialize 1", "POST notifications/initialized", "GET", "POST ping 2", "GET", "GET"}

@@ -142,7 +142,9 @@ func (r *sseReader) lostID() []byte {
 	_, err := jsonrpc.NewReader(ends, jsonrpc.Newline, 1).Read()
 	var large *jsonrpc.TooLargeError
 	if errors.As(err, &large) {
-		return large.ID()
+		if id, request := large.ID(); !request {
+			return id
+		}
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (s *Stdio) Recv() (Inbound, error) {
 		var large *jsonrpc.TooLargeError
 		switch {
 		case errors.As(err, &large):
-			if id := large.ID(); id != nil {
+			if id, request := large.ID(); id != nil && !request {
 				return Inbound{Failed: &Failed{ID: id, Err: err}}, nil
 			}
 			s.log.Warn().Int("size", large.Size).Msg("a message above the limit was dropped")

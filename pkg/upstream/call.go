@@ -192,17 +192,20 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 	in.mu.Lock()
 	if in.conn == nil {
 		in.mu.Unlock()
-		return nil, fmt.Errorf("%w: %w", errNoAnswer, ErrClosed)
+		return nil, ErrClosed
 	}
 	err := in.send(c)
 	in.mu.Unlock()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoAnswer, err)
+		return nil, err
 	}
 	select {
 	case r := <-answer:
 		if r.err != nil {
-			return nil, fmt.Errorf("%w: %w", errNoAnswer, r.err)
+			return nil, r.err
+		}
+		if r.m.Kind == jsonrpc.Failure && string(protocol.Field(r.m.Bytes(r.m.Error), "code")) == "-32601" {
+			return nil, errNotServed
 		}
 		if r.m.Kind == jsonrpc.Failure {
 			return nil, fmt.Errorf("%s was answered with the error %s", method, excerpt(r.m.Bytes(r.m.Error)))
@@ -210,12 +213,12 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 		return r.m.Bytes(r.m.Result), nil
 	case <-ctx.Done():
 		in.Cancel(c, nil)
-		return nil, fmt.Errorf("%w: %s: %w", errNoAnswer, method, ctx.Err())
+		return nil, fmt.Errorf("no answer to %s: %w", method, ctx.Err())
 	}
 }
 
-// errNoAnswer is wrapped when a request of our own got no answer, not even an error.
-var errNoAnswer = errors.New("no answer")
+// errNotServed is returned by ask when the server does not know the method.
+var errNotServed = errors.New("the method is not served")
 
 // excerpt quotes what a server said, shortened, so that it can't be taken for ours.
 func excerpt(b []byte) string {

@@ -173,7 +173,7 @@ func (w *watcher) Changed(in *Instance) {
 	w.states = append(w.states, s)
 }
 
-func (w *watcher) Listed(*Instance, *catalog.Snapshot, bool) {
+func (w *watcher) Listed(*Instance, *catalog.Snapshot, Known) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.listed++

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -26,13 +27,42 @@ func Blocked(server *config.Server) error {
 // child gets the short allow-list.
 func Dial(name string, launch config.Launch, environ []string, log zerolog.Logger) (Conn, error) {
 	if launch.Protocol == "stdio" {
-		return transport.StartStdio(transport.StdioSpec{
+		conn, err := transport.StartStdio(transport.StdioSpec{
 			Name: name, Command: launch.Command, Args: launch.Args, Env: config.ChildEnv(launch, environ), Dir: launch.Dir, Log: log,
 		})
+		if err != nil {
+			return nil, err
+		}
+		return &discreet{conn, strings.NewReplacer(secrets(launch)...)}, nil
 	}
 	headers := make([]transport.Header, len(launch.Headers))
 	for i, h := range launch.Headers {
 		headers[i] = transport.Header{Name: h.Name, Value: h.Value}
 	}
 	return transport.DialHTTP(transport.HTTPSpec{Name: name, URL: launch.URL, Headers: headers, SSE: launch.Protocol == "sse", Log: log})
+}
+
+// discreet is a child process whose stderr is shown without the values that its entry gave it: a server that refuses a
+// key likes to quote it.
+type discreet struct {
+	*transport.Stdio
+	redact *strings.Replacer
+}
+
+// Diagnostics is what the server wrote to stderr.
+func (d *discreet) Diagnostics() string { return d.redact.Replace(d.Stdio.Diagnostics()) }
+
+// secretSize is the shortest value that is taken for a secret, in bytes: shorter ones occur everywhere.
+const secretSize = 8
+
+// secrets are the values of an entry's variables that are no paths or addresses, each followed by what is shown instead.
+func secrets(launch config.Launch) []string {
+	var pairs []string
+	for _, v := range launch.Env {
+		place := strings.HasPrefix(v.Value, "/") || strings.HasPrefix(v.Value, `C:\`) || strings.Contains(v.Value, "://") && !strings.Contains(v.Value, "@")
+		if len(v.Value) >= secretSize && !place {
+			pairs = append(pairs, v.Value, config.Redacted)
+		}
+	}
+	return pairs
 }

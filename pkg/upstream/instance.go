@@ -49,14 +49,16 @@ type Spec struct {
 	Log          zerolog.Logger
 }
 
-// Owner is told what a server says and does. Its methods are called one at a time and must not block.
+// Owner is told what a server says and does. FromServer, Started and Changed are called by the goroutine that reads from the server;
+// Listed may come at the same time. None is called with a lock held.
 type Owner interface {
 	// FromServer gets each request and notification that the instance does not handle itself.
 	FromServer(in *Instance, m *jsonrpc.Message)
 	// Started is called after the handshake, before any waiting call is sent.
 	Started(in *Instance)
-	// Listed is called when the server's lists were read or read again.
-	Listed(in *Instance, live *catalog.Snapshot, settled bool)
+	// Listed is called when lists of the server were read, and when more became known of them. A list in live that is nil
+	// was not read yet.
+	Listed(in *Instance, live *catalog.Snapshot, known Known)
 	// Cork is called with true when several messages of the server are at hand, and with false after the last of them.
 	Cork(on bool)
 	// Changed is called when the state changed.
@@ -81,7 +83,7 @@ type Status struct {
 	Since   time.Time
 	NextTry time.Time
 	Sign    time.Time // last sign of life while starting
-	Starts  int
+	Lives   int       // how often it has come up
 }
 
 // Instance is one server for one client. It is safe for concurrent use.
@@ -98,6 +100,9 @@ type Instance struct {
 	nextTry  time.Time
 	retry    *time.Timer
 	starts   int
+	lives    int
+	said     string // what Diagnostics was at the end of the last run
+	noise    int    // bad messages in this run
 	conn     Conn
 	gone     chan struct{} // closed when the run that owns conn is over
 	hello    *Hello
@@ -123,7 +128,7 @@ func (in *Instance) Name() string { return in.spec.Name }
 func (in *Instance) Status() Status {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	s := Status{State: in.state, Since: in.since, NextTry: in.nextTry, Starts: in.starts}
+	s := Status{State: in.state, Since: in.since, NextTry: in.nextTry, Lives: in.lives}
 	if in.why != nil {
 		s.Why = in.why.Error()
 	}
@@ -135,15 +140,15 @@ func (in *Instance) Status() Status {
 	return s
 }
 
-// Diagnostics is what the running server said on stderr, "" when it does not run.
+// Diagnostics is what the server said on stderr, in its last run if it does not run now; made safe to show.
 func (in *Instance) Diagnostics() string {
 	in.mu.Lock()
-	conn := in.conn
+	conn, said := in.conn, in.said
 	in.mu.Unlock()
-	if conn == nil {
-		return ""
+	if conn != nil {
+		said = conn.Diagnostics()
 	}
-	return conn.Diagnostics()
+	return printable(said)
 }
 
 // Hello is what the running server answered to initialize, nil while it does not run.
@@ -160,6 +165,7 @@ func (in *Instance) set(s State, why error) {
 	switch s {
 	case Starting:
 		in.starts++
+		in.noise = 0
 	case Failed:
 		in.nextTry = in.since.Add(backoff(in.failures))
 		in.failures++
@@ -206,8 +212,18 @@ func (in *Instance) Close(grace time.Duration) {
 	if conn != nil {
 		conn.Close(grace)
 	}
-	in.runs.Wait()
+	// A dial may hang in somebody else's hands (a keyring that asks, a disk): it is not waited for beyond the grace.
+	done := make(chan struct{})
+	go func() { in.runs.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(grace + closeSlack):
+		in.spec.Log.Warn().Str("server", in.spec.Name).Msg("its start has not ended in time")
+	}
 }
+
+// closeSlack is how much longer than the grace a Close may take.
+const closeSlack = 500 * time.Millisecond
 
 // takeCalls removes all calls, sent ones first; mu is held.
 func (in *Instance) takeCalls() []*Call {
@@ -286,6 +302,34 @@ func (in *Instance) Cork(on bool) {
 func (in *Instance) applyCork() {
 	if c, ok := in.conn.(interface{ Cork(bool) }); ok {
 		c.Cork(in.corked)
+	}
+}
+
+// Run tells which run of the server this is, for Reply.
+func (in *Instance) Run() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.starts
+}
+
+// Reply is Send for an answer to a request of an earlier moment: a later run of the server does not get it.
+func (in *Instance) Reply(run int, f jsonrpc.Frame) {
+	if in.Run() == run {
+		in.Send(f)
+	}
+}
+
+// Tell makes a request whose answer nobody waits for, if the server runs.
+func (in *Instance) Tell(method string, params []byte) {
+	c := &Call{Method: method, own: true,
+		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
+		Done:  func(*jsonrpc.Message, error) {}}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.state == Ready {
+		if err := in.send(c); err != nil {
+			in.spec.Log.Warn().Str("server", in.spec.Name).Str("method", method).Err(err).Msg("request dropped")
+		}
 	}
 }
 

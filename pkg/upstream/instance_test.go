@@ -21,7 +21,7 @@ func TestStates(t *testing.T) {
 		t.Fatalf("new: %+v", st)
 	}
 	works(t, in)
-	if st := in.Status(); st.State != Ready || st.Starts != 1 || st.Why != "" || in.Hello().Version != "2025-11-25" {
+	if st := in.Status(); st.State != Ready || st.Lives != 1 || st.Why != "" || in.Hello().Version != "2025-11-25" {
 		t.Errorf("after a call: %+v", st)
 	}
 	if got := strings.Join(s.got, " "); got != "initialize notifications/initialized x/ask" {
@@ -34,7 +34,7 @@ func TestStates(t *testing.T) {
 	}
 	works(t, in)
 	in.Close(0)
-	if st := in.Status(); st.State != Closed || st.Starts != 2 {
+	if st := in.Status(); st.State != Closed || st.Lives != 2 {
 		t.Errorf("after Close: %+v", st)
 	}
 	_, out := do(t, in, "x/ask")

@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
@@ -12,12 +14,22 @@ import (
 )
 
 const (
-	settleAfter = time.Second     // lists are complete this long after the last list_changed
-	settleMost  = 5 * time.Second // and no later than this after the handshake
+	settleAfter = time.Second     // nothing more is expected this long after the last list_changed
+	settleMost  = 5 * time.Second // and this long after the handshake
 	coalesce    = 100 * time.Millisecond
+	rereadMost  = 5 * time.Second // between two readings of a list that changes all the time, or fails
 	listTimeout = 30 * time.Second
 	maxPages    = 1000
 	maxItems    = 100_000
+)
+
+// Known says how much of a server's lists has been read.
+type Known int
+
+const (
+	Partial Known = iota // more may come
+	Late                 // not all could be read, and it has had its time
+	Whole                // all
 )
 
 // lists is what is known of a running server's lists. Guarded by Instance.mu.
@@ -27,8 +39,7 @@ type lists struct {
 	dirty     [catalog.Kinds]bool            // to be read (again)
 	wake      chan struct{}                  // tells readLists of a change
 	offers    [catalog.Kinds]map[string]bool // what the server offers now; nil until it was read
-	snapshot  *catalog.Snapshot              // the lists as last read
-	settled   bool                           // nothing more is expected to appear
+	settled   bool                           // no more tools and prompts are expected to appear
 	stale     bool                           // the connection is about to end: hold everything
 	announces bool                           // the server sends list_changed for tools
 }
@@ -47,7 +58,24 @@ func (l *lists) begin(h *Hello) {
 			l.offers[k] = map[string]bool{}
 		}
 	}
-	l.settled = l.dirty == [catalog.Kinds]bool{}
+	l.settle(time.Now())
+}
+
+// settle notes whether more tools and prompts are expected, and tells how much is known.
+func (l *lists) settle(now time.Time) Known {
+	read := l.offers[catalog.Tools] != nil && l.offers[catalog.Prompts] != nil
+	quiet := !l.dirty[catalog.Tools] && !l.dirty[catalog.Prompts] && !now.Before(l.settles())
+	late := now.Sub(l.ready) >= settleMost
+	l.settled = l.settled || read && quiet || late
+	switch {
+	case !l.settled:
+		return Partial
+	case read && l.offers[catalog.Templates] != nil && l.offers[catalog.Resources] != nil:
+		return Whole
+	case late:
+		return Late
+	}
+	return Partial
 }
 
 // hold tells whether a call has to wait although the server runs: a tool that a fresh instance does not offer (yet) may
@@ -105,103 +133,144 @@ func (in *Instance) noteListChange(m *jsonrpc.Message) {
 	}
 }
 
-// readLists reads the server's lists after the handshake and after each list_changed (a storm of them
-// once), until the connection ends.
+// reading is what readLists knows of one list.
+type reading struct {
+	under bool          // a request is under way
+	next  time.Time     // not to be read before
+	gap   time.Duration // to the next time, growing while nothing new comes
+}
+
+type listResult struct {
+	kind  catalog.Kind
+	items [][]byte
+	err   error
+}
+
+// readLists reads the server's lists after the handshake and after each list_changed (a storm of them once),
+// until the connection ends. One that is slow or fails does not hold up the others.
 func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
-	current := &catalog.Snapshot{Launch: in.spec.Launch}
+	var lists [catalog.Kinds]reading
+	results := make(chan listResult, len(lists))
+	in.mu.Lock()
+	hello, wake := in.hello, in.lists.wake
+	in.mu.Unlock()
+	if hello == nil {
+		return
+	}
+	current := &catalog.Snapshot{Launch: in.spec.Launch, Taken: time.Now(), Capabilities: hello.Capabilities, Instructions: hello.Instructions}
+	told := Partial
 	for {
+		now := time.Now()
 		in.mu.Lock()
 		if in.conn != conn || in.state != Ready {
 			in.mu.Unlock()
 			return
 		}
-		hello, dirty := in.hello, in.lists.dirty
-		in.lists.dirty = [catalog.Kinds]bool{}
-		wake := in.lists.wake
-		in.mu.Unlock()
-
-		var unread [catalog.Kinds]bool
-		next := *current
-		next.Taken, next.Capabilities, next.Instructions = time.Now(), hello.Capabilities, hello.Instructions
+		known := in.lists.settle(now)
+		wait := rereadMost
+		if known == Partial {
+			wait = in.lists.ready.Add(settleMost).Sub(now)
+			if quiet := in.lists.settles().Sub(now); quiet > 0 {
+				wait = min(wait, quiet)
+			}
+		}
 		for k := range catalog.Kinds {
-			if !dirty[k] {
-				continue
+			l := &lists[k]
+			switch due := l.next.Sub(now); {
+			case !in.lists.dirty[k] || l.under:
+			case due > 0:
+				wait = min(wait, due)
+			default:
+				in.lists.dirty[k], l.under = false, true
+				in.runs.Go(func() {
+					items, err := in.ReadList(k, listTimeout)
+					if items == nil {
+						items = [][]byte{} // nil is a list not read
+					}
+					results <- listResult{k, items, err}
+				})
 			}
-			items, err := in.ReadList(k)
-			if err != nil {
-				in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", k.List()).Err(err).Msg("list not read whole")
-			}
-			if errors.Is(err, errNoAnswer) {
-				unread[k] = true // nothing is known, which is not the same as an empty list
-				continue
-			}
-			next.Items[k] = items
-		}
-		current = &next
-		missing := unread != [catalog.Kinds]bool{}
-		if !missing && !in.listed(conn, current) {
-			return
-		}
-
-		in.mu.Lock()
-		pause := time.NewTimer(time.Until(in.lists.settles()))
-		settled := in.lists.settled
-		if missing && in.conn == conn {
-			for k := range catalog.Kinds {
-				in.lists.dirty[k] = in.lists.dirty[k] || unread[k] || dirty[k]
-			}
-			pause.Reset(settleMost)
 		}
 		in.mu.Unlock()
-		if settled && !missing {
-			pause.Stop()
+		in.release()
+		if known != told {
+			told = known
+			in.owner.Listed(in, current, known)
 		}
+		pause := time.NewTimer(wait)
 		select {
 		case <-gone:
 			pause.Stop()
 			return
 		case <-wake:
-			time.Sleep(coalesce)
+			for k := range lists {
+				lists[k].next = later(lists[k].next, time.Now().Add(coalesce))
+			}
+		case r := <-results:
+			l := &lists[r.kind]
+			l.under = false
+			next := *current
+			next.Taken, next.Items[r.kind] = time.Now(), r.items
+			news := r.err == nil && !slices.EqualFunc(r.items, current.Items[r.kind], bytes.Equal)
+			switch {
+			case news:
+				l.gap = coalesce
+			case r.err == nil:
+				l.gap = min(max(2*l.gap, coalesce), rereadMost)
+			default:
+				l.gap = min(max(2*l.gap, time.Second), time.Minute)
+			}
+			l.next = time.Now().Add(l.gap)
+			if !in.listed(conn, r) {
+				break
+			}
+			if current = &next; news || told != Partial {
+				told = Known(-1) // to be told again
+			}
 		case <-pause.C:
 		}
 		pause.Stop()
 	}
 }
 
-// listed records lists just read. It tells whether the connection still lives.
-func (in *Instance) listed(conn Conn, s *catalog.Snapshot) bool {
-	var offers [catalog.Kinds]map[string]bool
-	for k := range catalog.Kinds {
-		offers[k] = make(map[string]bool, len(s.Items[k]))
-		for _, raw := range s.Items[k] {
-			offers[k][k.ID(raw)] = true
-		}
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// listed takes in one list that was read, or notes that it has to be read again; nothing being known of a list is not
+// the same as its being empty. It tells whether the list was read.
+func (in *Instance) listed(conn Conn, r listResult) bool {
+	if r.err != nil {
+		in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", r.kind.List()).Err(r.err).Msg("list not read")
+	}
+	offers := make(map[string]bool, len(r.items))
+	for _, raw := range r.items {
+		offers[r.kind.ID(raw)] = true
 	}
 	in.mu.Lock()
+	defer in.mu.Unlock()
 	if in.conn != conn || in.state != Ready {
-		in.mu.Unlock()
 		return false
 	}
-	l := &in.lists
-	l.offers, l.snapshot = offers, s
-	if !l.settled && l.dirty == [catalog.Kinds]bool{} && !time.Now().Before(l.settles()) {
-		l.settled = true
+	if r.err != nil {
+		in.lists.dirty[r.kind] = true
+		return false
 	}
-	settled := l.settled
-	in.mu.Unlock()
-	in.owner.Listed(in, s, settled)
-	in.release()
+	in.lists.offers[r.kind] = offers
 	return true
 }
 
-// ReadList asks the running server for all pages of one list. What was read is returned beside an error.
-func (in *Instance) ReadList(k catalog.Kind) ([][]byte, error) {
-	return in.ReadItems(k.List(), k.Key())
+// ReadList asks the running server for all pages of one list, within a time.
+func (in *Instance) ReadList(k catalog.Kind, most time.Duration) ([][]byte, error) {
+	return in.ReadItems(k.List(), k.Key(), most)
 }
 
 // ReadItems is ReadList for any method that lists: the items are in the member key of its result.
-func (in *Instance) ReadItems(method, key string) ([][]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), listTimeout)
+func (in *Instance) ReadItems(method, key string, most time.Duration) ([][]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	var all [][]byte
 	var cursor []byte
@@ -211,6 +280,9 @@ func (in *Instance) ReadItems(method, key string) ([][]byte, error) {
 			params = append(append([]byte(`{"cursor":`), cursor...), '}')
 		}
 		result, err := in.ask(ctx, method, params)
+		if errors.Is(err, errNotServed) {
+			return nil, nil // declared, but not there: some servers do so
+		}
 		if err != nil {
 			return all, err
 		}
@@ -223,7 +295,8 @@ func (in *Instance) ReadItems(method, key string) ([][]byte, error) {
 		case next == nil:
 			return all, nil
 		case string(next) == string(cursor) || page >= maxPages || len(all) > maxItems:
-			return all, fmt.Errorf("%s: the server pages on without an end; stopped after %d items", method, len(all))
+			in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", method).Int("items", len(all)).Msg("the server pages on without an end; the list was cut")
+			return all, nil
 		}
 		cursor = next
 	}
@@ -233,5 +306,5 @@ func (in *Instance) ReadItems(method, key string) ([][]byte, error) {
 func (in *Instance) Offers(k catalog.Kind, id string) (offers, known bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.lists.offers[k][id], in.state == Ready && in.lists.settled
+	return in.lists.offers[k][id], in.state == Ready && in.lists.settled && in.lists.offers[k] != nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
@@ -162,6 +163,7 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 		return ErrClosed
 	}
 	in.set(Ready, nil)
+	in.lives++
 	in.hello = hello
 	in.lists.begin(hello)
 	err := conn.Send(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Initialized, nil)))
@@ -200,8 +202,14 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 	}
 	m, err := jsonrpc.Parse(msg.Raw)
 	if err != nil {
-		in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", excerpt(msg.Raw)).Msg("bad message from the server")
-		if c := in.take(m.Bytes(m.ID)); c != nil && m.Method.End == 0 {
+		if in.noise++; in.noise <= 10 { // only this goroutine counts
+			in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", excerpt(msg.Raw)).Msg("bad message from the server")
+		}
+		if m.Method.End != 0 {
+			if m.ID.End != 0 {
+				conn.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
+			}
+		} else if c := in.take(m.Bytes(m.ID)); c != nil {
 			c.finish(nil, &Error{Server: in.spec.Name, Step: "gave a broken answer", Cause: err})
 		}
 		return
@@ -270,6 +278,9 @@ func (in *Instance) ended(conn Conn, err error) {
 		e.Tail = tail(conn.Diagnostics())
 	}
 	in.mu.Lock()
+	if conn != nil {
+		in.said = conn.Diagnostics()
+	}
 	in.conn = nil
 	calls, again := in.takeSent(), in.again || len(in.waiting) > 0
 	was, lived := in.state, time.Since(in.since)
@@ -295,11 +306,13 @@ func (in *Instance) ended(conn Conn, err error) {
 		if lived > steady {
 			in.failures = 0
 		}
-		lost := errors.Is(err, transport.ErrSessionLost)
-		if again || lost && in.failures == 0 {
+		wanted := again || errors.Is(err, transport.ErrSessionLost)
+		if wanted && in.failures == 0 {
 			in.start()
+		} else if again { // it lives too briefly to serve what waits
+			calls = append(calls, in.takeCalls()...)
 		}
-		in.retryIn(backoff(in.failures), in.spec.Eager || in.holds > 0 || lost)
+		in.retryIn(backoff(in.failures), wanted || in.spec.Eager || in.holds > 0)
 		in.failures++
 	}
 	in.mu.Unlock()
@@ -325,18 +338,25 @@ func (in *Instance) retryIn(wait time.Duration, wanted bool) {
 	}
 }
 
-// tail keeps the last lines of a server's stderr for an error message, without control characters.
+// tail keeps the last lines of a server's stderr for an error message. Each is marked: they are the server's words, not ours.
 func tail(s string) string {
 	const lines, most = 12, 2000
-	all := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	s = strings.Join(all[max(0, len(all)-lines):], "\n")
 	if len(s) > most {
-		s = "…" + strings.ToValidUTF8(s[len(s)-most:], "")
+		s = "…" + s[len(s)-most:]
 	}
+	all := strings.Split(strings.TrimRight(printable(s), "\n"), "\n")
+	if all = all[max(0, len(all)-lines):]; len(all) == 1 && all[0] == "" {
+		return ""
+	}
+	return "> " + strings.Join(all, "\n> ")
+}
+
+// printable replaces what does not show (control characters, direction marks, invisible letters) by a dot.
+func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '·'
+		if r == '\n' || r == '\t' || strconv.IsGraphic(r) && r != utf8.RuneError {
+			return r
 		}
-		return r
+		return '·'
 	}, s)
 }
