@@ -189,6 +189,15 @@ func meanwhile(t testing.TB, c *mcptest.Client, f func()) {
 	answers(t, c, "good")
 }
 
+// signal sends a process a signal; it may be gone already.
+func signal(pid int, sig os.Signal) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Signal(sig)
+}
+
 // soon waits until f holds.
 func soon(t testing.TB, within time.Duration, what string, f func() bool) {
 	t.Helper()

@@ -55,11 +55,12 @@ func TestServerKilledBetweenCalls(t *testing.T) {
 	c := goodAndBad(t, mcptest.Server{}, nil).initialized("")
 	for range 5 {
 		pid := pidOf(t, c, "bad")
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := signal(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		mcptest.WaitGone(pid, time.Second)
-		time.Sleep(20 * time.Millisecond) // what was written to a process that has just died can't be known not to have run
+		// What is written to a process that has just died can't be known not to have run.
+		soon(t, 5*time.Second, "its end is seen", func() bool { return stateOf(t, c, "bad") == "idle" })
 		answers(t, c, "bad")
 	}
 	answers(t, c, "good")
@@ -442,7 +443,7 @@ func TestEagerServerIsStartedAgain(t *testing.T) {
 	c := goodAndBad(t, mcptest.Server{}, map[string]any{"start": "eager"}).initialized("")
 	soon(t, 5*time.Second, "it runs without being called", func() bool { return stateOf(t, c, "bad") == "running" })
 	pid := pidOf(t, c, "bad")
-	syscall.Kill(pid, syscall.SIGKILL)
+	signal(pid, syscall.SIGKILL)
 	mcptest.WaitGone(pid, time.Second)
 	soon(t, time.Second, "its death is seen", func() bool { return stateOf(t, c, "bad") != "running" })
 	soon(t, 5*time.Second, "it runs again without being called", func() bool { return stateOf(t, c, "bad") == "running" })

@@ -27,7 +27,7 @@ var endings = []struct {
 	{"SIGINT and SIGTERM 0.1 s later", endBound, func(c *mcptest.Client) { // as Claude Code does
 		c.Signal(os.Interrupt)
 		time.Sleep(100 * time.Millisecond)
-		syscall.Kill(c.Pid(), syscall.SIGTERM) // it may be gone already
+		signal(c.Pid(), syscall.SIGTERM) // it may be gone already
 	}},
 	{"SIGKILL", time.Second, func(c *mcptest.Client) { c.Signal(os.Kill) }},
 }

@@ -174,7 +174,7 @@ func TestKilledDuringTheFirstStart(t *testing.T) {
 		c.Send(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 		c.Send(`{"jsonrpc":"2.0","id":2,"method":"tools/list"}`)
 		time.Sleep(time.Duration(rand.IntN(250)) * time.Millisecond)
-		syscall.Kill(c.Pid(), syscall.SIGKILL)
+		signal(c.Pid(), syscall.SIGKILL)
 		c.WaitExit(time.Second)
 		c = h.initialized("")
 		if names := toolNames(c); !strings.Contains(names, " a__echo ") || !strings.Contains(names, " b__tool_00500 ") {

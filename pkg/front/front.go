@@ -16,7 +16,7 @@ import (
 )
 
 // Grace is how long servers may take to end once the client has left: some clients kill us after 0.4 s.
-const Grace = 200 * time.Millisecond
+const Grace = 150 * time.Millisecond
 
 // Run serves the client on in and out with a hub inside, until the client leaves (nil) or ctx ends. Answers go in the
 // framing the client uses; nothing is written before a message was read.

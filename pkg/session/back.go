@@ -88,6 +88,10 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.MethodNotFound, "The client did not declare the capability "+need, nil)))
 		return
 	}
+	if method == protocol.Elicit && string(protocol.Field(m.Bytes(m.Params), "mode")) == `"url"` && !s.can("elicitation", "url") {
+		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, "The client did not declare the capability elicitation.url", nil)))
+		return
+	}
 	if strings.HasPrefix(method, "tasks/") && !s.tasks.mayAsk(in, protocol.String(m.Raw, p.TaskID)) {
 		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, "Unknown taskId", nil)))
 		return
