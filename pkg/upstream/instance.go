@@ -359,7 +359,7 @@ func (e *Error) Error() string {
 		text += ". " + e.Remedy
 	}
 	if e.Tail != "" {
-		text += "\nIts last output on stderr:\n" + e.Tail
+		text += "\nIts last output:\n" + e.Tail
 	}
 	return text
 }
