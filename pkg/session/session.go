@@ -18,7 +18,6 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -121,98 +120,6 @@ func (s *Session) Run(ctx context.Context, grace time.Duration) error {
 	return nil
 }
 
-// read takes the client's messages until it leaves. What they make servers do is sent when no more of them are at hand.
-func (s *Session) read() {
-	s.conn.In.Waits = func() {
-		if s.corked {
-			s.cork(false)
-		}
-	}
-	for s.ctx.Err() == nil {
-		raw, err := s.conn.In.Read()
-		var large *jsonrpc.TooLargeError
-		var header *jsonrpc.HeaderError
-		switch {
-		case errors.As(err, &large):
-			s.log.Warn().Err(err).Msg("message of the client dropped")
-			s.tooLarge(large)
-		case errors.As(err, &header):
-			s.log.Warn().Err(err).Msg("message of the client dropped")
-			s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.ParseError, "Parse error: "+err.Error(), nil)))
-		case err != nil:
-			s.finishCalls()
-			s.end(nil)
-			return
-		default:
-			if !s.corked && s.conn.In.Buffered() {
-				s.cork(true)
-			}
-			s.receive(raw)
-		}
-		if s.corked && !s.conn.In.Buffered() {
-			s.cork(false)
-		}
-	}
-}
-
-// tooLarge refuses a message that was skipped for its size: a request towards the client, an answer towards the server that asked.
-func (s *Session) tooLarge(e *jsonrpc.TooLargeError) {
-	id, request := e.ID()
-	refusal := jsonrpc.NewError(id, protocol.InvalidRequest, "Invalid request: "+e.Error(), nil)
-	if m, err := jsonrpc.Parse(refusal); !request && id != nil && err == nil && s.answered(&m) {
-		return
-	}
-	s.write(jsonrpc.Whole(refusal))
-}
-
-// lastMoment is what open requests get when the client has said all it has to say: it may still read.
-const lastMoment = 50 * time.Millisecond
-
-func (s *Session) finishCalls() {
-	for end := time.Now().Add(lastMoment); time.Now().Before(end) && s.ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {
-		if s.busy.Load() == 0 && s.calls.none() {
-			return
-		}
-	}
-}
-
-// spawn runs f on a goroutine that the session's end waits for; after the end it does nothing.
-func (s *Session) spawn(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return
-	}
-	s.busy.Add(1)
-	s.work.Go(func() {
-		defer s.busy.Add(-1)
-		f()
-	})
-}
-
-// cork holds back, while many messages of the client are at hand, what they make the session send, so that it goes out together.
-func (s *Session) cork(on bool) {
-	s.corked = on
-	if on {
-		s.conn.Out.Cork()
-	} else {
-		s.conn.Out.Uncork()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if on {
-		for _, in := range s.instances {
-			s.held = append(s.held, in)
-			in.Cork(true)
-		}
-		return
-	}
-	for _, in := range s.held {
-		in.Cork(false)
-	}
-	s.held = s.held[:0]
-}
-
 func (s *Session) shutdown(grace time.Duration) {
 	s.mu.Lock()
 	s.closed = true
@@ -231,41 +138,6 @@ func (s *Session) shutdown(grace time.Duration) {
 	}
 	closing.Wait()
 	s.work.Wait()
-}
-
-// receive takes one frame of the client: a message or, in the one revision that has them, a batch.
-func (s *Session) receive(raw []byte) {
-	m, err := jsonrpc.Parse(raw)
-	if errors.Is(err, jsonrpc.ErrBatch) {
-		s.receiveBatch(raw)
-		return
-	}
-	if err != nil {
-		s.refuse(&m, err)
-		return
-	}
-	s.dispatch(&m, s.write)
-}
-
-func (s *Session) refuse(m *jsonrpc.Message, err error) {
-	s.log.Debug().Err(err).Msg("bad message from the client")
-	switch {
-	case errors.Is(err, jsonrpc.ErrSyntax):
-		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.ParseError, "Parse error: "+err.Error(), nil)))
-	case m.Method.End == 0 && (m.Result.End != 0 || m.Error.End != 0):
-		// A broken answer can't be answered.
-	default:
-		s.write(refusal(m, err))
-	}
-}
-
-// refusal is the answer to a request that can't be read, under its id if that is one (JSON-RPC 2.0, section 5).
-func refusal(m *jsonrpc.Message, err error) jsonrpc.Frame {
-	id := m.Bytes(m.ID)
-	if len(id) > 0 && id[0] != '"' && id[0] != '-' && (id[0] < '0' || id[0] > '9') {
-		id = nil
-	}
-	return jsonrpc.Whole(jsonrpc.NewError(id, protocol.InvalidRequest, "Invalid request: "+err.Error(), nil))
 }
 
 // write sends a frame to the client, waiting while the client does not keep up.
@@ -292,68 +164,4 @@ func (r reply) result(m *jsonrpc.Message, result []byte) {
 
 func (r reply) fail(m *jsonrpc.Message, code int, text string) {
 	r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), code, text, nil)))
-}
-
-// receiveBatch serves a JSON-RPC batch (MCP 2025-03-26, base protocol, batching): its answers go back together.
-func (s *Session) receiveBatch(raw []byte) {
-	items, err := jsonrpc.Batch(raw)
-	if err == nil && s.version() != protocol.Batches {
-		err = errors.New("batches exist in revision " + protocol.Batches + " only")
-		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
-		return
-	}
-	if err != nil {
-		s.refuse(&jsonrpc.Message{}, err)
-		return
-	}
-	b := &batch{s: s, left: 1}
-	for _, item := range items {
-		m, err := jsonrpc.Parse(item)
-		switch {
-		case err != nil:
-			b.expect()
-			b.add(refusal(&m, err))
-		case m.Kind == jsonrpc.Request && m.MethodName() == protocol.Initialize:
-			b.expect()
-			b.add(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: initialize can't be part of a batch", nil)))
-		case m.Kind == jsonrpc.Request:
-			b.expect()
-			s.dispatch(&m, b.add)
-		default:
-			s.dispatch(&m, s.write)
-		}
-	}
-	b.add(jsonrpc.Frame{})
-}
-
-// batch collects the answers to a batch.
-type batch struct {
-	s *Session
-
-	mu    sync.Mutex
-	left  int // answers due, and one for the batch being read
-	parts []byte
-}
-
-func (b *batch) expect() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.left++
-}
-
-// add takes an answer; an empty one says that none will come.
-func (b *batch) add(f jsonrpc.Frame) {
-	b.mu.Lock()
-	if f.Len() > 0 {
-		if b.parts != nil {
-			b.parts = append(b.parts, ',')
-		}
-		b.parts = append(b.parts, f.Join()...)
-	}
-	b.left--
-	done := b.left == 0
-	b.mu.Unlock()
-	if done && b.parts != nil {
-		b.s.write(jsonrpc.Frame{[]byte("["), b.parts, []byte("]")})
-	}
 }

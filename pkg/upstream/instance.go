@@ -6,8 +6,6 @@
 package upstream
 
 import (
-	"errors"
-	"strconv"
 	"sync"
 	"time"
 
@@ -332,39 +330,6 @@ func (in *Instance) Tell(method string, params []byte) {
 		}
 	}
 }
-
-// Error says why a server could not serve a call, and what to do.
-type Error struct {
-	Server string
-	Step   string // when it happened, as in "while it was starting"
-	Cause  error
-	Tail   string // the last lines it wrote to stderr
-	Remedy string
-}
-
-// ErrClosed is the cause when a server was stopped on purpose; ErrStillStarting when a call waited too long for a start.
-var (
-	ErrClosed        = errors.New("it was stopped")
-	ErrStillStarting = errors.New("still starting, not run")
-	ErrTimeout       = errors.New("no answer in time; the call was cancelled")
-)
-
-func (e *Error) Error() string {
-	text := "server " + strconv.Quote(e.Server)
-	if e.Step != "" {
-		text += " " + e.Step
-	}
-	text += ": " + e.Cause.Error()
-	if e.Remedy != "" {
-		text += ". " + e.Remedy
-	}
-	if e.Tail != "" {
-		text += "\nIts last output:\n" + e.Tail
-	}
-	return text
-}
-
-func (e *Error) Unwrap() error { return e.Cause }
 
 func stopTimer(t *time.Timer) {
 	if t != nil {

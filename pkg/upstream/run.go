@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
@@ -194,82 +192,6 @@ func (in *Instance) release() {
 	}
 }
 
-// handle routes one message of the server.
-func (in *Instance) handle(conn Conn, msg transport.Inbound) {
-	if msg.Failed != nil {
-		in.failed(msg.Failed)
-		return
-	}
-	m, err := jsonrpc.Parse(msg.Raw)
-	if err != nil {
-		if in.noise++; in.noise <= 10 { // only this goroutine counts
-			in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", excerpt(msg.Raw)).Msg("bad message from the server")
-		}
-		if m.Method.End != 0 {
-			if m.ID.End != 0 {
-				conn.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
-			}
-		} else if c := in.take(m.Bytes(m.ID)); c != nil {
-			c.finish(nil, &Error{Server: in.spec.Name, Step: "gave a broken answer", Cause: err})
-		}
-		return
-	}
-	switch m.Kind {
-	case jsonrpc.Result, jsonrpc.Failure:
-		if c := in.take(m.Bytes(m.ID)); c != nil {
-			c.finish(&m, nil)
-		} else {
-			in.spec.Log.Debug().Str("server", in.spec.Name).Msg("answer to no open request")
-		}
-	case jsonrpc.Request:
-		if string(m.Bytes(m.Method)) == `"ping"` {
-			conn.Send(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), []byte("{}"))))
-			return
-		}
-		in.owner.FromServer(in, &m)
-	case jsonrpc.Notification:
-		in.noteListChange(&m)
-		in.owner.FromServer(in, &m)
-	}
-}
-
-// take removes the pending call with the raw id.
-func (in *Instance) take(id []byte) *Call {
-	n, err := strconv.ParseUint(string(id), 10, 64)
-	if err != nil {
-		return nil
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	c := in.pending[n]
-	if c != nil {
-		delete(in.pending, n)
-		stopTimer(c.timer)
-		if in.spec.IdleTimeout > 0 {
-			in.rest()
-		}
-	}
-	return c
-}
-
-// failed ends a call that the transport could not bring to the server. One that was certainly not run because
-// the session was lost goes once more, over the next connection.
-func (in *Instance) failed(f *transport.Failed) {
-	c := in.take(f.ID)
-	if c == nil {
-		return
-	}
-	if f.NotRun && errors.Is(f.Err, transport.ErrSessionLost) && !c.retried && !c.own {
-		c.retried = true
-		in.mu.Lock()
-		in.lists.stale = true // hold it until the next handshake
-		in.waiting = append(in.waiting, c)
-		in.mu.Unlock()
-		return
-	}
-	c.finish(nil, &Error{Server: in.spec.Name, Step: "could not serve the call", Cause: f.Err})
-}
-
 // ended closes what is left of a run, tells the open calls, and decides what comes next.
 func (in *Instance) ended(conn Conn, err error) {
 	e := &Error{Server: in.spec.Name, Cause: err}
@@ -336,27 +258,4 @@ func (in *Instance) retryIn(wait time.Duration, wanted bool) {
 	if wanted && in.state != Starting {
 		in.retry = time.AfterFunc(wait, in.Start)
 	}
-}
-
-// tail keeps the last lines of a server's stderr for an error message. Each is marked: they are the server's words, not ours.
-func tail(s string) string {
-	const lines, most = 12, 2000
-	if len(s) > most {
-		s = "…" + s[len(s)-most:]
-	}
-	all := strings.Split(strings.TrimRight(printable(s), "\n"), "\n")
-	if all = all[max(0, len(all)-lines):]; len(all) == 1 && all[0] == "" {
-		return ""
-	}
-	return "> " + strings.Join(all, "\n> ")
-}
-
-// printable replaces what does not show (control characters, direction marks, invisible letters) by a dot.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || strconv.IsGraphic(r) && r != utf8.RuneError {
-			return r
-		}
-		return '·'
-	}, s)
 }

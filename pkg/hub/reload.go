@@ -1,0 +1,78 @@
+package hub
+
+import (
+	"errors"
+	"os"
+	"reflect"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// errEmptied: a full disk, or an editor in the middle of its work, leaves an empty file; nobody who wants no servers writes one.
+var errEmptied = errors.New(`the file is empty – write {"mcpServers": {}} to have no servers`)
+
+// Reload takes in the configuration file as it is now. One that can't be read leaves the running one in force.
+func (h *Hub) Reload() {
+	h.reload.Lock()
+	defer h.reload.Unlock()
+	next, err := config.Load(h.opts.ConfigPath)
+	if info, serr := os.Stat(h.opts.ConfigPath); err == nil && serr == nil && info.Size() == 0 {
+		err = errEmptied
+	}
+	h.mu.Lock()
+	h.broken = err
+	if err != nil {
+		h.mu.Unlock()
+		h.log.Error().Err(err).Msg("configuration not taken over; the last good one stays in force")
+		for _, s := range h.all() {
+			s.Warn("The configuration was changed but can't be read; the last good one stays in force. " + err.Error())
+		}
+		return
+	}
+	h.report(next)
+	drop := changedServers(h.config, next)
+	h.config = next
+	h.recall(next)
+	var stop []*first
+	for _, name := range drop {
+		if f := h.firsts[name]; f != nil {
+			stop = append(stop, f)
+			delete(h.firsts, name)
+		}
+	}
+	h.mu.Unlock()
+	h.log.Info().Strs("changed", drop).Msg("configuration taken over")
+	for _, f := range stop {
+		f.finish()
+		h.dismiss(f, 0)
+	}
+	for _, s := range h.all() {
+		s.Drop(drop...)
+		h.work.Go(func() {
+			h.inspectNew(s)
+			s.StartEager()
+		})
+	}
+	h.changed()
+}
+
+// changedServers names the servers of old whose instances can't go on under next.
+func changedServers(old, next *config.Config) []string {
+	var names []string
+	for _, a := range old.Servers {
+		b := next.Server(a.Name)
+		if b == nil || upstream.Blocked(b) != nil || !reflect.DeepEqual(runs(a), runs(b)) {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+// runs is an entry without what does not concern a running instance.
+func runs(s *config.Server) config.Server {
+	c := *s
+	c.Line, c.Column, c.Path = 0, 0, ""
+	c.EnabledTools, c.DisabledTools, c.ToolChanges = nil, nil, ""
+	return c
+}

@@ -1,0 +1,73 @@
+package session
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+)
+
+// receiveBatch serves a JSON-RPC batch (MCP 2025-03-26, base protocol, batching): its answers go back together.
+func (s *Session) receiveBatch(raw []byte) {
+	items, err := jsonrpc.Batch(raw)
+	if err == nil && s.version() != protocol.Batches {
+		err = errors.New("batches exist in revision " + protocol.Batches + " only")
+		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
+		return
+	}
+	if err != nil {
+		s.refuse(&jsonrpc.Message{}, err)
+		return
+	}
+	b := &batch{s: s, left: 1}
+	for _, item := range items {
+		m, err := jsonrpc.Parse(item)
+		switch {
+		case err != nil:
+			b.expect()
+			b.add(refusal(&m, err))
+		case m.Kind == jsonrpc.Request && m.MethodName() == protocol.Initialize:
+			b.expect()
+			b.add(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: initialize can't be part of a batch", nil)))
+		case m.Kind == jsonrpc.Request:
+			b.expect()
+			s.dispatch(&m, b.add)
+		default:
+			s.dispatch(&m, s.write)
+		}
+	}
+	b.add(jsonrpc.Frame{})
+}
+
+// batch collects the answers to a batch.
+type batch struct {
+	s *Session
+
+	mu    sync.Mutex
+	left  int // answers due, and one for the batch being read
+	parts []byte
+}
+
+func (b *batch) expect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left++
+}
+
+// add takes an answer; an empty one says that none will come.
+func (b *batch) add(f jsonrpc.Frame) {
+	b.mu.Lock()
+	if f.Len() > 0 {
+		if b.parts != nil {
+			b.parts = append(b.parts, ',')
+		}
+		b.parts = append(b.parts, f.Join()...)
+	}
+	b.left--
+	done := b.left == 0
+	b.mu.Unlock()
+	if done && b.parts != nil {
+		b.s.write(jsonrpc.Frame{[]byte("["), b.parts, []byte("]")})
+	}
+}
