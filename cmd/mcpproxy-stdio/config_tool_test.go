@@ -76,7 +76,7 @@ func TestOwnToolOperations(t *testing.T) {
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 	c := h.initialized("")
 	c.List("tools/list")
-	pid := pidOf(t, c, "a")
+	answers(t, c, "a")
 	if s := listed(t, c, "a"); s["state"] != "running" || s["protocol"] != "stdio" || s["tools"].(float64) < 10 || s["since"] == nil {
 		t.Errorf("listed as %v", s)
 	}
@@ -85,8 +85,7 @@ func TestOwnToolOperations(t *testing.T) {
 	if r := servers(c, "update", map[string]any{"name": "a", "start_wait": "40s"}); r.IsError() || strings.Contains(r.Text(), "quarantine") {
 		t.Errorf("update: %s", r.Text())
 	}
-	answers(t, c, "a")
-	pid = pidOf(t, c, "a")
+	pid := pidOf(t, c, "a")
 
 	servers(c, "disable", map[string]any{"name": "a"})
 	tells(t, c.Tool("a__echo", nil), `server "a"`, "is disabled")
