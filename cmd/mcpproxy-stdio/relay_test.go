@@ -77,3 +77,29 @@ func TestOldDefinitionsAreReadAgain(t *testing.T) {
 		t.Errorf("not read again after a week: %.300s", list.Result)
 	}
 }
+
+func TestACallHearsThatItsServerStarts(t *testing.T) {
+	h := newHome(t).configure(map[string]json.RawMessage{"a": server(mcptest.Server{})})
+	h.initialized("").List("tools/list")
+	h.configure(map[string]json.RawMessage{"a": server(mcptest.Server{InitDelay: 3 * time.Second})})
+	c := h.initialized("")
+	r := c.Call("tools/call", map[string]any{"name": "a__progress", "arguments": map[string]any{"steps": 2}, "_meta": map[string]any{"progressToken": "t"}})
+	if r.IsError() {
+		t.Fatalf("%s %s", r.Result, r.Error)
+	}
+	last := 0.0
+	for i, n := range c.WaitNotifications("notifications/progress", 3, 5*time.Second) {
+		var p struct {
+			Token    string  `json:"progressToken"`
+			Progress float64 `json:"progress"`
+			Message  string  `json:"message"`
+		}
+		if err := json.Unmarshal(n.Params, &p); err != nil || p.Token != "t" || p.Progress <= last {
+			t.Errorf("progress %d: %s after %g, %v", i, n.Params, last, err)
+		}
+		if i == 0 && !strings.Contains(p.Message, `"a" is starting`) {
+			t.Errorf("the first word: %s", n.Params)
+		}
+		last = p.Progress
+	}
+}

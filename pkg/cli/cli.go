@@ -21,8 +21,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/rs/zerolog/diode"
 	"github.com/spf13/cobra"
 )
 
@@ -148,19 +150,32 @@ func (a *app) workspaceFolder() string {
 	return dir
 }
 
-// logger writes to --log-file, else to stderr; never to stdout.
-func (a *app) logger() (zerolog.Logger, error) {
+// logQueue is how many lines of the log may wait to be written.
+const logQueue = 1000
+
+// logger writes to --log-file, else to stderr; never to stdout. Nobody waits for a reader of the log: what it does not take in time
+// is dropped. flush writes what is left, as far as that is quick.
+func (a *app) logger() (log zerolog.Logger, flush func(), err error) {
 	level, err := zerolog.ParseLevel(a.logLevel)
 	if err != nil || a.logLevel == "" {
-		return zerolog.Nop(), &exitError{ExitUsage, fmt.Errorf("--log-level %q is none of trace, debug, info, warn, error, disabled", a.logLevel)}
+		return zerolog.Nop(), nil, &exitError{ExitUsage, fmt.Errorf("--log-level %q is none of trace, debug, info, warn, error, disabled", a.logLevel)}
 	}
 	var out io.Writer = a.err
 	if a.logFile != "" {
 		f, err := os.OpenFile(a.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
-			return zerolog.Nop(), failed(fmt.Errorf("--log-file: %w", err))
+			return zerolog.Nop(), nil, failed(fmt.Errorf("--log-file: %w", err))
 		}
 		out = f
 	}
-	return zerolog.New(out).Level(level).With().Timestamp().Int("pid", os.Getpid()).Logger(), nil
+	queue := diode.NewWriter(struct{ io.Writer }{out}, logQueue, 0, nil) // without its Close: stderr is not ours to close
+	flush = func() {
+		done := make(chan struct{})
+		go func() { queue.Close(); close(done) }()
+		select {
+		case <-done:
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return zerolog.New(queue).Level(level).With().Timestamp().Int("pid", os.Getpid()).Logger(), flush, nil
 }

@@ -59,10 +59,11 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	log, err := a.logger()
+	log, flush, err := a.logger()
 	if err != nil {
 		return err
 	}
+	defer flush()
 	path, err := config.DefaultPath(a.config)
 	if err != nil {
 		return failed(err)

@@ -47,10 +47,11 @@ started. What runs at the moment is known to the running proxy: ask the tool ups
 }
 
 func (a *app) servers(asJSON bool) error {
-	log, err := a.logger()
+	log, flush, err := a.logger()
 	if err != nil {
 		return err
 	}
+	defer flush()
 	path, err := config.DefaultPath(a.config)
 	if err != nil {
 		return failed(err)

@@ -72,15 +72,16 @@ func (h *Hub) learn(name string, live *catalog.Snapshot, known upstream.Known) {
 		return
 	}
 	if old != nil || known == upstream.Whole { // what is known in part is for this time only
-		h.work.Go(func() { h.record(name) })
+		h.work.Go(func() { h.record(name, known == upstream.Whole) })
 	}
 	if !sameDefinitions { // the list of resources is each session's own
 		h.changed()
 	}
 }
 
-// record stores a server's snapshot as it is now: of several at once the last one written is the last one learned.
-func (h *Hub) record(name string) {
+// record stores a server's snapshot as it is now: of several at once the last one written is the last one learned. One that is not
+// whole is added to what another process may have stored meanwhile.
+func (h *Hub) record(name string, whole bool) {
 	h.recording.Lock()
 	defer h.recording.Unlock()
 	h.mu.Lock()
@@ -89,7 +90,13 @@ func (h *Hub) record(name string) {
 	if s == nil {
 		return
 	}
-	if err := h.opts.Store.Write(h.snapshotName(name), s.Encode()); err != nil {
+	err := h.opts.Store.Update(h.snapshotName(name), func(old []byte) ([]byte, error) {
+		if stored, err := catalog.Decode(old); err == nil && !whole && stored.Launch == s.Launch {
+			s = stored.Merge(s)
+		}
+		return s.Encode(), nil
+	})
+	if err != nil {
 		h.log.Error().Str("server", name).Err(err).Msg("definitions not recorded; they will be read again next time")
 	}
 }

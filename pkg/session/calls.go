@@ -1,8 +1,10 @@
 package session
 
 import (
+	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
@@ -52,6 +54,17 @@ func (c *calls) take(one *call) bool {
 	first := !one.taken
 	one.taken = true
 	return first
+}
+
+// whileOpen calls f, which must not wait, if the request is open; its answer is not sent before f is done.
+func (c *calls) whileOpen(one *call, f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[one.key] != one {
+		return false
+	}
+	f()
+	return true
 }
 
 // none tells that no request is open.
@@ -126,4 +139,34 @@ func (s *Session) progress(in *upstream.Instance, m *jsonrpc.Message, p protocol
 	}
 	t.call.up.Touch()
 	s.write(jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], t.raw, m.Raw[p.Progress.End:]})
+}
+
+const (
+	startSilent = 2 * time.Second // a start that is quicker is not worth a word
+	startNotice = 5 * time.Second
+)
+
+// tellStart reports, as progress of a call that waits for its server to start, that it does: a first start may download for
+// minutes. The numbers are small, so that what the server itself reports later goes up.
+func (s *Session) tellStart(c *call, token []byte) {
+	tick := time.NewTicker(startSilent)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		tick.Reset(startNotice)
+		if c.in.Hello() != nil {
+			return
+		}
+		status := c.in.Status()
+		message := fmt.Sprintf("Server %q is starting, for %s", c.in.Name(), time.Since(status.Since).Round(time.Second))
+		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%g,"message":%s}`, float64(n)/1e6, jsonrpc.Quote(message))...)
+		note := jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params))
+		if !s.calls.whileOpen(c, func() { s.conn.Out.SendDroppable(note) }) {
+			return
+		}
+	}
 }

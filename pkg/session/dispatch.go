@@ -166,6 +166,9 @@ func (s *Session) relay(m *jsonrpc.Message, p protocol.Params, in *upstream.Inst
 	c.up.Done = func(answer *jsonrpc.Message, err error) { s.done(m, c, answer, err) }
 	s.calls.add(c)
 	in.Do(c.up)
+	if c.token != 0 && in.Hello() == nil {
+		s.spawn(func() { s.tellStart(c, m.Bytes(p.Token)) })
+	}
 }
 
 // done gives the client its answer.

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/adrg/xdg"
 	"github.com/rogpeppe/go-internal/lockedfile"
@@ -64,11 +65,14 @@ func (s *Store) Write(name string, data []byte) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
-	if info, err := os.Lstat(dir); err != nil {
-		return err
-	} else if err := checkPrivate(dir, info); err != nil {
-		return err
+	for _, d := range []string{s.dir, dir} {
+		if info, err := os.Lstat(d); err != nil {
+			return err
+		} else if err := checkPrivate(d, info); err != nil {
+			return err
+		}
 	}
+	sweep(dir)
 	f, err := os.CreateTemp(dir, ".new-*")
 	if err != nil {
 		return fmt.Errorf("state directory: %w", err)
@@ -92,6 +96,16 @@ func (s *Store) Write(name string, data []byte) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// sweep removes what a process that was killed while it wrote has left.
+func sweep(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, ".new-*"))
+	for _, name := range left {
+		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > time.Hour {
+			os.Remove(name)
+		}
+	}
 }
 
 // Update reads the file under a lock across processes, and writes what change returns. A missing file is nil.

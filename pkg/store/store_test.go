@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestWriteAndRead(t *testing.T) {
@@ -59,6 +60,27 @@ func TestRefusesWhatOthersCanChange(t *testing.T) {
 	os.Chmod(s.Path("open"), 0o777)
 	if err := s.Write("open/f", nil); !errors.Is(err, ErrUnsafe) {
 		t.Errorf("wrote into a directory others can write: %v", err)
+	}
+}
+
+func TestLeftoversAreSwept(t *testing.T) {
+	s := Open(t.TempDir())
+	os.Chmod(s.Dir(), 0o700)
+	old, fresh := s.Path(".new-old"), s.Path(".new-fresh")
+	for _, name := range []string{old, fresh} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Chtimes(old, time.Now(), time.Now().Add(-2*time.Hour))
+	if err := s.Write("f", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(old); err == nil {
+		t.Error("what a killed process left is still there")
+	}
+	if _, err := os.Stat(fresh); err != nil {
+		t.Error("another process's file was removed:", err)
 	}
 }
 
