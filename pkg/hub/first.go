@@ -123,10 +123,13 @@ func (h *Hub) NotListed(server string) error {
 	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "What it offers is not known yet; call again in a moment"}
 }
 
+// signEvery is how often a server is looked at for signs of life.
+const signEvery = 500 * time.Millisecond
+
 // await returns when the look is over, or when the server has given no sign of life for silent.
 func (f *first) await(ctx context.Context, silent time.Duration) {
 	for {
-		quiet := time.Since(f.in.Status().Sign)
+		quiet := time.Since(f.in.Sign())
 		if quiet >= silent {
 			return
 		}
@@ -135,7 +138,7 @@ func (f *first) await(ctx context.Context, silent time.Duration) {
 			return
 		case <-ctx.Done():
 			return
-		case <-time.After(silent - quiet):
+		case <-time.After(min(silent-quiet, signEvery)):
 		}
 	}
 }

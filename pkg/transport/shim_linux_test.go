@@ -274,3 +274,19 @@ func TestParseStat(t *testing.T) {
 		t.Errorf("got %+v, %v", p, ok)
 	}
 }
+
+// A server that computes without a word is told from one that hangs.
+func TestStdioWork(t *testing.T) {
+	for script, works := range map[string]bool{"while :; do :; done": true, "sleep 60": false, "sh -c 'while :; do :; done' & wait": true} {
+		s, err := StartStdio(StdioSpec{Command: "sh", Args: []string{"-c", script}, Env: os.Environ()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := s.Work()
+		time.Sleep(400 * time.Millisecond)
+		if done := s.Work() - before; (done >= 30*time.Millisecond) != works {
+			t.Errorf("%s: %v of work", script, done)
+		}
+		s.Close(0)
+	}
+}

@@ -80,8 +80,7 @@ type Status struct {
 	Why     string // why it failed or ended, with the last lines of its stderr
 	Since   time.Time
 	NextTry time.Time
-	Sign    time.Time // last sign of life while starting
-	Lives   int       // how often it has come up
+	Lives   int // how often it has come up
 }
 
 // Instance is one server for one client. It is safe for concurrent use.
@@ -101,6 +100,7 @@ type Instance struct {
 	lives    int
 	said     string // what Diagnostics was at the end of the last run
 	noise    int    // bad messages in this run
+	pulse    pulse
 	conn     Conn
 	gone     chan struct{} // closed when the run that owns conn is over
 	hello    *Hello
@@ -130,11 +130,6 @@ func (in *Instance) Status() Status {
 	if in.why != nil {
 		s.Why = in.why.Error()
 	}
-	if s.Sign = in.since; in.conn != nil {
-		if sign := in.conn.LastSign(); sign.After(s.Sign) {
-			s.Sign = sign
-		}
-	}
 	return s
 }
 
@@ -163,7 +158,7 @@ func (in *Instance) set(s State, why error) {
 	switch s {
 	case Starting:
 		in.starts++
-		in.noise = 0
+		in.noise, in.pulse = 0, pulse{}
 	case Failed:
 		in.nextTry = in.since.Add(backoff(in.failures))
 		in.failures++

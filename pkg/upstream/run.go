@@ -96,15 +96,11 @@ func (in *Instance) watchStart(conn Conn, gone <-chan struct{}) {
 		}
 		in.mu.Lock()
 		starting := in.state == Starting && in.conn == conn
-		since := in.since
 		in.mu.Unlock()
 		if !starting {
 			return
 		}
-		if sign := conn.LastSign(); sign.After(since) {
-			since = sign
-		}
-		if time.Since(since) >= in.spec.StartTimeout {
+		if time.Since(in.Sign()) >= in.spec.StartTimeout {
 			in.mu.Lock()
 			in.why = errSilent
 			in.mu.Unlock()
@@ -112,6 +108,40 @@ func (in *Instance) watchStart(conn Conn, gone <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// pulse is the work that a server was last seen to have done.
+type pulse struct {
+	work time.Duration
+	at   time.Time
+	sign time.Time // when it was last seen to work
+}
+
+// Sign is when the server last gave a sign of life: a byte on stdout or stderr, or work of its processes, as when npx downloads
+// without a word. Before that it is when the present state began.
+func (in *Instance) Sign() time.Time {
+	in.mu.Lock()
+	conn, sign := in.conn, in.since
+	in.mu.Unlock()
+	if conn == nil {
+		return sign
+	}
+	sign = later(sign, conn.LastSign())
+	w, ok := conn.(interface{ Work() time.Duration })
+	if !ok {
+		return sign
+	}
+	work, now := w.Work(), time.Now()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	p := &in.pulse
+	if elapsed := now.Sub(p.at); elapsed > 100*time.Millisecond {
+		if !p.at.IsZero() && work-p.work >= max(10*time.Millisecond, elapsed/50) {
+			p.sign = now
+		}
+		p.work, p.at = work, now
+	}
+	return later(sign, p.sign)
 }
 
 var errSilent = errors.New("it did not answer initialize and gave no sign of life for start_timeout")
