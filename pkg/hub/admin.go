@@ -178,7 +178,7 @@ const lookAgain = time.Second
 
 // edit changes the user's file and takes it over at once.
 func (a *admin) edit(change func(*config.Document) error) error {
-	if err := config.Edit(a.h.opts.ConfigPath, change, config.LockDir(a.h.opts.Store.Dir())); err != nil {
+	if err := config.Edit(a.h.opts.ConfigPath, change, config.LockDir(a.h.opts.Store.Locks())); err != nil {
 		return err
 	}
 	a.h.Reload()

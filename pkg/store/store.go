@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -35,6 +36,9 @@ func (s *Store) Dir() string { return s.dir }
 
 // Path is where the named file lies. Names have slashes on every system.
 func (s *Store) Path(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
+
+// Locks is the directory of the lock files.
+func (s *Store) Locks() string { return s.Path("locks") }
 
 // Read returns the file's content. The error wraps fs.ErrNotExist or ErrUnsafe, among others.
 func (s *Store) Read(name string) ([]byte, error) {
@@ -111,11 +115,10 @@ func sweep(dir string) {
 // Update reads the file under a lock across processes, and writes what change returns. A missing file is nil.
 // When change returns nil data or an error nothing is written.
 func (s *Store) Update(name string, change func(old []byte) ([]byte, error)) error {
-	path := s.Path(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(s.Locks(), 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
-	unlock, err := lockedfile.MutexAt(path + ".lock").Lock()
+	unlock, err := lockedfile.MutexAt(filepath.Join(s.Locks(), strings.ReplaceAll(name, "/", "-"))).Lock()
 	if err != nil {
 		return err
 	}
