@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -52,8 +53,6 @@ func (a *app) explain() error {
 	return failed(err)
 }
 
-var ballast []byte
-
 // serve is the main job. It ends when the client closes stdin, or with SIGTERM or SIGINT.
 func (a *app) serve(ctx context.Context) error {
 	if term.IsTerminal(int(a.in.Fd())) {
@@ -73,7 +72,9 @@ func (a *app) serve(ctx context.Context) error {
 	// Few bytes live long here. Memory that is never touched takes no room, but halves the number of collections, and unlike
 	// a higher GOGC it does not let large messages pile up.
 	// It comes later, because it starts a collection.
-	time.AfterFunc(time.Second, func() { ballast = make([]byte, 4<<20) })
+	var ballast atomic.Pointer[[4 << 20]byte]
+	time.AfterFunc(time.Second, func() { ballast.Store(new([4 << 20]byte)) })
+	defer ballast.Store(nil)
 	h := hub.New(hub.Options{ConfigPath: path, Store: store.Open(store.DefaultDir()), Version: Version(), Log: log})
 	dir, err := os.Getwd()
 	if err != nil {
