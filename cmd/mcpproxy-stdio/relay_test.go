@@ -87,7 +87,7 @@ func TestACallHearsThatItsServerStarts(t *testing.T) {
 	if r.IsError() {
 		t.Fatalf("%s %s", r.Result, r.Error)
 	}
-	last := 0.0
+	last := -1.0
 	for i, n := range c.WaitNotifications("notifications/progress", 3, 5*time.Second) {
 		var p struct {
 			Token    string  `json:"progressToken"`

@@ -134,7 +134,8 @@ func (s *Snapshot) SameDefinitions(o *Snapshot) bool {
 func sameItems(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
 
 // Merge returns s with what another, perhaps narrower, instance of the server lists: its items replace those of the same id and
-// new ones are added, but none is taken away, because an instance whose client can do less may offer less.
+// new ones are added, but none is taken away, because an instance whose client can do less may offer less. It is as old
+// as s: only a whole look is as new as it is.
 func (s *Snapshot) Merge(live *Snapshot) *Snapshot {
 	out := *s
 	for k := range Kinds {
@@ -163,7 +164,6 @@ func (s *Snapshot) Merge(live *Snapshot) *Snapshot {
 	if live.Items[Resources] != nil { // data, not definitions: the last list is the list
 		out.Items[Resources] = live.Items[Resources]
 	}
-	out.Taken = live.Taken
 	if live.Instructions != "" {
 		out.Instructions = live.Instructions
 	}

@@ -211,7 +211,10 @@ func (v *View) Instructions() string {
 		if share < 0 {
 			break
 		}
-		text := strings.ReplaceAll(s.Snapshot.Instructions, saysOfItself, "] says") // nobody speaks for another
+		text := s.Snapshot.Instructions
+		for strings.Contains(text, saysOfItself) { // nobody speaks for another
+			text = strings.ReplaceAll(text, saysOfItself, "] says")
+		}
 		if len(text) > share {
 			const cut = " […]"
 			text = strings.ToValidUTF8(text[:max(0, share-len(cut))], "") + cut

@@ -91,6 +91,8 @@ func (h *Hub) AwaitFirst(ctx context.Context, name string) {
 	h.mu.Unlock()
 	if owners != nil {
 		pending = owners
+	} else if h.names(name) {
+		return // its server has been listed, and does not have it
 	}
 	if len(pending) == 0 {
 		return
@@ -104,6 +106,16 @@ func (h *Hub) AwaitFirst(ctx context.Context, name string) {
 		})
 	}
 	all.Wait()
+}
+
+// names tells whether a name begins like those of a configured server.
+func (h *Hub) names(name string) bool {
+	for _, server := range h.Config().Servers {
+		if strings.HasPrefix(name, catalog.Prefix(server.Name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // NotListed implements session.Host.
@@ -170,7 +182,7 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 	h.mu.Lock()
 	mine := h.firsts[in.Name()] == f
 	h.mu.Unlock()
-	if known == upstream.Late && (f.again || live.Items[catalog.Tools] == nil) {
+	if known == upstream.Late && live.Items[catalog.Tools] == nil && !f.again {
 		f.finish() // nobody waits any longer; the look goes on
 		return
 	}

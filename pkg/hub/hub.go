@@ -44,6 +44,7 @@ type Hub struct {
 	config    *config.Config
 	broken    error                        // why the file as it is now is not in force; nil: it is
 	snapshots map[string]*catalog.Snapshot // by server
+	partial   map[string]bool              // whose snapshot lacks what could not be read
 	own       *catalog.Snapshot            // our own tools
 	sessions  map[*session.Session]bool
 	firsts    map[string]*first
@@ -57,7 +58,7 @@ type Hub struct {
 // the hub without servers; Problem tells why.
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, snapshots: map[string]*catalog.Snapshot{},
-		sessions: map[*session.Session]bool{}, firsts: map[string]*first{}, ending: map[*first]bool{}}
+		sessions: map[*session.Session]bool{}, firsts: map[string]*first{}, ending: map[*first]bool{}, partial: map[string]bool{}}
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.config, h.broken = config.Load(opts.ConfigPath)
 	if h.broken != nil {
@@ -117,8 +118,17 @@ func (h *Hub) Close() {
 	for _, f := range all {
 		h.work.Go(func() { f.in.Close(0) })
 	}
-	h.work.Wait()
+	done := make(chan struct{})
+	go func() { h.work.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(closeMost): // another process holds a lock, or the disk hangs
+		h.log.Warn().Msg("not all could be recorded in time")
+	}
 }
+
+// closeMost bounds Close.
+const closeMost = 100 * time.Millisecond
 
 // Config implements session.Host.
 func (h *Hub) Config() *config.Config {

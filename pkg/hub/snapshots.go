@@ -59,19 +59,24 @@ func (h *Hub) learn(name string, live *catalog.Snapshot, known upstream.Known) {
 	old := h.snapshots[name]
 	switch {
 	case known == upstream.Whole:
+		delete(h.partial, name)
 	case old != nil:
 		live = old.Merge(live)
 	case known == upstream.Partial:
 		h.mu.Unlock()
 		return // a first look is due or under way; it sees more
 	}
+	if known == upstream.Late && old == nil {
+		h.partial[name] = true
+	}
+	partial := h.partial[name]
 	same, sameDefinitions := live.Equal(old), live.SameDefinitions(old)
 	h.snapshots[name] = live
 	h.mu.Unlock()
-	if same && time.Since(old.Taken) < time.Hour {
+	if same && (known != upstream.Whole || time.Since(old.Taken) < time.Hour) {
 		return
 	}
-	if old != nil || known == upstream.Whole { // what is known in part is for this time only
+	if !partial { // what is known in part is for this time only
 		h.work.Go(func() { h.record(name, known == upstream.Whole) })
 	}
 	if !sameDefinitions { // the list of resources is each session's own

@@ -147,7 +147,8 @@ const (
 )
 
 // tellStart reports, as progress of a call that waits for its server to start, that it does: a first start may download for
-// minutes. The numbers are small, so that what the server itself reports later goes up.
+// minutes. The numbers rise towards 0, so that what the server itself reports later goes on
+// rising.
 func (s *Session) tellStart(c *call, token []byte) {
 	tick := time.NewTicker(startSilent)
 	defer tick.Stop()
@@ -163,7 +164,7 @@ func (s *Session) tellStart(c *call, token []byte) {
 		}
 		status := c.in.Status()
 		message := fmt.Sprintf("Server %q is starting, for %s", c.in.Name(), time.Since(status.Since).Round(time.Second))
-		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%g,"message":%s}`, float64(n)/1e6, jsonrpc.Quote(message))...)
+		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%g,"message":%s}`, -1/float64(1000*n), jsonrpc.Quote(message))...)
 		note := jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params))
 		if !s.calls.whileOpen(c, func() { s.conn.Out.SendDroppable(note) }) {
 			return

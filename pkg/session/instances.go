@@ -274,7 +274,7 @@ func (s *Session) Changed(in *upstream.Instance) {
 		return
 	}
 	s.back.abandon(s, in)
-	s.tasks.forget(in)
+	s.forgetTasks(in)
 	if s.ours(in) {
 		s.setLive(in.Name(), nil, false)
 		s.announce(false, catalog.Tools, catalog.Prompts)
@@ -305,7 +305,10 @@ func (s *Session) Restart(name string) error {
 
 // Warn tells the client something about the proxy itself, as a log message.
 func (s *Session) Warn(text string) {
-	if !s.greeted() {
+	s.mu.Lock()
+	level := string(jsonrpc.Unquote(s.level))
+	s.mu.Unlock()
+	if !s.greeted() || slices.Index(protocol.LogLevels, level) > slices.Index(protocol.LogLevels, "warning") {
 		return
 	}
 	params := append([]byte(`{"level":"warning","logger":"mcpproxy-stdio","data":`), jsonrpc.Quote(text)...)

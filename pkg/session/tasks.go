@@ -27,13 +27,19 @@ const ambiguous = "\x00"
 // learnTask notes the owner of the task that a call was answered with.
 func (s *Session) learnTask(answer *jsonrpc.Message, in *upstream.Instance, c *call) {
 	id := string(jsonrpc.Unquote(protocol.Field(answer.Bytes(answer.Result), "task", "taskId")))
-	if id == "" || !s.tasks.note(id, in.Name()) {
+	if id == "" {
 		s.calls.dropToken(c)
 		return
 	}
+	s.tasks.note(id, in.Name())
 	s.tasks.mu.Lock()
+	was, held := s.tasks.held[id]
 	s.tasks.held[id] = heldTask{in, c}
 	s.tasks.mu.Unlock()
+	if held {
+		s.calls.dropToken(was.call)
+		was.in.Hold(-1)
+	}
 	in.Hold(1)
 }
 
@@ -49,8 +55,8 @@ func (s *Session) releaseTask(id string) {
 	}
 }
 
-// note records an owner and tells whether the id is new.
-func (t *tasks) note(id, server string) bool {
+// note records an owner.
+func (t *tasks) note(id, server string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	was, known := t.owner[id]
@@ -58,7 +64,6 @@ func (t *tasks) note(id, server string) bool {
 		server = ambiguous
 	}
 	t.owner[id] = server
-	return !known
 }
 
 // ask notes which instance asked the client for a task.
@@ -86,14 +91,21 @@ func (t *tasks) mayAsk(in *upstream.Instance, id string) bool {
 	return true
 }
 
-// forget drops the tasks of a server that has ended.
-func (t *tasks) forget(in *upstream.Instance) {
+// forgetTasks drops the tasks of a server that has ended.
+func (s *Session) forgetTasks(in *upstream.Instance) {
+	t := &s.tasks
 	t.mu.Lock()
 	n := 0
 	for id, h := range t.held {
 		if h.in == in {
+			s.calls.dropToken(h.call)
 			delete(t.held, id)
 			n++
+		}
+	}
+	for id, server := range t.owner {
+		if server == in.Name() {
+			delete(t.owner, id)
 		}
 	}
 	for id, asker := range t.askers {

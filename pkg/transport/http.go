@@ -62,11 +62,14 @@ type HTTP struct {
 
 	ctx    context.Context // ended by Close, and when the connection has ended
 	cancel context.CancelFunc
-	out    *jsonrpc.Queue
-	in     *inbox
-	sign   atomic.Int64 // last sign of life, Unix nanoseconds
-	wg     sync.WaitGroup
-	once   sync.Once // Close
+	// farewell is the context of the DELETE at the end; hurry ends it.
+	farewell context.Context
+	hurry    context.CancelFunc
+	out      *jsonrpc.Queue
+	in       *inbox
+	sign     atomic.Int64 // last sign of life, Unix nanoseconds
+	wg       sync.WaitGroup
+	once     sync.Once // Close
 
 	listening bool // the standing stream was asked for; of the dispatcher alone
 
@@ -104,6 +107,7 @@ func DialHTTP(spec HTTPSpec) (*HTTP, error) {
 	}
 	h.client = h.newClient()
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.farewell, h.hurry = context.WithCancel(context.Background())
 	h.wg.Go(h.dispatch)
 	return h, nil
 }
@@ -181,6 +185,8 @@ func (h *HTTP) ended() error {
 // Close ends everything: calls and streams at once, then the session is deleted on the server, for which grace is the
 // time limit (none is tried with a grace of 0). What was received before can still be read. It may be called repeatedly.
 func (h *HTTP) Close(grace time.Duration) {
+	hurry := time.AfterFunc(grace, h.hurry) // a shorter grace than the first caller's counts too
+	defer hurry.Stop()
 	h.once.Do(func() {
 		lost := h.ended() != nil
 		h.in.close(io.EOF) // before the dispatcher closes it with another reason
@@ -201,7 +207,7 @@ func (h *HTTP) deleteSession(grace time.Duration) {
 	if session == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	ctx, cancel := context.WithTimeout(h.farewell, grace)
 	defer cancel()
 	req, _, err := h.newRequest(ctx, http.MethodDelete, h.url, nil)
 	if err != nil {

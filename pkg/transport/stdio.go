@@ -22,6 +22,8 @@ type StdioSpec struct {
 	Dir     string   // working directory; a relative Command with a separator counts from here. "": ours
 	Limit   int      // largest message from the server in bytes, 0 for jsonrpc.MaxMessage
 	Log     zerolog.Logger
+
+	Redact func(string) string // takes secrets out of what is logged of the server's output; nil: nothing is
 }
 
 // ExitError says how a server process ended.
@@ -44,6 +46,7 @@ const linger = 300 * time.Millisecond
 // Stdio is a running server process with all that it has started. Send, LastSign, Diagnostics, PID and Close may be
 // called from any goroutine, Recv from one at a time.
 type Stdio struct {
+	redact func(string) string
 	log    zerolog.Logger
 	tree   *tree
 	stdin  *jsonrpc.Outlet
@@ -77,6 +80,7 @@ func StartStdio(spec StdioSpec) (*Stdio, error) {
 		return nil, err
 	}
 	s := &Stdio{
+		redact:  spec.Redact,
 		log:     spec.Log.With().Str("server", spec.Name).Int("pid", t.pid).Logger(),
 		tree:    t,
 		stdin:   jsonrpc.NewOutlet(t.stdin, jsonrpc.Lines, 0),

@@ -72,8 +72,16 @@ func (s *Stdio) howItEnded() error {
 
 func (s *Stdio) dropLine(line []byte) {
 	if n := s.noise.add(line); n <= noiseKept {
-		s.log.Warn().Bytes("line", excerpt(line)).Msg("a line on stdout that is no message")
+		s.log.Warn().Str("line", s.clean(excerpt(line))).Msg("a line on stdout that is no message")
 	}
+}
+
+// clean is output of the server as it may be logged.
+func (s *Stdio) clean(b []byte) string {
+	if s.redact == nil {
+		return string(b)
+	}
+	return s.redact(string(b))
 }
 
 func (s *Stdio) readStderr() {
@@ -106,7 +114,7 @@ func (s *Stdio) traceLines(b []byte) []byte {
 		if i < 0 {
 			i = len(b) - 1
 		}
-		s.log.Trace().Bytes("line", bytes.TrimSpace(b[:i+1])).Msg("stderr")
+		s.log.Trace().Str("line", s.clean(bytes.TrimSpace(b[:i+1]))).Msg("stderr")
 		b = b[i+1:]
 	}
 }

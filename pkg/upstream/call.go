@@ -58,7 +58,9 @@ func (in *Instance) admit(c *Call) error {
 			if err == nil || errors.Is(err, jsonrpc.ErrFull) {
 				return err
 			}
-			in.lists.stale = true // the connection has ended, and the call goes over the next one
+			in.lists.stale = true // the connection has ended, or takes nothing any more: the call goes over the next one
+			conn := in.conn
+			in.runs.Go(func() { conn.Close(stopGrace) })
 		}
 	case Idle:
 		in.start()
@@ -70,9 +72,14 @@ func (in *Instance) admit(c *Call) error {
 	case Closed:
 		return &Error{Server: in.spec.Name, Cause: ErrClosed}
 	}
+	in.park(c)
+	return nil
+}
+
+// park lets a call wait for the server; mu is held.
+func (in *Instance) park(c *Call) {
 	in.waiting = append(in.waiting, c)
 	c.timer = time.AfterFunc(in.spec.StartWait, func() { in.giveUp(c) })
-	return nil
 }
 
 // notBefore is the error of a call that comes sooner after a failed start than the next one is due; mu is held.
@@ -97,10 +104,10 @@ func (in *Instance) send(c *Call) error {
 		c.timer = time.AfterFunc(in.spec.CallTimeout, func() { in.expire(c) })
 	}
 	if err := in.conn.Send(c.Frame(c.id)); err != nil {
+		stopTimer(c.timer)
 		return &Error{Server: in.spec.Name, Step: "could not be reached", Cause: err}
 	}
 	in.pending[c.id] = c
-	stopTimer(in.idle)
 	return nil
 }
 
@@ -125,6 +132,7 @@ func (in *Instance) giveUp(c *Call) {
 	i := slices.Index(in.waiting, c)
 	if i >= 0 {
 		in.waiting = slices.Delete(in.waiting, i, i+1)
+		in.rest()
 	}
 	conn := in.conn
 	in.mu.Unlock()
@@ -160,6 +168,7 @@ func (in *Instance) Cancel(c *Call, notice func(id uint64) []byte) bool {
 	if i := slices.Index(in.waiting, c); i >= 0 {
 		in.waiting = slices.Delete(in.waiting, i, i+1)
 		stopTimer(c.timer)
+		in.rest()
 		return !c.over.Load()
 	}
 	if in.pending[c.id] != c || c.id == 0 {
@@ -190,7 +199,7 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
 		Done:  func(m *jsonrpc.Message, err error) { answer <- reply{m, err} }}
 	in.mu.Lock()
-	if in.conn == nil {
+	if in.state != Ready {
 		in.mu.Unlock()
 		return nil, ErrClosed
 	}
@@ -208,7 +217,7 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 			return nil, errNotServed
 		}
 		if r.m.Kind == jsonrpc.Failure {
-			return nil, fmt.Errorf("%s was answered with the error %s", method, excerpt(r.m.Bytes(r.m.Error)))
+			return nil, fmt.Errorf("%w: %s %s", errRefused, method, in.excerpt(r.m.Bytes(r.m.Error)))
 		}
 		return r.m.Bytes(r.m.Result), nil
 	case <-ctx.Done():
@@ -220,8 +229,17 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 // errNotServed is returned by ask when the server does not know the method.
 var errNotServed = errors.New("the method is not served")
 
-// excerpt quotes what a server said, shortened, so that it can't be taken for ours.
-func excerpt(b []byte) string {
+// errRefused is wrapped when a request of our own was answered with an error.
+var errRefused = errors.New("the server answered with an error")
+
+// excerpt quotes what the server said, shortened, so that it can't be taken for ours, and without secrets.
+func (in *Instance) excerpt(b []byte) string {
+	in.mu.Lock()
+	conn := in.conn
+	in.mu.Unlock()
+	if d, ok := conn.(*discreet); ok {
+		b = []byte(d.redact.Replace(string(b[:min(len(b), 4<<10)])))
+	}
 	const most = 300
 	if len(b) > most {
 		return strconv.QuoteToGraphic(string(b[:most])) + "…"

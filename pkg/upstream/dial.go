@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -27,13 +28,15 @@ func Blocked(server *config.Server) error {
 // child gets the short allow-list.
 func Dial(name string, launch config.Launch, environ []string, log zerolog.Logger) (Conn, error) {
 	if launch.Protocol == "stdio" {
+		redact := strings.NewReplacer(secrets(launch)...)
 		conn, err := transport.StartStdio(transport.StdioSpec{
-			Name: name, Command: launch.Command, Args: launch.Args, Env: config.ChildEnv(launch, environ), Dir: launch.Dir, Log: log,
+			Name: name, Command: launch.Command, Args: launch.Args, Env: config.ChildEnv(launch, environ), Dir: launch.Dir,
+			Log: log, Redact: redact.Replace,
 		})
 		if err != nil {
 			return nil, err
 		}
-		return &discreet{conn, strings.NewReplacer(secrets(launch)...)}, nil
+		return &discreet{conn, redact}, nil
 	}
 	headers := make([]transport.Header, len(launch.Headers))
 	for i, h := range launch.Headers {
@@ -57,8 +60,10 @@ const secretSize = 8
 
 // secrets are the values of an entry's variables that are no paths or addresses, each followed by what is shown instead.
 func secrets(launch config.Launch) []string {
+	env := slices.Clone(launch.Env)
+	slices.SortFunc(env, func(a, b config.Var) int { return len(b.Value) - len(a.Value) }) // of two that begin alike the longer goes first
 	var pairs []string
-	for _, v := range launch.Env {
+	for _, v := range env {
 		place := strings.HasPrefix(v.Value, "/") || strings.HasPrefix(v.Value, `C:\`) || strings.Contains(v.Value, "://") && !strings.Contains(v.Value, "@")
 		if len(v.Value) >= secretSize && !place {
 			pairs = append(pairs, v.Value, config.Redacted)

@@ -18,7 +18,7 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 	m, err := jsonrpc.Parse(msg.Raw)
 	if err != nil {
 		if in.noise++; in.noise <= 10 { // only this goroutine counts
-			in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", excerpt(msg.Raw)).Msg("bad message from the server")
+			in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", in.excerpt(msg.Raw)).Msg("bad message from the server")
 		}
 		if m.Method.End != 0 {
 			if m.ID.End != 0 {
@@ -60,7 +60,7 @@ func (in *Instance) take(id []byte) *Call {
 	if c != nil {
 		delete(in.pending, n)
 		stopTimer(c.timer)
-		if in.spec.IdleTimeout > 0 {
+		if in.spec.IdleTimeout > 0 && !c.own {
 			in.rest()
 		}
 	}
@@ -78,7 +78,7 @@ func (in *Instance) failed(f *transport.Failed) {
 		c.retried = true
 		in.mu.Lock()
 		in.lists.stale = true // hold it until the next handshake
-		in.waiting = append(in.waiting, c)
+		in.park(c)
 		in.mu.Unlock()
 		return
 	}

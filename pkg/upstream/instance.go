@@ -6,6 +6,7 @@
 package upstream
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -133,7 +134,7 @@ func (in *Instance) Status() Status {
 	return s
 }
 
-// Diagnostics is what the server said on stderr, in its last run if it does not run now; made safe to show.
+// Diagnostics is what the server said on stderr, in its last run if it does not run now; each line marked as its words.
 func (in *Instance) Diagnostics() string {
 	in.mu.Lock()
 	conn, said := in.conn, in.said
@@ -141,7 +142,10 @@ func (in *Instance) Diagnostics() string {
 	if conn != nil {
 		said = conn.Diagnostics()
 	}
-	return printable(said)
+	if said = printable(strings.TrimRight(said, "\n")); said == "" {
+		return ""
+	}
+	return "> " + strings.ReplaceAll(said, "\n", "\n> ")
 }
 
 // Hello is what the running server answered to initialize, nil while it does not run.
@@ -216,7 +220,7 @@ func (in *Instance) Close(grace time.Duration) {
 }
 
 // closeSlack is how much longer than the grace a Close may take.
-const closeSlack = 500 * time.Millisecond
+const closeSlack = 100 * time.Millisecond
 
 // takeCalls removes all calls, sent ones first; mu is held.
 func (in *Instance) takeCalls() []*Call {
@@ -247,24 +251,28 @@ func (in *Instance) Hold(n int) {
 	in.rest()
 }
 
-// rest starts the idle clock when nothing is going on; mu is held.
+// rest starts the idle clock anew; mu is held.
 func (in *Instance) rest() {
 	stopTimer(in.idle)
-	if in.spec.IdleTimeout <= 0 || in.busy() {
-		return
+	if in.spec.IdleTimeout > 0 && in.state == Ready {
+		in.idle = time.AfterFunc(in.spec.IdleTimeout, in.idled)
 	}
-	in.idle = time.AfterFunc(in.spec.IdleTimeout, func() {
-		in.mu.Lock()
-		quiet := !in.busy()
-		conn := in.conn
-		if quiet {
-			in.set(Idle, nil)
-		}
-		in.mu.Unlock()
-		if quiet {
-			conn.Close(stopGrace)
-		}
-	})
+}
+
+// idled stops the server if nothing is going on, else it looks again a little later.
+func (in *Instance) idled() {
+	in.mu.Lock()
+	conn, quiet := in.conn, !in.busy()
+	switch {
+	case quiet:
+		in.set(Idle, nil)
+	case in.state == Ready:
+		in.idle = time.AfterFunc(min(in.spec.IdleTimeout, time.Second), in.idled)
+	}
+	in.mu.Unlock()
+	if quiet {
+		conn.Close(stopGrace)
+	}
 }
 
 // busy tells whether the server must not be stopped for idleness, or does not run; mu is held.

@@ -17,7 +17,8 @@ const (
 	settleAfter = time.Second     // nothing more is expected this long after the last list_changed
 	settleMost  = 5 * time.Second // and this long after the handshake
 	coalesce    = 100 * time.Millisecond
-	rereadMost  = 5 * time.Second // between two readings of a list that changes all the time, or fails
+	rereadMost  = 5 * time.Second // between two readings of a list that changes all the time
+	retryMost   = time.Minute     // between two readings of one that fails
 	listTimeout = 30 * time.Second
 	maxPages    = 1000
 	maxItems    = 100_000
@@ -37,6 +38,8 @@ type lists struct {
 	ready     time.Time                      // end of the handshake
 	changed   time.Time                      // last list_changed
 	dirty     [catalog.Kinds]bool            // to be read (again)
+	under     [catalog.Kinds]bool            // being read
+	refused   [catalog.Kinds]bool            // answered with an error, so far
 	wake      chan struct{}                  // tells readLists of a change
 	offers    [catalog.Kinds]map[string]bool // what the server offers now; nil until it was read
 	settled   bool                           // no more tools and prompts are expected to appear
@@ -63,14 +66,17 @@ func (l *lists) begin(h *Hello) {
 
 // settle notes whether more tools and prompts are expected, and tells how much is known.
 func (l *lists) settle(now time.Time) Known {
-	read := l.offers[catalog.Tools] != nil && l.offers[catalog.Prompts] != nil
-	quiet := !l.dirty[catalog.Tools] && !l.dirty[catalog.Prompts] && !now.Before(l.settles())
+	// An error is an answer, but for tools: a server without them is of no use, so it may not be ready yet.
+	has := func(k catalog.Kind) bool { return l.offers[k] != nil || l.refused[k] && k != catalog.Tools }
+	due := func(k catalog.Kind) bool { return l.under[k] || l.dirty[k] && !l.refused[k] }
+	read := has(catalog.Tools) && has(catalog.Prompts)
+	quiet := !due(catalog.Tools) && !due(catalog.Prompts) && !now.Before(l.settles())
 	late := now.Sub(l.ready) >= settleMost
 	l.settled = l.settled || read && quiet || late
 	switch {
 	case !l.settled:
 		return Partial
-	case read && l.offers[catalog.Templates] != nil && l.offers[catalog.Resources] != nil:
+	case read && has(catalog.Templates) && has(catalog.Resources):
 		return Whole
 	case late:
 		return Late
@@ -135,9 +141,9 @@ func (in *Instance) noteListChange(m *jsonrpc.Message) {
 
 // reading is what readLists knows of one list.
 type reading struct {
-	under bool          // a request is under way
-	next  time.Time     // not to be read before
-	gap   time.Duration // to the next time, growing while nothing new comes
+	next time.Time     // not to be read before
+	last time.Time     // when it was read
+	gap  time.Duration // to the next time, growing while it is read again and again
 }
 
 type listResult struct {
@@ -158,7 +164,7 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 		return
 	}
 	current := &catalog.Snapshot{Launch: in.spec.Launch, Taken: time.Now(), Capabilities: hello.Capabilities, Instructions: hello.Instructions}
-	told := Partial
+	told, came := Partial, false
 	for {
 		now := time.Now()
 		in.mu.Lock()
@@ -167,8 +173,8 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 			return
 		}
 		known := in.lists.settle(now)
-		wait := rereadMost
-		if known == Partial {
+		wait := time.Hour // nothing is due: a change wakes
+		if known != Whole && now.Sub(in.lists.ready) < settleMost {
 			wait = in.lists.ready.Add(settleMost).Sub(now)
 			if quiet := in.lists.settles().Sub(now); quiet > 0 {
 				wait = min(wait, quiet)
@@ -177,11 +183,11 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 		for k := range catalog.Kinds {
 			l := &lists[k]
 			switch due := l.next.Sub(now); {
-			case !in.lists.dirty[k] || l.under:
+			case !in.lists.dirty[k] || in.lists.under[k]:
 			case due > 0:
 				wait = min(wait, due)
 			default:
-				in.lists.dirty[k], l.under = false, true
+				in.lists.dirty[k], in.lists.under[k] = false, true
 				in.runs.Go(func() {
 					items, err := in.ReadList(k, listTimeout)
 					if items == nil {
@@ -192,7 +198,10 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 			}
 		}
 		in.mu.Unlock()
-		in.release()
+		if known != told || came {
+			in.release()
+		}
+		came = false
 		if known != told {
 			told = known
 			in.owner.Listed(in, current, known)
@@ -203,22 +212,26 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 			pause.Stop()
 			return
 		case <-wake:
-			for k := range lists {
-				lists[k].next = later(lists[k].next, time.Now().Add(coalesce))
+			in.mu.Lock()
+			for k, dirty := range in.lists.dirty {
+				if now := time.Now(); dirty && lists[k].next.Before(now) {
+					lists[k].next = now.Add(coalesce) // more are likely to follow
+				}
 			}
+			in.mu.Unlock()
 		case r := <-results:
 			l := &lists[r.kind]
-			l.under = false
+			came = true
 			next := *current
 			next.Taken, next.Items[r.kind] = time.Now(), r.items
 			news := r.err == nil && !slices.EqualFunc(r.items, current.Items[r.kind], bytes.Equal)
-			switch {
-			case news:
-				l.gap = coalesce
-			case r.err == nil:
-				l.gap = min(max(2*l.gap, coalesce), rereadMost)
+			switch now := time.Now(); {
+			case r.err != nil:
+				l.gap = min(max(2*l.gap, time.Second), retryMost)
+			case now.Sub(l.last) > 2*rereadMost:
+				l.gap, l.last = coalesce, now
 			default:
-				l.gap = min(max(2*l.gap, time.Second), time.Minute)
+				l.gap, l.last = min(2*l.gap, rereadMost), now
 			}
 			l.next = time.Now().Add(l.gap)
 			if !in.listed(conn, r) {
@@ -255,7 +268,8 @@ func (in *Instance) listed(conn Conn, r listResult) bool {
 	if in.conn != conn || in.state != Ready {
 		return false
 	}
-	if r.err != nil {
+	in.lists.under[r.kind] = false
+	if in.lists.refused[r.kind] = errors.Is(r.err, errRefused); r.err != nil {
 		in.lists.dirty[r.kind] = true
 		return false
 	}

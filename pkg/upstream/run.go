@@ -102,9 +102,14 @@ func (in *Instance) watchStart(conn Conn, gone <-chan struct{}) {
 		}
 		if time.Since(in.Sign()) >= in.spec.StartTimeout {
 			in.mu.Lock()
-			in.why = errSilent
+			starting = in.state == Starting && in.conn == conn
+			if starting {
+				in.why = errSilent
+			}
 			in.mu.Unlock()
-			conn.Close(0)
+			if starting {
+				conn.Close(0)
+			}
 			return
 		}
 	}
@@ -163,7 +168,7 @@ func (in *Instance) handshake(conn Conn) *Call {
 			}
 			if err != nil {
 				in.mu.Lock()
-				if in.state == Starting && in.why == nil {
+				if in.state == Starting && in.conn == conn && in.why == nil {
 					in.why = err
 				}
 				in.mu.Unlock()
@@ -176,11 +181,11 @@ func (in *Instance) handshake(conn Conn) *Call {
 // greeted takes the answer to initialize.
 func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 	if m.Kind == jsonrpc.Failure {
-		return fmt.Errorf("it refused initialize with the error %s", excerpt(m.Bytes(m.Error)))
+		return fmt.Errorf("it refused initialize with the error %s", in.excerpt(m.Bytes(m.Error)))
 	}
 	hello := readHello(m.Bytes(m.Result))
 	if !protocol.Known(hello.Version) {
-		return fmt.Errorf("it answered initialize with the protocol version %s, which is none of %s", excerpt([]byte(hello.Version)), strings.Join(protocol.Revisions, ", "))
+		return fmt.Errorf("it answered initialize with the protocol version %s, which is none of %s", in.excerpt([]byte(hello.Version)), strings.Join(protocol.Revisions, ", "))
 	}
 	if v, ok := conn.(interface{ SetVersion(string) }); ok {
 		v.SetVersion(hello.Version)
@@ -192,6 +197,7 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 	}
 	in.set(Ready, nil)
 	in.lives++
+	in.rest()
 	in.hello = hello
 	in.lists.begin(hello)
 	err := conn.Send(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Initialized, nil)))
@@ -215,7 +221,6 @@ func (in *Instance) release() {
 		return
 	}
 	failed, err := in.flush()
-	in.rest()
 	in.mu.Unlock()
 	for _, c := range failed {
 		c.finish(nil, err)
@@ -234,22 +239,22 @@ func (in *Instance) ended(conn Conn, err error) {
 		in.said = conn.Diagnostics()
 	}
 	in.conn = nil
-	calls, again := in.takeSent(), in.again || len(in.waiting) > 0
+	sent, again := in.takeSent(), in.again || len(in.waiting) > 0
 	was, lived := in.state, time.Since(in.since)
+	var unsent []*Call
+	start := false
 	switch was {
 	case Closed:
-		calls = append(calls, in.takeCalls()...)
+		unsent = in.takeCalls()
 	case Idle: // stopped for idleness
-		if again {
-			in.start()
-		}
+		start = again
 	case Starting:
 		e.Step = "did not start"
 		if in.why != nil {
 			e.Cause = in.why
 		}
 		e.Remedy = "Check its command and settings, then call again"
-		calls = append(calls, in.takeCalls()...)
+		unsent = in.takeCalls()
 		in.set(Failed, e)
 		in.retryIn(time.Until(in.nextTry), in.spec.Eager || in.holds > 0)
 	default:
@@ -259,24 +264,34 @@ func (in *Instance) ended(conn Conn, err error) {
 			in.failures = 0
 		}
 		wanted := again || errors.Is(err, transport.ErrSessionLost)
-		if wanted && in.failures == 0 {
-			in.start()
-		} else if again { // it lives too briefly to serve what waits
-			calls = append(calls, in.takeCalls()...)
+		if start = wanted && in.failures == 0; !start && again { // it lives too briefly to serve what waits
+			unsent = in.takeCalls()
 		}
 		in.retryIn(backoff(in.failures), wanted || in.spec.Eager || in.holds > 0)
 		in.failures++
 	}
 	in.mu.Unlock()
-	for _, c := range calls {
-		step := *e
+	for _, c := range sent {
+		during := *e
 		if e.Step == "ended" {
-			step.Step = "ended during the call, which may have been carried out in part"
-			step.Remedy = "It is started again by the next call"
+			during.Step = "ended during the call, which may have been carried out in part"
+			during.Remedy = "It is started again by the next call"
 		}
-		c.finish(nil, &step)
+		c.finish(nil, &during)
 	}
-	in.owner.Changed(in)
+	for _, c := range unsent {
+		before := *e
+		if e.Step == "ended" {
+			before.Step = "ended before the call was sent"
+		}
+		c.finish(nil, &before)
+	}
+	in.owner.Changed(in) // all of this run is over before the next one begins
+	in.mu.Lock()
+	if in.state == Idle && (start || was == Idle && len(in.waiting) > 0) {
+		in.start()
+	}
+	in.mu.Unlock()
 }
 
 // steady is how long a server has to live for its end not to count as one in a row.
