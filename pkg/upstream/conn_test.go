@@ -19,6 +19,7 @@ import (
 type script struct {
 	capabilities string // declared; default none, so that nothing is listed
 	mute         map[string]bool
+	refuse       map[string]bool   // answered with an error
 	dialErr      func(n int) error // of the nth dial, from 1
 	closeTakes   time.Duration
 
@@ -99,9 +100,13 @@ func (c *scripted) Send(f jsonrpc.Frame) error {
 	json.Unmarshal(f.Join(), &m)
 	c.s.mu.Lock()
 	c.s.got = append(c.s.got, m.Method)
-	mute := c.s.mute[m.Method]
+	mute, refuse := c.s.mute[m.Method], c.s.refuse[m.Method]
 	c.s.mu.Unlock()
 	if m.ID == nil || mute {
+		return nil
+	}
+	if refuse {
+		c.say(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"error":{"code":-32603,"message":"not now"}}`)
 		return nil
 	}
 	result := `{}`
