@@ -107,8 +107,14 @@ func (c *Conn) LastSign() time.Time { return time.Now() }
 // Diagnostics is empty.
 func (c *Conn) Diagnostics() string { return "" }
 
-// Close ends the connection. A call under way is carried out to its end; its answer goes nowhere.
-func (c *Conn) Close(time.Duration) {
+// Close ends the connection. A call under way is waited for within grace; its answer goes nowhere.
+func (c *Conn) Close(grace time.Duration) {
 	c.cancel()
 	c.inbox.Close(io.EOF)
+	done := make(chan struct{})
+	go func() { c.work.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(grace):
+	}
 }

@@ -25,17 +25,11 @@ const (
 	pollInterval = 2 * time.Second
 )
 
-// Watch calls fn after every change of the file at path, until ctx ends; then it
-// returns nil. Changes are new contents, by whatever means (a rename over the
+// Watch calls fn after every change of c's file since c was loaded, until ctx ends;
+// then it returns nil. Changes are new contents, by whatever means (a rename over the
 // file or over a link to it, a write in place), the file's appearance, also in a
 // directory that is not there yet, and its disappearance. fn runs in the calling
-// goroutine. Contents of the moment when Watch is called are no change; use
-// [Config.Watch] to miss nothing since a Load.
-func Watch(ctx context.Context, path string, fn func()) error {
-	return watch(ctx, path, fileDigest(path), fn)
-}
-
-// Watch is like the function [Watch], for changes since c was loaded.
+// goroutine.
 func (c *Config) Watch(ctx context.Context, fn func()) error {
 	return watch(ctx, c.Path, c.digest, fn)
 }

@@ -34,7 +34,7 @@ type first struct {
 
 func (f *first) finish() { f.once.Do(func() { close(f.done) }) }
 
-// Recorded definitions are read again after this long, if nothing has started the server meanwhile.
+// A whole look is taken again after this long: what a session's instance lists only adds to it.
 const (
 	staleHTTP  = 24 * time.Hour
 	staleStdio = 7 * 24 * time.Hour

@@ -55,7 +55,7 @@ type Hub struct {
 }
 
 // New reads the configuration and the recorded definitions. A configuration that can't be read leaves
-// the hub without servers; Problem tells why.
+// the hub without servers; the log and the tool upstream_servers tell why.
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, snapshots: map[string]*catalog.Snapshot{},
 		sessions: map[*session.Session]bool{}, firsts: map[string]*first{}, ending: map[*first]bool{}, partial: map[string]bool{}}

@@ -61,11 +61,11 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 		s.progress(in, m, p)
 	case protocol.Cancelled:
 		s.cancelBack(in, m, p)
-	case protocol.ToolsChanged, protocol.PromptsChange:
+	case protocol.ToolsChanged, protocol.PromptsChanged:
 		// The instance reads the list again; Listed announces what is different.
-	case protocol.ResChanged:
+	case protocol.ResourcesChanged:
 		s.announce(true, catalog.Resources)
-	case protocol.ResUpdated:
+	case protocol.ResourcesUpdated:
 		uri := protocol.String(m.Raw, p.URI)
 		if known := s.knownURI(in, uri); known != uri {
 			s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))

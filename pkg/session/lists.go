@@ -172,7 +172,7 @@ func (s *Session) sendNotices() {
 	due, forced := n.due, n.forced
 	n.due, n.forced, n.since = [catalog.Kinds]bool{}, [catalog.Kinds]bool{}, time.Time{}
 	n.mu.Unlock()
-	for k, method := range map[catalog.Kind]string{catalog.Tools: protocol.ToolsChanged, catalog.Prompts: protocol.PromptsChange, catalog.Resources: protocol.ResChanged} {
+	for k, method := range map[catalog.Kind]string{catalog.Tools: protocol.ToolsChanged, catalog.Prompts: protocol.PromptsChanged, catalog.Resources: protocol.ResourcesChanged} {
 		if !due[k] {
 			continue
 		}

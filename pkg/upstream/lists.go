@@ -117,9 +117,9 @@ func (in *Instance) noteListChange(m *jsonrpc.Message) {
 	switch m.MethodName() {
 	case protocol.ToolsChanged:
 		kinds = []catalog.Kind{catalog.Tools}
-	case protocol.PromptsChange:
+	case protocol.PromptsChanged:
 		kinds = []catalog.Kind{catalog.Prompts}
-	case protocol.ResChanged:
+	case protocol.ResourcesChanged:
 		kinds = []catalog.Kind{catalog.Resources, catalog.Templates}
 	default:
 		return
