@@ -2,8 +2,10 @@ package builtin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +21,10 @@ const limit = 6 << 10
 func TestDefinitions(t *testing.T) {
 	size := 0
 	first := Definitions()
-	for _, raw := range first {
+	if len(first) != len(Names) {
+		t.Fatalf("%d tools, %d names", len(first), len(Names))
+	}
+	for i, raw := range first {
 		size += len(raw)
 		var tool struct {
 			Name        string
@@ -34,15 +39,18 @@ func TestDefinitions(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := tool.InputSchema
-		if tool.Name != Name || s.Type != "object" || len(s.Required) != 1 || s.AdditionalProperties == nil || *s.AdditionalProperties {
+		if tool.Name != Names[i] || s.Type != "object" || len(s.Required) == 0 || s.AdditionalProperties == nil || *s.AdditionalProperties {
 			t.Errorf("%s", raw)
 		}
 		for _, o := range config.Options {
+			if tool.Name != Name {
+				break
+			}
 			if _, settable := s.Properties[o.Name]; settable == (o.Name != "name" && withheld[o.Name]) {
 				t.Errorf("option %s: settable is %v", o.Name, settable)
 			}
 		}
-		for _, never := range []string{"quarantined", "tool_changes", "trust", "approve", "enabled"} {
+		for _, never := range []string{"quarantined", "tool_changes", "trust", "approve", "enabled", "force", "confirm", "mode", "policy", "yes"} {
 			if _, there := s.Properties[never]; there {
 				t.Errorf("%s is for people alone", never)
 			}
@@ -92,12 +100,72 @@ func (r *record) Logs(name string) (string, error) {
 	return "", r.err
 }
 
+func (r *record) Enable(name string, on bool) error {
+	r.note(fmt.Sprintf("enable %v", on), name, nil)
+	return r.err
+}
+func (r *record) Waiting() []Waiting { return []Waiting{{Name: "w"}} }
+func (r *record) Inspect(name string) (Inspection, error) {
+	r.note("inspect", name, nil)
+	return Inspection{Name: name}, r.err
+}
+
+func (r *record) Approve(_ context.Context, name, digest, code string) (Outcome, error) {
+	r.note("approve", name+" "+digest+" "+code, nil)
+	return Outcome{Server: name}, r.err
+}
+func (r *record) Reject(name, tool string) error {
+	r.note("reject", name+" "+tool, nil)
+	return r.err
+}
+
+// run calls a tool.
+func run(tool string, r *record, args string) (string, error) {
+	var m map[string]any
+	if err := json.Unmarshal([]byte(args), &m); err != nil {
+		panic(err)
+	}
+	return call(context.Background(), r, tool, m)
+}
+
+func TestQuarantineTools(t *testing.T) {
+	for _, tt := range []struct{ tool, args, want string }{
+		{ReviewName, `{"operation":"list"}`, ""},
+		{ReviewName, `{"operation":"inspect","name":"n"}`, "inspect n"},
+		{ApproveName, `{"name":"n","digest":"d"}`, "approve n d "},
+		{ApproveName, `{"name":"n","digest":"d","code":"12345678"}`, "approve n d 12345678"},
+		{RejectName, `{"name":"n"}`, "reject n "},
+		{RejectName, `{"name":"n","tool":"t"}`, "reject n t"},
+	} {
+		r := &record{}
+		if text, err := run(tt.tool, r, tt.args); err != nil || text == "" || strings.Join(r.did, "; ") != tt.want {
+			t.Errorf("%s %s: did %v, said %q, %v", tt.tool, tt.args, r.did, text, err)
+		}
+	}
+	for _, tt := range []struct{ tool, args, want string }{
+		{ReviewName, `{}`, "operation"},
+		{ReviewName, `{"operation":"inspect"}`, "name"},
+		{ReviewName, `{"operation":"approve","name":"n"}`, "operation"},
+		{ApproveName, `{"name":"n"}`, "digest"},
+		{ApproveName, `{"name":"n","digest":"d","confirm":true}`, "confirm"},
+		{ApproveName, `{"name":"n","digest":"d","inputResponses":{}}`, "inputResponses"},
+		{ApproveName, `{"name":"n","digest":"d","code":12345678}`, "code"},
+		{RejectName, `{}`, "name"},
+		{"quarantine_off", `{}`, "no tool"},
+	} {
+		r := &record{}
+		if _, err := run(tt.tool, r, tt.args); err == nil || !strings.Contains(err.Error(), tt.want) || len(r.did) > 0 {
+			t.Errorf("%s %s: %v, did %v", tt.tool, tt.args, err, r.did)
+		}
+	}
+}
+
 func TestOperations(t *testing.T) {
 	for args, want := range map[string]string{
 		`{"operation":"add","name":"n","args":["a"],"command":"c"}`:          `add n command="c" args=["a"]`,
 		`{"operation":"update","name":"n","call_timeout":3,"env":{"A":"b"}}`: `update n env={"A":"b"} call_timeout=3`,
-		`{"operation":"enable","name":"n"}`:                                  `update n enabled=true`,
-		`{"operation":"disable","name":"n"}`:                                 `update n enabled=false`,
+		`{"operation":"enable","name":"n"}`:                                  `enable true n`,
+		`{"operation":"disable","name":"n"}`:                                 `enable false n`,
 		`{"operation":"remove","name":"n"}`:                                  `remove n`,
 		`{"operation":"restart","name":"n"}`:                                 `restart n`,
 		`{"operation":"logs","name":"n"}`:                                    `logs n`,
@@ -108,12 +176,12 @@ func TestOperations(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &record{}
-		text, err := run(r, m)
+		text, err := call(t.Context(), r, Name, m)
 		if err != nil || text == "" || strings.Join(r.did, "; ") != want {
 			t.Errorf("%s: did %v, said %q, %v; want %s", args, r.did, text, err, want)
 		}
 		r = &record{err: errors.New("no room")}
-		if _, err := run(r, m); want != "" && (err == nil || !strings.Contains(err.Error(), "no room")) {
+		if _, err := call(t.Context(), r, Name, m); want != "" && (err == nil || !strings.Contains(err.Error(), "no room")) {
 			t.Errorf("%s: the error was lost: %v", args, err)
 		}
 	}
@@ -135,7 +203,7 @@ func TestRefusals(t *testing.T) {
 		var m map[string]any
 		json.Unmarshal([]byte(args), &m)
 		r := &record{}
-		if _, err := run(r, m); err == nil || !strings.Contains(err.Error(), want) || len(r.did) > 0 {
+		if _, err := call(t.Context(), r, Name, m); err == nil || !strings.Contains(err.Error(), want) || len(r.did) > 0 {
 			t.Errorf("%s: %v, did %v", args, err, r.did)
 		}
 	}

@@ -24,22 +24,29 @@ type Conn struct {
 	inbox   *jsonrpc.Queue
 	work    sync.WaitGroup
 	ready   []jsonrpc.Frame // popped, not yet received
+
+	mu   sync.Mutex
+	open map[string]context.CancelFunc // by raw id
 }
 
 // Connect makes a connection to the own tools, which act through admin.
 func Connect(admin Admin, version string) *Conn {
-	c := &Conn{admin: admin, version: version, inbox: jsonrpc.NewQueue(0)}
+	c := &Conn{admin: admin, version: version, inbox: jsonrpc.NewQueue(0), open: map[string]context.CancelFunc{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
 // Definitions are the raw definitions of the own tools.
 func Definitions() [][]byte {
-	raw, err := json.Marshal(tool())
-	if err != nil {
-		panic(err) // a constant
+	var all [][]byte
+	for _, t := range tools {
+		raw, err := json.Marshal(t.definition())
+		if err != nil {
+			panic(err) // a constant
+		}
+		all = append(all, raw)
 	}
-	return [][]byte{raw}
+	return all
 }
 
 // Send handles a message on a goroutine of its own.
@@ -47,12 +54,31 @@ func (c *Conn) Send(f jsonrpc.Frame) error {
 	if c.ctx.Err() != nil {
 		return transport.ErrClosed
 	}
-	c.work.Go(func() {
-		m, err := jsonrpc.Parse(f.Join())
-		if err != nil || m.Kind != jsonrpc.Request {
-			return
+	m, err := jsonrpc.Parse(f.Join())
+	if err != nil {
+		return nil
+	}
+	if m.Kind == jsonrpc.Notification && m.MethodName() == protocol.Cancelled {
+		c.mu.Lock()
+		if cancel := c.open[string(protocol.Field(m.Bytes(m.Params), "requestId"))]; cancel != nil {
+			cancel()
 		}
-		result, err := c.answer(&m)
+		c.mu.Unlock()
+	}
+	if m.Kind != jsonrpc.Request {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	id := string(m.Bytes(m.ID))
+	c.mu.Lock()
+	c.open[id] = cancel
+	c.mu.Unlock()
+	c.work.Go(func() {
+		result, err := c.answer(ctx, &m)
+		c.mu.Lock()
+		delete(c.open, id)
+		c.mu.Unlock()
+		cancel()
 		if err != nil {
 			c.inbox.Push(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, err.Error(), nil)))
 			return
@@ -64,7 +90,7 @@ func (c *Conn) Send(f jsonrpc.Frame) error {
 
 // answer serves one request. The types are mcp-go's; its server is not used, because a package it imports takes
 // 3.4 ms and 1.7 MB at the start of every process.
-func (c *Conn) answer(m *jsonrpc.Message) ([]byte, error) {
+func (c *Conn) answer(ctx context.Context, m *jsonrpc.Message) ([]byte, error) {
 	switch method := m.MethodName(); method {
 	case protocol.Initialize:
 		return json.Marshal(mcp.InitializeResult{ProtocolVersion: protocol.Latest,
@@ -78,7 +104,7 @@ func (c *Conn) answer(m *jsonrpc.Message) ([]byte, error) {
 		if !ok && params.Arguments != nil {
 			return nil, fmt.Errorf("invalid params: arguments is no object")
 		}
-		text, err := run(c.admin, args)
+		text, err := call(ctx, c.admin, params.Name, args)
 		if err != nil {
 			return json.Marshal(mcp.NewToolResultError(err.Error()))
 		}

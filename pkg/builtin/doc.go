@@ -5,7 +5,7 @@
 package builtin
 
 import (
-	"encoding/json"
+	"context"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -16,9 +16,15 @@ type Admin interface {
 	List() Report
 	Add(name string, options []config.Option) error
 	Update(name string, options []config.Option) (held bool, err error)
+	Enable(name string, on bool) error
 	Remove(name string) error
 	Restart(name string) error
 	Logs(name string) (string, error)
+
+	Waiting() []Waiting
+	Inspect(name string) (Inspection, error)
+	Approve(ctx context.Context, name, digest, code string) (Outcome, error)
+	Reject(name, tool string) error
 }
 
 // Report is the state of all servers.
@@ -32,18 +38,15 @@ type Report struct {
 type ServerStatus struct {
 	Name     string    `json:"name"`
 	Protocol string    `json:"protocol"`
-	State    string    `json:"state"` // running, idle, starting, failed, disabled, quarantined, refused
+	State    string    `json:"state"` // running, idle, starting, failed, disabled, held_launch, held_definitions, refused
 	Tools    int       `json:"tools"`
 	Why      string    `json:"why,omitempty"`
 	Since    time.Time `json:"since,omitzero"`
 	NextTry  time.Time `json:"next_try,omitzero"`
+	Review   string    `json:"review,omitempty"` // what waits for a person
 	Do       string    `json:"do,omitempty"`
 }
 
 func (r Report) String() string {
-	b, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
+	return asText(r)
 }

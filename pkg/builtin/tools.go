@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"sort"
@@ -11,7 +12,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
-// Name is the name of the one tool.
+// Name is the name of the tool that lists and changes servers.
 const Name = "upstream_servers"
 
 const description = `List and change the MCP servers behind this proxy. ` +
@@ -24,7 +25,7 @@ var operations = []any{"list", "add", "update", "remove", "enable", "disable", "
 // not settable through a tool: identity, and what a person decides.
 var withheld = map[string]bool{"name": true, "enabled": true, "quarantined": true, "tool_changes": true}
 
-func tool() mcp.Tool {
+func serversTool() mcp.Tool {
 	properties := map[string]any{
 		"operation": map[string]any{"type": "string", "enum": operations},
 		"name":      map[string]any{"type": "string", "description": "the server"},
@@ -54,7 +55,7 @@ func tool() mcp.Tool {
 	return t
 }
 
-func run(admin Admin, args map[string]any) (string, error) {
+func runServers(_ context.Context, admin Admin, args map[string]any) (string, error) {
 	operation, _ := args["operation"].(string)
 	name, _ := args["name"].(string)
 	if operation != "list" && name == "" {
@@ -72,21 +73,20 @@ func run(admin Admin, args map[string]any) (string, error) {
 		if err := admin.Add(name, options); err != nil {
 			return "", err
 		}
-		return "Server " + quoted + " was added and is held in quarantine: it has not been run. A person has to approve it first.", nil
+		return "Server " + quoted + " was added and is held in quarantine: it has not been run. A person has to approve it first: see quarantine_review.", nil
 	case "update":
 		held, err := admin.Update(name, options)
 		switch {
 		case err != nil:
 			return "", err
 		case held:
-			return "Server " + quoted + " was updated. Its launch changed, so it is held in quarantine and is not run until a person approves it.", nil
+			return "Server " + quoted + " was updated. Its launch changed, so it is held in quarantine and is not run until a person approves it: see quarantine_review.", nil
 		}
 		return "Server " + quoted + " was updated.", nil
 	case "remove":
 		return "Server " + quoted + " was removed.", admin.Remove(name)
 	case "enable", "disable":
-		_, err := admin.Update(name, []config.Option{{Key: "enabled", Value: operation == "enable"}})
-		return "Server " + quoted + " is now " + operation + "d.", err
+		return "Server " + quoted + " is now " + operation + "d.", admin.Enable(name, operation == "enable")
 	case "restart":
 		return "Server " + quoted + " is being restarted.", admin.Restart(name)
 	case "logs":

@@ -205,72 +205,29 @@ func TestDeclares(t *testing.T) {
 	}
 }
 
-func TestSnapshotFormat(t *testing.T) {
-	s := &Snapshot{Launch: "key", Taken: time.Date(2026, 11, 5, 1, 2, 3, 4, time.UTC), Capabilities: []byte(`{"tools":{}}`), Instructions: "two\nlines \u2028 <&> end\n"}
+func TestSameDefinitions(t *testing.T) {
+	s := &Snapshot{Launch: "key", Taken: time.Date(2026, 11, 5, 1, 2, 3, 4, time.UTC), Capabilities: []byte(`{"tools":{}}`), Instructions: "text"}
 	s.Items[Tools] = items(`{"name":"a", "x":1.0}`, `{"name":"end"}`)
-	s.Items[Resources] = items("{\"uri\":\"a:\u2028\xff\"}")
-	got, err := Decode(s.Encode())
-	if err != nil || !got.Equal(s) || !got.Taken.Equal(s.Taken) || string(got.Encode()) != string(s.Encode()) {
-		t.Fatalf("%v %+v", err, got)
-	}
-	empty := &Snapshot{}
-	if got, err := Decode(empty.Encode()); err != nil || !got.Equal(empty) {
-		t.Errorf("%v %+v", err, got)
-	}
-	whole := s.Encode()
-	for n := range whole {
-		if _, err := Decode(whole[:n]); !errors.Is(err, ErrFormat) {
-			t.Fatalf("cut off after %d bytes: %v", n, err)
-		}
-	}
-	if _, err := Decode([]byte("mcpproxy-stdio snapshot 2\nend\n")); !errors.Is(err, ErrFormat) {
-		t.Errorf("another version: %v", err)
-	}
+	s.Items[Resources] = items(`{"uri":"a:"}`)
 	other := *s
-	other.Items[Resources] = nil
-	if s.Equal(&other) || !s.SameDefinitions(&other) || s.Equal(nil) || !(*Snapshot)(nil).Equal(nil) {
-		t.Error("Equal and SameDefinitions")
+	other.Items[Resources], other.Taken = nil, time.Time{}
+	if !s.SameDefinitions(&other) || s.SameDefinitions(nil) || !(*Snapshot)(nil).SameDefinitions(nil) {
+		t.Error("data or the time counts")
 	}
-	other.Taken = time.Time{}
-	other.Items = s.Items
-	if !s.Equal(&other) {
-		t.Error("the time counts")
-	}
-}
-
-// A narrower instance takes nothing away; resources are data and replaced.
-func TestMerge(t *testing.T) {
-	old, live := &Snapshot{Launch: "l", Instructions: "old"}, &Snapshot{Launch: "l"}
-	old.Items[Tools] = items(`{"name":"a"}`, `{"name":"b"}`)
-	old.Items[Resources] = items(`{"uri":"x:1"}`)
-	live.Items[Tools] = items(`{"name":"c"}`, `{"name":"b","new":1}`, `{"name":"c","again":1}`)
-	live.Items[Resources] = items(`{"uri":"x:2"}`)
-	got := old.Merge(live)
-	if tools := fmt.Sprintf("%s", got.Items[Tools]); tools != `[{"name":"a"} {"name":"b","new":1} {"name":"c","again":1}]` || got.Instructions != "old" {
-		t.Errorf("%s %q", tools, got.Instructions)
-	}
-	if resources := fmt.Sprintf("%s", got.Items[Resources]); resources != `[{"uri":"x:2"}]` {
-		t.Errorf("%s", resources)
-	}
-	if fmt.Sprintf("%s", old.Items[Tools]) != `[{"name":"a"} {"name":"b"}]` {
-		t.Error("the old one was changed")
+	other.Items[Tools] = items(`{"name":"a", "x":1.00}`, `{"name":"end"}`)
+	if s.SameDefinitions(&other) {
+		t.Error("a changed definition does not count")
 	}
 }
 
-func FuzzDecode(f *testing.F) {
-	s := &Snapshot{Launch: "key"}
-	s.Items[Tools] = items(`{"name":"a"}`)
-	f.Add(s.Encode())
-	f.Add([]byte("mcpproxy-stdio snapshot 1\ntool \nend\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := Decode(data)
-		if err != nil {
-			return
-		}
-		v := NewView([]Source{{Server: "s", Snapshot: s}}, 48) // nothing that a file can hold may panic
-		for k := range Kinds {
-			v.Page(k, "", nil)
-		}
-		v.Instructions()
-	})
+func TestDigest(t *testing.T) {
+	if a, b := Digest([]byte(`{"a":1,"b":[2]}`)), Digest([]byte(`{ "b" : [2],"a":1}`)); a != b || len(a) != 64 {
+		t.Errorf("%s %s", a, b)
+	}
+	if Digest([]byte(`{"a":1}`)) == Digest([]byte(`{"a":1.0}`)) {
+		t.Error("another number has the same digest")
+	}
+	if got := Digest([]byte(`{"a":1,"a":2}`)); got != "" {
+		t.Error(got)
+	}
 }

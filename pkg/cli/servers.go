@@ -60,10 +60,9 @@ func (a *app) servers(asJSON bool) error {
 	if err != nil {
 		return failed(err)
 	}
-	recorded := hub.Recorded(c, store.Open(store.DefaultDir()), log)
 	report := serversReport{Config: path, Servers: []seenServer{}}
-	for _, s := range c.Servers {
-		report.Servers = append(report.Servers, describe(s, recorded[s.Name]))
+	for _, known := range hub.Recorded(c, a.workspaceFolder(), store.Open(store.DefaultDir()), log) {
+		report.Servers = append(report.Servers, describe(known.Effective, known.Snapshot))
 	}
 	if asJSON {
 		return printJSON(a.out, report)

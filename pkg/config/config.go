@@ -32,6 +32,7 @@ type Config struct {
 
 	FirstListWait time.Duration // how long the very first list waits for new servers
 	MaxNameLength int           // longest name of a tool or prompt towards clients, in bytes
+	Approval      string        // who may approve what is held: ApprovalHuman, ApprovalOOB, ApprovalHost or ApprovalOff
 
 	digest [sha256.Size]byte // of the bytes read, for Watch
 }
@@ -57,7 +58,7 @@ func Load(path string) (*Config, error) {
 	data, err := readFile(abs)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Config{
-			Path: abs, FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength,
+			Path: abs, FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman,
 			digest: absent,
 		}, nil
 	}
@@ -96,6 +97,16 @@ func readFile(path string) ([]byte, error) {
 // file is not touched. A *[SyntaxError] says why the text as a whole cannot be
 // read; anything smaller is in Problems.
 func Parse(path string, data []byte) (*Config, error) {
+	c, err := parseFile(path, data)
+	if err == nil {
+		for _, s := range c.Servers {
+			s.entry = "" // its text is the person's own business
+		}
+	}
+	return c, err
+}
+
+func parseFile(path string, data []byte) (*Config, error) {
 	digest := contentDigest(data)
 	src, err := parseSource(path, data)
 	if err != nil {
@@ -105,7 +116,7 @@ func Parse(path string, data []byte) (*Config, error) {
 		report: report{src: src},
 		config: &Config{
 			Path: path, Exists: true, digest: digest,
-			FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength,
+			FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman,
 		},
 	}
 	if err := d.file(); err != nil {
@@ -115,11 +126,10 @@ func Parse(path string, data []byte) (*Config, error) {
 	return d.config, nil
 }
 
-// WithWorkspace returns c with the servers of a workspace's file added, each of
-// them held back: whoever can write to a repository must not decide what runs on
-// the machine of the person who opens it. Only servers are taken from it, and
-// never one whose name the user's own file has. A file that cannot be read
-// becomes a problem. c itself is unchanged.
+// WithWorkspace returns c with the servers of a workspace's file added: whoever can write to a repository must not decide what runs on
+// the machine of the person who opens it, so they are marked, and quarantine holds each until a person has approved it. Only servers are
+// taken from the file, never one whose name the user's own file has, and they are given only those variables and secrets
+// that the user's own file names. A file that cannot be read becomes a problem. c itself is unchanged.
 func (c *Config) WithWorkspace(path string, data []byte) *Config {
 	merged := *c
 	merged.Servers = slices.Clone(c.Servers)
@@ -133,6 +143,10 @@ func (c *Config) WithWorkspace(path string, data []byte) *Config {
 		merged.Problems = append(merged.Problems, p)
 		return &merged
 	}
+	var named []string
+	for _, s := range c.Servers {
+		named = append(named, s.allRefs()...)
+	}
 	found := report{problems: ws.Problems}
 	for _, s := range ws.Servers {
 		if own := c.Server(s.Name); own != nil {
@@ -144,8 +158,13 @@ func (c *Config) WithWorkspace(path string, data []byte) *Config {
 			continue
 		}
 		s.Workspace = true
-		s.Refused = "comes from the workspace's .mcpproxy/mcp_config.json; held back because whoever can write to the workspace could run programs with it" +
-			" – copy the entry into your own configuration to use it"
+		s.ToolChanges = ToolChangesReview
+		for _, ref := range s.allRefs() {
+			if s.Refused == "" && !slices.Contains(named, ref) {
+				s.Refused = "comes from the workspace and refers to ${" + excerpt(ref) + "}, which your own configuration does not name" +
+					" – refer to it in an entry of your own, or copy this one there"
+			}
+		}
 		merged.Servers = append(merged.Servers, s)
 	}
 	merged.Problems = append(merged.Problems, found.sorted()...)
@@ -156,7 +175,7 @@ func parseWorkspace(path string, data []byte) (*Config, error) {
 	if len(data) > MaxFileSize {
 		return nil, fmt.Errorf("larger than %d MiB", MaxFileSize>>20)
 	}
-	return Parse(path, data)
+	return parseFile(path, data)
 }
 
 // absent is the digest of a file that is not there; no text has it.

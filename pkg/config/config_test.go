@@ -147,26 +147,36 @@ func TestDefaultPath(t *testing.T) {
 }
 
 func TestWithWorkspace(t *testing.T) {
-	user := parse(t, `{"mcpServers": {"a": {"command": "x"}}, "first_list_wait": 1}`)
-	c := user.WithWorkspace("ws.json", []byte(`{"first_list_wait": 9, "mcpServers": {
-	"a": {"command": "evil"}, "b": {"command": "y"}, "c": {"command": 1}}}`))
+	user := parse(t, `{"mcpServers": {"a": {"command": "x", "env": {"T": "${env:MINE}"}}}, "first_list_wait": 1}`)
+	c := user.WithWorkspace("ws.json", []byte(`{"first_list_wait": 9, "approval": "off", "mcpServers": {
+	"a": {"command": "evil"}, "b": {"command": "y", "tool_changes": "auto"}, "c": {"command": 1}, "d": {"command": "z", "env": {"A": "${MINE}"}},
+	"e": {"command": "z", "args": ["${keyring:github}"]}}}`))
 	if len(user.Servers) != 1 || len(user.Problems) != 0 {
 		t.Error("the original changed")
 	}
-	if len(c.Servers) != 3 || c.Servers[0].Command != "x" || c.Servers[0].Workspace || c.FirstListWait != time.Second {
-		t.Fatalf("%v %v", c.Servers, c.FirstListWait)
+	if len(c.Servers) != 5 || c.Servers[0].Command != "x" || c.Servers[0].Workspace || c.FirstListWait != time.Second || c.Approval != ApprovalHuman {
+		t.Fatalf("%v %v %v", c.Servers, c.FirstListWait, c.Approval)
 	}
 	for _, s := range c.Servers[1:] {
-		if !s.Workspace || !strings.HasPrefix(s.Refused, "comes from the workspace's") {
-			t.Errorf("%s: %v %q", s.Name, s.Workspace, s.Refused)
+		if !s.Workspace || s.ToolChanges != ToolChangesReview {
+			t.Errorf("%s: %v %q", s.Name, s.Workspace, s.ToolChanges)
 		}
-		if _, err := s.Resolve(Resolver{}); err == nil {
-			t.Errorf("%s was resolved", s.Name)
+		if refused := s.Name == "c" || s.Name == "e"; refused != (s.Refused != "") {
+			t.Errorf("%s: %q", s.Name, s.Refused)
 		}
 	}
+	if got := c.Server("e").Refused; !strings.Contains(got, "${keyring:github}, which your own configuration does not name") {
+		t.Errorf("a secret that is not its own: %q", got)
+	}
 	if got := problems(c); got != `warning ws.json:2:7: a: the user's own configuration has a server of this name, which is the one that counts – rename one of the two
-error ws.json:2:68: c: command must be a string (1) – put it in double quotes` {
+error ws.json:2:92: c: command must be a string (1) – put it in double quotes
+warning ws.json:3:33: e: a secret in args is visible to every program of this machine in the list of processes – pass it in env` {
 		t.Error(got)
+	}
+	other := user.WithWorkspace("ws.json", []byte(`{"mcpServers": {"b": {"command": "y" , "tool_changes": "auto"}}}`))
+	elsewhere := user.WithWorkspace("other/ws.json", []byte(`{"mcpServers": {"b": {"command": "y", "tool_changes": "auto"}}}`))
+	if key := c.Server("b").LaunchKey(); key == other.Server("b").LaunchKey() || key == elsewhere.Server("b").LaunchKey() {
+		t.Error("one changed byte, or another workspace, is the same launch")
 	}
 	if c := user.WithWorkspace("ws.json", []byte(`{`)); len(c.Servers) != 1 || len(c.Problems) != 1 || c.Problems[0].Line != 1 {
 		t.Errorf("broken workspace: %v", c.Problems)

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -72,6 +75,15 @@ func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 			break
 		}
 		d.config.MaxNameLength = int(n)
+	case keyApproval:
+		if m.Value.Value.Kind() == '"' && slices.Contains(approvalPolicies, textOf(m.Value)) {
+			d.config.Approval = textOf(m.Value)
+			break
+		}
+		d.topLevelError(key, m.Value, Problem{
+			Value: shown(m.Value), Message: "must be one of " + strings.Join(approvalPolicies, ", "),
+			Remedy: "human is the default",
+		})
 	case keySchema:
 	case keyInputs:
 		d.add(m.Name.StartOffset, Problem{
@@ -175,12 +187,18 @@ func (d *decoder) entry(place, name string, at, v hujson.Value, objectForm bool)
 		server: &Server{
 			Name: name, Enabled: true, Start: StartLazy, ToolChanges: ToolChangesReview,
 			StartTimeout: DefaultStartTimeout, StartWait: DefaultStartWait,
-			Path: d.src.path, Line: line, Column: column, objectForm: objectForm,
+			Path: d.src.path, Line: line, Column: column, objectForm: objectForm, entry: d.digest(v),
 		},
 		value: v,
 	}
 	e.decode()
 	d.config.Servers = append(d.config.Servers, e.server)
+}
+
+// digest is the hex SHA-256 of a value as it stands in the file, comments included.
+func (d *decoder) digest(v hujson.Value) string {
+	sum := sha256.Sum256(d.src.data[v.StartOffset:v.EndOffset])
+	return hex.EncodeToString(sum[:])
 }
 
 func nameFault(name string) string {

@@ -4,24 +4,106 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"hash"
 	"slices"
 	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
-// LaunchKey is the hex SHA-256 of the launch as written, references unresolved:
-// protocol, command, arguments, directory, URL and whether plain http is allowed,
-// isolation, and the names, not the values, of variables and headers. An approval
-// is bound to it: another worktree or a new token asks nobody again.
+// LaunchKey is the hex SHA-256 of [Server.Launch]. An approval is bound to it: another worktree or a new token asks nobody again.
 func (s *Server) LaunchKey() string {
-	k := newKey("launch 1")
-	k.strings(s.Protocol, s.Command, s.Dir, s.URL)
-	k.list(s.Args)
-	k.list(sortedNames(s.Env))
-	k.list(sortedNames(s.Headers))
-	k.flag(s.AllowInsecure)
-	k.isolation(s.Isolation)
-	return k.sum()
+	launch, err := jsonrpc.Canonical(s.Launch())
+	if err != nil {
+		panic(err) // it was marshalled a moment ago
+	}
+	sum := sha256.Sum256(launch)
+	return hex.EncodeToString(sum[:])
+}
+
+// telling are variables that decide what a program runs, whatever its command is: their values count as part of the launch.
+var telling = []string{"BUN_OPTIONS", "DENO_OPTIONS", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "GIT_SSH_COMMAND", "JAVA_TOOL_OPTIONS", "LD_AUDIT",
+	"LD_LIBRARY_PATH", "LD_PRELOAD", "NODE_OPTIONS", "NODE_PATH", "NPM_CONFIG_REGISTRY", "PATH", "PERL5LIB", "PERL5OPT", "PIP_INDEX_URL",
+	"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "RUBYLIB", "RUBYOPT", "UV_INDEX_URL", "npm_config_registry"}
+
+// launchVar is a variable or a header in a launch: its name, what its value refers to, and the value itself where that decides what is run.
+type launchVar struct {
+	Name  string   `json:"name"`
+	Refs  []string `json:"refs,omitempty"`
+	Value string   `json:"value,omitempty"`
+}
+
+// Launch is the launch as written, references unresolved, as a JSON object: protocol, command, arguments, directory, URL and whether
+// plain http is allowed, isolation, login, and of variables and headers the names and what their values refer to, not the values; for the
+// few variables that decide what is run, the value too. An entry of a workspace carries the digest of its text and its file's path, so that
+// one changed byte makes it another.
+func (s *Server) Launch() []byte {
+	vars := func(all []Var) []launchVar {
+		out := make([]launchVar, 0, len(all))
+		for _, v := range all {
+			l := launchVar{Name: v.Name, Refs: s.refs(v.Value)}
+			if slices.Contains(telling, v.Name) {
+				l.Value = v.Value
+			}
+			out = append(out, l)
+		}
+		slices.SortFunc(out, func(a, b launchVar) int { return strings.Compare(a.Name, b.Name) })
+		return out
+	}
+	launch := struct {
+		Protocol  string      `json:"protocol"`
+		Command   string      `json:"command,omitempty"`
+		Args      []string    `json:"args,omitempty"`
+		Dir       string      `json:"working_dir,omitempty"`
+		Env       []launchVar `json:"env,omitempty"`
+		URL       string      `json:"url,omitempty"`
+		AllowHTTP bool        `json:"allow_http,omitempty"`
+		Headers   []launchVar `json:"headers,omitempty"`
+		OAuth     any         `json:"oauth,omitempty"`
+		Isolation any         `json:"isolation,omitempty"`
+		File      string      `json:"workspace_file,omitempty"`
+		Entry     string      `json:"entry_sha256,omitempty"`
+	}{Protocol: s.Protocol, Command: s.Command, Args: s.Args, Dir: s.Dir, Env: vars(s.Env), URL: s.URL, AllowHTTP: s.AllowInsecure, Headers: vars(s.Headers)}
+	if o := s.OAuth; o != nil {
+		launch.OAuth = map[string]any{"client_id": o.ClientID, "scopes": o.Scopes}
+	}
+	if i := s.Isolation; i != nil && i.Type != "none" {
+		launch.Isolation = map[string]string{"type": i.Type, "image": i.Image, "memory_limit": i.MemoryLimit, "cpu_limit": i.CPULimit}
+	}
+	if s.Workspace {
+		launch.File, launch.Entry = s.Path, s.entry
+	}
+	text, err := json.Marshal(launch)
+	if err != nil {
+		panic(err) // strings alone
+	}
+	return text
+}
+
+// refs are the variables and secrets that a text refers to, sorted, as env:NAME and keyring:NAME.
+func (s *Server) refs(text string) []string {
+	parts, _ := parseTemplate(text, s.objectForm)
+	var refs []string
+	for _, p := range parts {
+		switch p.kind {
+		case partEnv:
+			refs = append(refs, "env:"+p.name)
+		case partKeyring:
+			refs = append(refs, "keyring:"+p.name)
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
+}
+
+// allRefs are the variables and secrets that the entry refers to anywhere.
+func (s *Server) allRefs() []string {
+	var refs []string
+	for _, text := range s.launchStrings() {
+		refs = append(refs, s.refs(text.value)...)
+	}
+	return refs
 }
 
 // InstanceKey is the hex SHA-256 of the resolved launch, values included, with
@@ -67,14 +149,6 @@ func (k key) list(texts []string) {
 	k.strings(texts...)
 }
 
-func (k key) flag(b bool) {
-	if b {
-		k.number(1)
-		return
-	}
-	k.number(0)
-}
-
 func (k key) vars(vars []Var) {
 	k.number(len(vars))
 	for _, v := range slices.SortedFunc(slices.Values(vars), func(a, b Var) int { return strings.Compare(a.Name, b.Name) }) {
@@ -92,12 +166,3 @@ func (k key) isolation(i *Isolation) {
 }
 
 func (k key) sum() string { return hex.EncodeToString(k.h.Sum(nil)) }
-
-func sortedNames(vars []Var) []string {
-	names := make([]string, len(vars))
-	for i, v := range vars {
-		names[i] = v.Name
-	}
-	slices.Sort(names)
-	return names
-}

@@ -50,9 +50,20 @@ const (
 	keySchema        = "$schema"
 	keyFirstListWait = "first_list_wait"
 	keyMaxNameLength = "max_name_length"
+	keyApproval      = "approval"
 )
 
-var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxNameLength}
+var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxNameLength, keyApproval}
+
+// Values of Config.Approval: who may approve a server that is held.
+const (
+	ApprovalHuman = "human" // a person, asked by the client, with a code, or on a terminal
+	ApprovalOOB   = "oob"   // a person on a terminal or in the editor only
+	ApprovalHost  = "host"  // whoever the client lets call quarantine_approve
+	ApprovalOff   = "off"   // nobody: nothing is held
+)
+
+var approvalPolicies = []string{ApprovalHuman, ApprovalOOB, ApprovalHost, ApprovalOff}
 
 // laterOptions are documented for versions to come. Written today, they are told
 // and have no effect.

@@ -127,23 +127,28 @@ func TestSecretsRedactThemselves(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	server := func(entry string) *Server { return parse(t, `{"mcpServers": {"n": `+entry+`}}`).Servers[0] }
-	base := server(`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "${TOKEN}"}}`)
-	same := server(`{"type": "stdio", "env": {"B": "other", "A": "2"}, "args": ["a", "b"], "command": "x", "start": "eager"}`)
+	base := server(`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "a${TOKEN}"}}`)
+	same := server(`{"type": "stdio", "env": {"B": "other${env:TOKEN}", "A": "2"}, "args": ["a", "b"], "command": "x", "start": "eager"}`)
 	if base.LaunchKey() != same.LaunchKey() || len(base.LaunchKey()) != 64 {
 		t.Error("the same launch has two keys")
 	}
 	for _, entry := range []string{
-		`{"command": "y", "args": ["a", "b"], "env": {"A": "1", "B": "2"}}`,
-		`{"command": "x", "args": ["ab"], "env": {"A": "1", "B": "2"}}`,
-		`{"command": "x", "args": ["b", "a"], "env": {"A": "1", "B": "2"}}`,
-		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "C": "2"}}`,
-		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "2"}, "cwd": "/"}`,
-		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "2"}, "isolation": {"type": "docker"}}`,
+		`{"command": "y", "args": ["a", "b"], "env": {"A": "1", "B": "${TOKEN}"}}`,
+		`{"command": "x", "args": ["ab"], "env": {"A": "1", "B": "${TOKEN}"}}`,
+		`{"command": "x", "args": ["b", "a"], "env": {"A": "1", "B": "${TOKEN}"}}`,
+		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "C": "${TOKEN}"}}`,
+		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "${TOKEN}"}, "cwd": "/"}`,
+		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "${TOKEN}"}, "isolation": {"type": "docker"}}`,
+		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "${keyring:TOKEN}"}}`,
+		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "2"}}`,
 		`{"url": "https://x"}`,
 	} {
 		if server(entry).LaunchKey() == base.LaunchKey() {
 			t.Errorf("%s has the key of another launch", entry)
 		}
+	}
+	if server(`{"command": "x", "env": {"NODE_OPTIONS": "-r a"}}`).LaunchKey() == server(`{"command": "x", "env": {"NODE_OPTIONS": "-r b"}}`).LaunchKey() {
+		t.Error("what decides what is run is not part of the launch")
 	}
 	if (&Server{Command: "xd"}).LaunchKey() == (&Server{Command: "x", Dir: "d"}).LaunchKey() {
 		t.Error("neighbouring options run into each other")

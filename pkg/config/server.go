@@ -50,20 +50,23 @@ type Server struct {
 	IdleTimeout  time.Duration // 0: the default way of stopping when idle
 
 	Quarantined   bool
-	ToolChanges   string   // ToolChangesReview or ToolChangesAuto
-	EnabledTools  []string // nil: all; else only what one of these patterns matches
-	DisabledTools []string // never these, whatever EnabledTools says
+	ToolChanges   string      // ToolChangesReview or ToolChangesAuto
+	EnabledTools  []string    // nil: all; else only what one of these patterns matches
+	DisabledTools []string    // never these, whatever EnabledTools says
+	Confirmed     *ToolFilter // a stricter filter that counts as well, until a person has confirmed the entry's; no file says so
 
 	OAuth     *OAuth
 	Isolation *Isolation
 
 	Workspace bool   // comes from a workspace's file
 	Refused   string // not empty: why this entry must not run, and the remedy
+	Held      string // not empty: why it is not run before a person has decided; no file says so, the hub does
 
 	Path         string // the file it stands in
 	Line, Column int    // where, from 1
 
-	objectForm bool // ${VAR} and ${VAR:-default} are references too
+	entry      string // hex SHA-256 of the entry's text
+	objectForm bool   // ${VAR} and ${VAR:-default} are references too
 }
 
 // OAuth is how a server wants to be logged in to. It is validated now and used
@@ -86,15 +89,22 @@ type Isolation struct {
 // ToolAllowed tells whether the entry's enabled_tools and disabled_tools let a
 // tool through; name is the server's own name for it.
 func (s *Server) ToolAllowed(name string) bool {
-	for _, pattern := range s.DisabledTools {
+	return ToolFilter{s.EnabledTools, s.DisabledTools}.allows(name) && (s.Confirmed == nil || s.Confirmed.allows(name))
+}
+
+// ToolFilter is enabled_tools and disabled_tools.
+type ToolFilter struct{ Enabled, Disabled []string }
+
+func (f ToolFilter) allows(name string) bool {
+	for _, pattern := range f.Disabled {
 		if toolMatches(pattern, name) {
 			return false
 		}
 	}
-	if s.EnabledTools == nil {
+	if f.Enabled == nil {
 		return true
 	}
-	for _, pattern := range s.EnabledTools {
+	for _, pattern := range f.Enabled {
 		if toolMatches(pattern, name) {
 			return true
 		}

@@ -34,6 +34,15 @@ func (c *Config) Watch(ctx context.Context, fn func()) error {
 	return watch(ctx, c.Path, c.digest, fn)
 }
 
+// WatchFile is [Config.Watch] for any file: data is what it held when it was read, nil if it was not there.
+func WatchFile(ctx context.Context, path string, data []byte, fn func()) error {
+	known := absent
+	if data != nil {
+		known = contentDigest(data)
+	}
+	return watch(ctx, path, known, fn)
+}
+
 // Current tells whether the file still has the content that c was loaded from.
 func (c *Config) Current() bool { return fileDigest(c.Path) == c.digest }
 

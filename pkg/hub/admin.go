@@ -2,14 +2,17 @@ package hub
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -23,55 +26,69 @@ type admin struct {
 // List implements builtin.Admin.
 func (a *admin) List() builtin.Report {
 	h := a.h
+	a.s.Locate()
 	h.mu.Lock()
-	c, broken := h.config, h.broken
-	firsts := make(map[string]*first, len(h.firsts))
-	for name, f := range h.firsts {
-		firsts[name] = f
+	sc := h.scopes[h.sessions[a.s]]
+	c, broken, approval := sc.effective, h.broken, h.approval
+	firsts := make(map[key]*first, len(h.firsts))
+	for k, f := range h.firsts {
+		firsts[k] = f
 	}
-	counts := map[string]int{}
-	for name, s := range h.snapshots {
-		counts[name] = len(s.Items[catalog.Tools])
+	counts := map[key]int{}
+	for k, e := range h.entries {
+		if e.snapshot != nil {
+			counts[k] = len(e.snapshot.Items[catalog.Tools])
+		}
 	}
 	h.mu.Unlock()
-	c = withWorkspace(c, a.s.KnownWorkspace())
 	r := builtin.Report{Config: c.Path, Servers: []builtin.ServerStatus{}}
 	if broken != nil {
 		r.Problems = append(r.Problems, "the file can't be read as it is now; the last good configuration is in force: "+broken.Error())
+	}
+	switch policy := approval.policy(); {
+	case policy != approval.written:
+		r.Problems = append(r.Problems, fmt.Sprintf("approval is written as %s, which a person has to confirm: mcpproxy-stdio approve --policy; %s is in force", approval.written, policy))
+	case policy == config.ApprovalHost || policy == config.ApprovalOff:
+		r.Problems = append(r.Problems, fmt.Sprintf("approval is %s: servers are approved without a person", policy))
 	}
 	for _, p := range c.Problems {
 		r.Problems = append(r.Problems, p.String())
 	}
 	running := a.s.Instances()
-	for _, server := range c.Servers {
-		st := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Tools: counts[server.Name], Do: "starts by itself when it is called"}
+	for _, st := range a.standings() {
+		server := st.effective
+		status := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Tools: counts[st.key], Do: "starts by itself when it is called"}
 		if err := upstream.Blocked(server); err != nil {
-			st.State, st.Why, st.Do, st.Tools = blockedState(server), err.Error(), "", 0
-			r.Servers = append(r.Servers, st)
+			status.State, status.Why, status.Do, status.Tools = st.blocked(), err.Error(), "", 0
+			r.Servers = append(r.Servers, status)
 			continue
 		}
+		if n := st.record.Pending(st.written); n > 0 {
+			status.Review = fmt.Sprintf("%d to review: quarantine_review", n)
+		}
 		in := running[server.Name]
-		if f := firsts[server.Name]; f != nil && in == nil {
+		if f := firsts[st.key]; f != nil && in == nil {
 			in = f.in
 		}
 		if in != nil {
-			describe(&st, in.Status())
+			describe(&status, in.Status())
 		}
-		r.Servers = append(r.Servers, st)
+		r.Servers = append(r.Servers, status)
 	}
 	return r
 }
 
-func blockedState(server *config.Server) string {
+// blocked is the state of an entry that must not run.
+func (st standing) blocked() string {
 	switch {
-	case server.Workspace:
-		return "quarantined"
-	case server.Refused != "":
+	case st.effective.Refused != "":
 		return "refused"
-	case !server.Enabled:
+	case !st.effective.Enabled:
 		return "disabled"
+	case st.failed != nil:
+		return "failed"
 	}
-	return "quarantined"
+	return string(st.record.State(st.written))
 }
 
 func describe(st *builtin.ServerStatus, s upstream.Status) {
@@ -89,35 +106,32 @@ func describe(st *builtin.ServerStatus, s upstream.Status) {
 
 // Restart implements builtin.Admin.
 func (a *admin) Restart(name string) error {
-	server := a.h.Config().Server(name)
-	if server == nil {
-		return a.unknown(name)
+	st, err := a.standing(name)
+	if err != nil {
+		return err
 	}
-	if err := upstream.Blocked(server); err != nil {
+	if err := upstream.Blocked(st.effective); err != nil {
 		return fmt.Errorf("server %q is not available: %w", name, err)
 	}
-	a.h.mu.Lock()
-	f := a.h.firsts[name]
-	a.h.mu.Unlock()
-	if f != nil && !f.again {
+	if f := a.h.look(a.s, name); f != nil && f.look.kind == newServer {
 		f.in.Start()
 		return nil
 	}
 	return a.s.Restart(name)
 }
 
-// Logs implements builtin.Admin.
+// Logs implements builtin.Admin. What a server wrote that is held is its own text, and stays where it is.
 func (a *admin) Logs(name string) (string, error) {
-	if a.h.Config().Server(name) == nil {
-		return "", a.unknown(name)
+	st, err := a.standing(name)
+	if err != nil {
+		return "", err
+	}
+	if st.effective.Held != "" {
+		return "", fmt.Errorf("server %q is not available: %s", name, st.effective.Held)
 	}
 	in := a.s.Instances()[name]
-	if in == nil {
-		a.h.mu.Lock()
-		if f := a.h.firsts[name]; f != nil {
-			in = f.in
-		}
-		a.h.mu.Unlock()
+	if f := a.h.look(a.s, name); in == nil && f != nil {
+		in = f.in
 	}
 	if in == nil {
 		return "", nil
@@ -127,32 +141,78 @@ func (a *admin) Logs(name string) (string, error) {
 
 func (a *admin) unknown(name string) error {
 	var names []string
-	for _, s := range a.h.Config().Servers {
-		names = append(names, s.Name)
+	for _, s := range a.h.Config(a.s).Servers {
+		names = append(names, strconv.Quote(s.Name))
 	}
-	return fmt.Errorf("no server %q is configured; there are: %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("no server %s is configured; there are: %s", strconv.QuoteToASCII(name), strings.Join(names, ", "))
 }
 
-// launchOptions are the options that decide what is run, reached or offered: changing one through a tool holds the server back.
-var launchOptions = []string{"command", "args", "url", "protocol", "working_dir", "env", "headers", "isolation", "oauth", "allow_http",
-	"enabled_tools", "disabled_tools"}
+// own is an entry of the user's file, the only ones that can be changed.
+func (a *admin) own(name string) (*config.Server, error) {
+	st, err := a.standing(name)
+	if err == nil && st.written.Workspace {
+		err = fmt.Errorf("server %q comes from the workspace's file %s; change it there", name, st.written.Path)
+	}
+	return st.written, err
+}
+
+// launchOptions are the options that decide what is run or reached: changing one through a tool holds the server back. Which of its
+// tools are offered is a policy, of which a looser one waits by itself.
+var launchOptions = []string{"command", "args", "url", "protocol", "working_dir", "env", "headers", "isolation", "oauth", "allow_http"}
 
 // Add implements builtin.Admin. The entry is held: nothing is run before a person has seen it.
 func (a *admin) Add(name string, options []config.Option) error {
+	if _, err := a.standing(name); err == nil {
+		return fmt.Errorf("there is a server %q already; operation update changes it", name)
+	}
+	var names []string
+	for _, st := range a.standings() {
+		if st.record.State(st.written) == quarantine.Approved || !st.written.Workspace {
+			names = append(names, st.written.Name)
+		}
+	}
+	if other := lookalike(name, names); other != "" {
+		return fmt.Errorf("the name %s can be taken for %s; choose another one", strconv.QuoteToASCII(name), strconv.QuoteToASCII(other))
+	}
 	options = append(options, config.Option{Key: "quarantined", Value: true})
-	return a.edit(func(d *config.Document) error { return d.Add(name, options) })
+	return a.hold(name, func(d *config.Document) error { return d.Add(name, options) })
+}
+
+// hold edits an entry and holds it; it is held before it is edited, so that there is no moment in between.
+func (a *admin) hold(name string, change func(*config.Document) error) error {
+	path := a.h.opts.ConfigPath
+	if _, err := a.h.book.TakeBaseline(a.h.userConfig()); err != nil {
+		return err
+	}
+	was, err := a.h.book.Read(path, name)
+	if err != nil {
+		return err
+	}
+	if _, err := a.h.book.Update(path, name, func(r *quarantine.Record) error { r.Hold(); return nil }); err != nil {
+		return err
+	}
+	err = a.h.edit(change)
+	if err != nil && was != nil { // nothing was changed: as it was
+		_, undo := a.h.book.Update(path, name, func(r *quarantine.Record) error {
+			r.Tool, r.Inspect, r.Found, r.Seen = was.Tool, was.Inspect, was.Found, was.Seen
+			return nil
+		})
+		err = errors.Join(err, undo)
+	}
+	a.h.recall()
+	return err
 }
 
 // Update implements builtin.Admin. It tells whether the entry is held now.
 func (a *admin) Update(name string, options []config.Option) (held bool, err error) {
-	if a.h.Config().Server(name) == nil {
-		return false, a.unknown(name)
+	if _, err := a.own(name); err != nil {
+		return false, err
 	}
-	err = a.edit(func(d *config.Document) error {
+	for _, o := range options {
+		held = held || slices.Contains(launchOptions, o.Key)
+	}
+	change := func(d *config.Document) error {
 		for _, o := range options {
-			if slices.Contains(launchOptions, o.Key) {
-				held = true
-			}
 			if err := d.Set(name, o.Key, o.Value); err != nil {
 				return err
 			}
@@ -161,35 +221,59 @@ func (a *admin) Update(name string, options []config.Option) (held bool, err err
 			return d.Set(name, "quarantined", true)
 		}
 		return nil
-	})
-	return held, err
+	}
+	if held {
+		return true, a.hold(name, change)
+	}
+	return false, a.h.edit(change)
+}
+
+// Enable implements builtin.Admin. What a person disabled only a person enables.
+func (a *admin) Enable(name string, on bool) error {
+	server, err := a.own(name)
+	if err != nil {
+		return err
+	}
+	r, err := a.h.book.Read(a.h.opts.ConfigPath, name)
+	if err != nil {
+		return err
+	}
+	if on && !server.Enabled && (r == nil || !r.Disabled) {
+		return fmt.Errorf(`server %q was disabled in the configuration file; the person who did so sets "enabled": true there`, name)
+	}
+	if server.Enabled != on {
+		if _, err := a.h.book.Update(a.h.opts.ConfigPath, name, func(r *quarantine.Record) error { r.Disabled = !on; return nil }); err != nil {
+			return err
+		}
+	}
+	return a.h.edit(func(d *config.Document) error { return d.Set(name, "enabled", on) })
 }
 
 // Remove implements builtin.Admin.
 func (a *admin) Remove(name string) error {
-	if a.h.Config().Server(name) == nil {
-		return a.unknown(name)
+	if _, err := a.own(name); err != nil {
+		return err
 	}
-	return a.edit(func(d *config.Document) error { return d.Remove(name) })
+	return a.h.edit(func(d *config.Document) error { return d.Remove(name) })
 }
 
 // lookAgain is longer than the watcher takes to look.
 const lookAgain = time.Second
 
 // edit changes the user's file and takes it over at once.
-func (a *admin) edit(change func(*config.Document) error) error {
-	if err := config.Edit(a.h.opts.ConfigPath, change, config.LockDir(a.h.opts.Store.Locks())); err != nil {
+func (h *Hub) edit(change func(*config.Document) error) error {
+	if err := config.Edit(h.opts.ConfigPath, change, config.LockDir(h.opts.Store.Locks())); err != nil {
 		return err
 	}
-	a.h.Reload()
-	a.h.log.Info().Msg("configuration edited through a tool")
+	h.Reload()
+	h.log.Info().Msg("configuration edited through a tool")
 	// Who undoes the edit before the watcher has looked gives it nothing to see.
-	a.h.work.Go(func() {
+	h.work.Go(func() {
 		select {
-		case <-a.h.ctx.Done():
+		case <-h.ctx.Done():
 		case <-time.After(lookAgain):
-			if !a.h.Config().Current() {
-				a.h.Reload()
+			if !h.userConfig().Current() {
+				h.Reload()
 			}
 		}
 	})

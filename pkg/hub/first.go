@@ -7,25 +7,61 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// allAbilities are the client capabilities that the proxy can relay. The first snapshot is taken with all of them, because some
-// servers offer less to clients that can do less.
-const allAbilities = `{"roots":{"listChanged":true},"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},` +
-	`"tasks":{"list":{},"cancel":{},"requests":{"sampling":{"createMessage":{}},"elicitation":{"create":{}}}}}`
+// look says why a server is looked at, and under which launch; the zero look is none.
+type look struct {
+	kind   lookKind
+	launch string
+}
 
-// first is the look at a server never seen before: it runs until its lists are complete. It retries like any instance. The look
-// at one whose definitions were recorded long ago is the same, but nobody waits for it, and it is not retried.
+type lookKind int
+
+const (
+	noLook     lookKind = iota
+	newServer           // approved, never seen: it retries like any instance, and lists wait for it
+	staleOne            // recorded long ago: nobody waits for it, and it is not retried
+	inspection          // held, and a person approved that it is started once: likewise, and none of its words get out
+)
+
+// due tells which look an entry in force is due for; mu is held. The entry may be nil.
+func (h *Hub) due(server *config.Server) look {
+	if server == nil || server.Refused != "" || !server.Enabled {
+		return look{}
+	}
+	e := h.entries[keyOf(server)]
+	if e == nil || e.failed != nil {
+		return look{}
+	}
+	l := look{launch: server.LaunchKey()}
+	switch state := e.record.State(server); {
+	case state == quarantine.Approved && e.snapshot == nil:
+		l.kind = newServer
+	case state == quarantine.Approved && stale(server, e.snapshot):
+		l.kind = staleOne
+	case state == quarantine.HeldDefinitions && e.record.Inspect == l.launch && !e.record.Seen:
+		l.kind = inspection
+	default:
+		return look{}
+	}
+	return l
+}
+
+// first is a look at a server: it runs until its lists are complete.
 type first struct {
+	nobody
 	hub   *Hub
 	in    *upstream.Instance
-	again bool // it was seen before
+	key   key
+	look  look
 	begun time.Time
 
 	once sync.Once
@@ -47,41 +83,45 @@ func stale(server *config.Server, s *catalog.Snapshot) bool {
 	return time.Since(s.Taken) > staleHTTP
 }
 
-// inspectNew looks at the servers without a usable snapshot, and at those with a stale one, as the session would start them.
+// inspectNew takes the looks that are due, as the session would start the servers.
 func (h *Hub) inspectNew(s *session.Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Err() != nil {
 		return
 	}
-	for _, server := range h.config.Servers {
-		old := h.snapshots[server.Name]
-		if upstream.Blocked(server) != nil || h.firsts[server.Name] != nil || old != nil && !stale(server, old) {
+	for _, server := range h.scopes[h.sessions[s]].effective.Servers {
+		k, l := keyOf(server), h.due(server)
+		if l.kind == noLook || h.firsts[k] != nil {
 			continue
 		}
-		spec := s.Spec(server)
-		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout = []byte(allAbilities), protocol.Latest, old == nil, 0
-		f := &first{hub: h, again: old != nil, begun: time.Now(), done: make(chan struct{})}
+		log := h.log
+		if l.kind == inspection {
+			log = zerolog.Nop()
+		}
+		spec := s.Spec(server, log)
+		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout, spec.Admit = []byte(allAbilities), protocol.Latest, l.kind == newServer, 0, nil
+		f := &first{hub: h, key: k, look: l, begun: time.Now(), done: make(chan struct{})}
 		f.in = upstream.New(spec, f)
-		h.firsts[server.Name] = f
+		h.firsts[k] = f
 		f.in.Start()
 	}
 }
 
 // AwaitFirst implements session.Host: it waits for the servers never seen before, as long as each gives signs of life and at
 // most first_list_wait in all, since several clients never read a list again.
-func (h *Hub) AwaitFirst(ctx context.Context, name string) {
+func (h *Hub) AwaitFirst(ctx context.Context, s *session.Session, name string) {
 	h.mu.Lock()
 	most := h.config.FirstListWait
 	pending := make([]*first, 0, len(h.firsts))
 	var owners []*first
 	longest := 0
-	for server, f := range h.firsts {
-		if f.again {
+	for k, f := range h.firsts {
+		if f.look.kind != newServer {
 			continue
 		}
 		pending = append(pending, f)
-		if prefix := catalog.Prefix(server); strings.HasPrefix(name, prefix) && len(prefix) >= longest {
+		if prefix := catalog.Prefix(k.name); strings.HasPrefix(name, prefix) && len(prefix) >= longest {
 			if len(prefix) > longest {
 				owners, longest = nil, len(prefix)
 			}
@@ -91,7 +131,7 @@ func (h *Hub) AwaitFirst(ctx context.Context, name string) {
 	h.mu.Unlock()
 	if owners != nil {
 		pending = owners
-	} else if h.names(name) {
+	} else if names(h.Config(s), name) {
 		return // its server has been listed, and does not have it
 	}
 	if len(pending) == 0 {
@@ -109,8 +149,8 @@ func (h *Hub) AwaitFirst(ctx context.Context, name string) {
 }
 
 // names tells whether a name begins like those of a configured server.
-func (h *Hub) names(name string) bool {
-	for _, server := range h.Config().Servers {
+func names(c *config.Config, name string) bool {
+	for _, server := range c.Servers {
 		if strings.HasPrefix(name, catalog.Prefix(server.Name)) {
 			return true
 		}
@@ -119,20 +159,29 @@ func (h *Hub) names(name string) bool {
 }
 
 // NotListed implements session.Host.
-func (h *Hub) NotListed(server string) error {
-	h.mu.Lock()
-	f := h.firsts[server]
-	h.mu.Unlock()
-	if f == nil || f.again {
+func (h *Hub) NotListed(s *session.Session, server string) error {
+	f := h.look(s, server)
+	if f == nil || f.look.kind != newServer {
 		return nil
 	}
-	if s := f.in.Status(); s.Why != "" {
-		if s.State == upstream.Failed && time.Since(s.Since) > time.Second {
+	if st := f.in.Status(); st.Why != "" {
+		if st.State == upstream.Failed && time.Since(st.Since) > time.Second {
 			f.in.Start() // somebody wants it: sooner than the back-off would
 		}
-		return errors.New(s.Why)
+		return errors.New(st.Why)
 	}
 	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "What it offers is not known yet; call again in a moment"}
+}
+
+// look is the look at a server of a session's configuration that is under way, nil if there is none.
+func (h *Hub) look(s *session.Session, name string) *first {
+	server := h.Config(s).Server(name)
+	if server == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.firsts[keyOf(server)]
 }
 
 // signEvery is how often a server is looked at for signs of life.
@@ -155,24 +204,6 @@ func (f *first) await(ctx context.Context, silent time.Duration) {
 	}
 }
 
-// FromServer implements upstream.Owner: nobody is there to answer; only the list of roots has an honest answer.
-func (f *first) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
-	if m.Kind != jsonrpc.Request {
-		return
-	}
-	if m.MethodName() == protocol.RootsList {
-		in.Send(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), []byte(`{"roots":[]}`))))
-		return
-	}
-	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InternalError, "Nobody is there to answer: the server is only being listed", nil)))
-}
-
-// Started implements upstream.Owner.
-func (f *first) Started(*upstream.Instance) {}
-
-// Cork implements upstream.Owner.
-func (f *first) Cork(bool) {}
-
 // Listed implements upstream.Owner.
 func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upstream.Known) {
 	if known == upstream.Partial {
@@ -180,22 +211,34 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 	}
 	h := f.hub
 	h.mu.Lock()
-	mine := h.firsts[in.Name()] == f
+	mine := h.firsts[f.key] == f
 	h.mu.Unlock()
-	if known == upstream.Late && live.Items[catalog.Tools] == nil && !f.again {
+	if known == upstream.Late && live.Items[catalog.Tools] == nil && f.look.kind == newServer {
 		f.finish() // nobody waits any longer; the look goes on
 		return
 	}
 	if mine {
-		h.learn(in.Name(), live, known) // before it is taken off: who finds nobody to wait for finds it listed
-		h.mu.Lock()
-		if h.firsts[in.Name()] == f {
-			delete(h.firsts, in.Name())
+		extent := quarantine.Late
+		if known == upstream.Whole {
+			extent = quarantine.Whole
 		}
-		h.mu.Unlock()
-		h.dismiss(f, time.Second)
+		h.learn(f.key, live, extent) // before it is taken off: who finds nobody to wait for finds it listed
+		h.takeOff(f, time.Second)
 	}
 	f.finish()
+}
+
+// takeOff ends a look that is the present one of its server.
+func (h *Hub) takeOff(f *first, grace time.Duration) {
+	h.mu.Lock()
+	mine := h.firsts[f.key] == f
+	if mine {
+		delete(h.firsts, f.key)
+	}
+	h.mu.Unlock()
+	if mine {
+		h.dismiss(f, grace)
+	}
 }
 
 // dismiss ends a look; Close does not wait for the grace.
@@ -217,15 +260,7 @@ func (f *first) Changed(in *upstream.Instance) {
 		return
 	}
 	f.finish()
-	if h := f.hub; f.again {
-		h.mu.Lock()
-		mine := h.firsts[in.Name()] == f
-		if mine {
-			delete(h.firsts, in.Name())
-		}
-		h.mu.Unlock()
-		if mine {
-			h.dismiss(f, 0)
-		}
+	if f.look.kind != newServer {
+		f.hub.takeOff(f, 0)
 	}
 }

@@ -1,6 +1,6 @@
-// Package hub owns what all clients of a user have in common: the configuration in force, the recorded definitions of
-// the servers, and the sessions. It looks at servers never seen before, takes in changes of the configuration, and
-// tells the sessions.
+// Package hub owns what all clients of a user have in common: the configuration in force, what is known and approved of
+// the servers, and the sessions. It looks at servers never seen before, takes in changes of the configuration and decisions
+// of people, and tells the sessions.
 //
 // It runs inside the front today. What it serves is any pair of byte streams, so that a process of its own, behind a socket, can take
 // its place; an in-memory pipe between the two would cost two goroutine switches a call, 50 µs where a byte copier takes 50.
@@ -17,6 +17,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -34,39 +35,41 @@ type Options struct {
 type Hub struct {
 	opts Options
 	log  zerolog.Logger
+	book *quarantine.Book
 	ctx  context.Context
 	end  context.CancelFunc
 	work sync.WaitGroup
 
-	recording sync.Mutex // one snapshot is written at a time
-
-	mu        sync.Mutex
-	config    *config.Config
-	broken    error                        // why the file as it is now is not in force; nil: it is
-	snapshots map[string]*catalog.Snapshot // by server
-	partial   map[string]bool              // whose snapshot lacks what could not be read
-	own       *catalog.Snapshot            // our own tools
-	sessions  map[*session.Session]bool
-	firsts    map[string]*first
-	ending    map[*first]bool // done, but not gone yet
-	watching  bool
+	mu       sync.Mutex
+	config   *config.Config // the user's file as it was last read
+	broken   error          // why the file as it is now is not in force; nil: it is
+	approval approval
+	entries  map[key]*entry
+	scopes   map[string]*scope           // by workspace file; "" is that of sessions without one
+	sessions map[*session.Session]string // their scope
+	own      *catalog.Snapshot           // our own tools
+	firsts   map[key]*first
+	ending   map[*first]bool // done, but not gone yet
+	asking   map[key]bool    // a person is being asked
+	watching bool
 
 	reload sync.Mutex // one Reload at a time: an older file must not win
 }
 
-// New reads the configuration and the recorded definitions. A configuration that can't be read leaves
+// New reads the configuration and what is known of its servers. A configuration that can't be read leaves
 // the hub without servers; the log and the tool upstream_servers tell why.
 func New(opts Options) *Hub {
-	h := &Hub{opts: opts, log: opts.Log, snapshots: map[string]*catalog.Snapshot{},
-		sessions: map[*session.Session]bool{}, firsts: map[string]*first{}, ending: map[*first]bool{}, partial: map[string]bool{}}
+	h := &Hub{opts: opts, log: opts.Log, book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
+		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}}
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.config, h.broken = config.Load(opts.ConfigPath)
 	if h.broken != nil {
 		h.log.Error().Err(h.broken).Msg("configuration not read")
-		h.config = &config.Config{Path: opts.ConfigPath, FirstListWait: config.DefaultFirstListWait, MaxNameLength: config.DefaultMaxNameLength}
+		h.config = &config.Config{Path: opts.ConfigPath, FirstListWait: config.DefaultFirstListWait, MaxNameLength: config.DefaultMaxNameLength, Approval: config.ApprovalHuman}
 	}
 	h.report(h.config)
-	h.recall(h.config)
+	h.settle(h.config)
+	h.scopes[""] = h.derive("", h.config)
 	return h
 }
 
@@ -80,8 +83,9 @@ func (h *Hub) report(c *config.Config) {
 func (h *Hub) Serve(ctx context.Context, conn jsonrpc.Conn, opts session.Options, grace time.Duration) error {
 	s := session.New(h, conn, opts)
 	h.mu.Lock()
-	h.sessions[s] = true
+	h.sessions[s] = ""
 	h.mu.Unlock()
+	h.Moved(s)
 	return s.Run(ctx, grace)
 }
 
@@ -89,12 +93,13 @@ func (h *Hub) Serve(ctx context.Context, conn jsonrpc.Conn, opts session.Options
 func (h *Hub) Leave(s *session.Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.leaveScope(h.sessions[s], s)
 	delete(h.sessions, s)
 	if len(h.sessions) > 0 {
 		return
 	}
-	for name, f := range h.firsts {
-		delete(h.firsts, name)
+	for k, f := range h.firsts {
+		delete(h.firsts, k)
 		h.ending[f] = true
 	}
 	for f := range h.ending {
@@ -131,25 +136,24 @@ func (h *Hub) Close() {
 const closeMost = 100 * time.Millisecond
 
 // Config implements session.Host.
-func (h *Hub) Config() *config.Config {
+func (h *Hub) Config(s *session.Session) *config.Config {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.config
+	return h.scopes[h.sessions[s]].effective
 }
 
 // Sources implements session.Host.
-func (h *Hub) Sources() []catalog.Source {
+func (h *Hub) Sources(s *session.Session) []catalog.Source {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.own == nil {
 		h.own = &catalog.Snapshot{Items: [catalog.Kinds][][]byte{catalog.Tools: builtin.Definitions()}}
 	}
 	sources := []catalog.Source{{Server: "", Snapshot: h.own}}
-	for _, server := range h.config.Servers {
-		if upstream.Blocked(server) != nil {
-			continue
+	for _, server := range h.scopes[h.sessions[s]].effective.Servers {
+		if upstream.Blocked(server) == nil {
+			sources = append(sources, catalog.Source{Server: server.Name, Snapshot: h.entries[keyOf(server)].snapshot, Allowed: server.ToolAllowed})
 		}
-		sources = append(sources, catalog.Source{Server: server.Name, Snapshot: h.snapshots[server.Name], Allowed: server.ToolAllowed})
 	}
 	return sources
 }
@@ -168,20 +172,35 @@ func (h *Hub) Begin(s *session.Session) {
 	h.watching = true
 	current := h.config
 	h.mu.Unlock()
-	if start {
-		h.work.Go(func() {
-			if err := current.Watch(h.ctx, h.Reload); err != nil {
-				h.log.Warn().Err(err).Msg("the configuration is not watched")
-			}
-		})
+	if !start {
+		return
+	}
+	h.work.Go(func() {
+		if err := current.Watch(h.ctx, h.Reload); err != nil {
+			h.log.Warn().Err(err).Msg("the configuration is not watched")
+		}
+	})
+	h.work.Go(func() { h.opts.Store.Watch(h.ctx, h.book.Watched(), h.recall) })
+}
+
+// changed tells the sessions of a scope that their catalog is another.
+func (h *Hub) changed(scope string) {
+	for _, s := range h.in(scope) {
+		s.CatalogChanged()
 	}
 }
 
-// changed tells all sessions that the catalog is another.
-func (h *Hub) changed() {
-	for _, s := range h.all() {
-		s.CatalogChanged()
+// in are the sessions of a scope.
+func (h *Hub) in(scope string) []*session.Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []*session.Session
+	for s, of := range h.sessions {
+		if of == scope {
+			all = append(all, s)
+		}
 	}
+	return all
 }
 
 func (h *Hub) all() []*session.Session {

@@ -16,6 +16,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
@@ -187,7 +188,7 @@ func TestReloadsAtOnce(t *testing.T) {
 	h.write(map[string]json.RawMessage{"last": one})
 	all.Go(h.Reload)
 	all.Wait()
-	if h.Config().Server("last") == nil {
+	if h.Config(nil).Server("last") == nil {
 		t.Error("an older file won")
 	}
 }
@@ -197,13 +198,13 @@ func TestReloadOfWhatIsNoConfiguration(t *testing.T) {
 	for name, data := range map[string]string{"empty": "", "half": `{"mcpServers":{"a"`, "no object": "7"} {
 		os.WriteFile(filepath.Join(h.dir, "config.json"), []byte(data), 0o600)
 		h.Reload()
-		if h.Config().Server("a") == nil {
+		if h.Config(nil).Server("a") == nil {
 			t.Fatalf("%s: the running configuration was given up", name)
 		}
 	}
 	h.write(nil)
 	h.Reload()
-	if len(h.Config().Servers) != 0 {
+	if len(h.Config(nil).Servers) != 0 {
 		t.Error("a good file was not taken")
 	}
 }
@@ -228,7 +229,7 @@ func TestChangedServers(t *testing.T) {
 		`{"command":"c","env":{"A":"b"}}`:        true,
 		`{"command":"c","working_dir":"/"}`:      true,
 		`{"command":"c","enabled":false}`:        true,
-		`{"command":"c","quarantined":true}`:     true,
+		`{"command":"c","quarantined":true}`:     false, // what it holds is Held
 		`{"command":"c","call_timeout":3}`:       true,
 		`{"command":"c","oauth":{}}`:             true,
 		`{"url":"https://example.com"}`:          true,
@@ -245,16 +246,16 @@ func TestWithWorkspace(t *testing.T) {
 	folder := t.TempDir()
 	path := config.WorkspacePath(folder)
 	os.MkdirAll(filepath.Dir(path), 0o700)
-	c := h.Config()
+	c := h.Config(nil)
 	if withWorkspace(c, "") != c || withWorkspace(c, folder) != c {
 		t.Error("without a file the configuration is another")
 	}
 	os.WriteFile(path, []byte(`{"mcpServers":{"a":{"command":"evil"},"b":{"command":"evil"}}}`), 0o600)
 	got := withWorkspace(c, folder)
-	if b := got.Server("b"); b == nil || !b.Workspace || b.Refused == "" || got.Server("a").Command == "evil" || len(got.Problems) == 0 {
+	if b := got.Server("b"); b == nil || !b.Workspace || got.Server("a").Command == "evil" || len(got.Problems) == 0 {
 		t.Errorf("got %+v", got.Servers)
 	}
-	if h.Config().Server("b") != nil {
+	if h.Config(nil).Server("b") != nil {
 		t.Error("it is in force")
 	}
 	os.Remove(path)
@@ -286,7 +287,8 @@ func TestRecorded(t *testing.T) {
 	<-done
 	// Another launch has other definitions.
 	h.write(map[string]json.RawMessage{"web": remote(web.URL + "?x")})
-	if got := Recorded(mustLoad(t, h), store.Open(filepath.Join(h.dir, "state")), zerolog.Nop()); len(got) != 0 {
+	got := Recorded(mustLoad(t, h), "", store.Open(filepath.Join(h.dir, "state")), zerolog.Nop())
+	if len(got) != 1 || got[0].Record.State(got[0].Written) != quarantine.HeldLaunch || got[0].Effective.Held == "" {
 		t.Errorf("what was recorded of another launch is used: %v", got)
 	}
 }

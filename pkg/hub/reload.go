@@ -22,8 +22,8 @@ func (h *Hub) Reload() {
 	}
 	h.mu.Lock()
 	h.broken = err
+	h.mu.Unlock()
 	if err != nil {
-		h.mu.Unlock()
 		h.log.Error().Err(err).Msg("configuration not taken over; the last good one stays in force")
 		for _, s := range h.all() {
 			s.Warn("The configuration was changed but can't be read; the last good one stays in force. " + err.Error())
@@ -31,30 +31,19 @@ func (h *Hub) Reload() {
 		return
 	}
 	h.report(next)
-	drop := changedServers(h.config, next)
+	h.settle(next)
+	h.mu.Lock()
 	h.config = next
-	h.recall(next)
-	var stop []*first
-	for _, name := range drop {
-		if f := h.firsts[name]; f != nil {
-			stop = append(stop, f)
-			delete(h.firsts, name)
-		}
+	var scopes []string
+	for path := range h.scopes {
+		scopes = append(scopes, path)
 	}
 	h.mu.Unlock()
-	h.log.Info().Strs("changed", drop).Msg("configuration taken over")
-	for _, f := range stop {
-		f.finish()
-		h.dismiss(f, 0)
+	for _, path := range scopes {
+		h.rewrite(path)
 	}
-	for _, s := range h.all() {
-		s.Drop(drop...)
-		h.work.Go(func() {
-			h.inspectNew(s)
-			s.StartEager()
-		})
-	}
-	h.changed()
+	h.log.Info().Msg("configuration taken over")
+	h.apply()
 }
 
 // changedServers names the servers of old whose instances can't go on under next.
@@ -72,7 +61,7 @@ func changedServers(old, next *config.Config) []string {
 // runs is an entry without what does not concern a running instance.
 func runs(s *config.Server) config.Server {
 	c := *s
-	c.Line, c.Column, c.Path = 0, 0, ""
-	c.EnabledTools, c.DisabledTools, c.ToolChanges = nil, nil, ""
+	c.Line, c.Column = 0, 0
+	c.EnabledTools, c.DisabledTools, c.ToolChanges, c.Confirmed, c.Quarantined = nil, nil, "", nil, false
 	return c
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,6 +97,15 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, "Unknown taskId", nil)))
 		return
 	}
+	var asks jsonrpc.Span
+	if method == protocol.Elicit {
+		found, err := jsonrpc.Find(m.Raw, m.Params, "message")
+		if err != nil || found[0].End == 0 || m.Raw[found[0].Start] != '"' {
+			in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, "Invalid params: message must be a string", nil)))
+			return
+		}
+		asks = found[0]
+	}
 	b := &s.back
 	run := in.Run()
 	b.mu.Lock()
@@ -103,6 +113,10 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 	id := b.next
 	c := &backCall{in: in, run: run, id: m.Bytes(m.ID), task: p.Task.End != 0}
 	edits := []jsonrpc.Edit{{At: m.ID, With: strconv.AppendUint(nil, id, 10)}}
+	if asks.End != 0 { // nobody's question passes for ours, or for another's
+		name := jsonrpc.Quote("[" + in.Name() + "] ")
+		edits = append(edits, jsonrpc.Edit{At: jsonrpc.Span{Start: asks.Start + 1, End: asks.Start + 1}, With: name[1 : len(name)-1]})
+	}
 	if p.Token.End != 0 {
 		c.token = id
 		b.tokens[id] = &backToken{in, m.Bytes(p.Token)}
@@ -114,14 +128,53 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 }
 
 // ask makes a request of the session's own to the client.
-func (s *Session) ask(method string, done func(m *jsonrpc.Message)) {
+func (s *Session) ask(method string, params []byte, done func(m *jsonrpc.Message)) (id uint64) {
 	b := &s.back
 	b.mu.Lock()
 	b.next++
-	id := b.next
+	id = b.next
 	b.open[id] = &backCall{done: done}
 	b.mu.Unlock()
-	s.write(jsonrpc.Whole(jsonrpc.NewRequest(id, method, nil)))
+	s.write(jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)))
+	return id
+}
+
+// Ask makes a request of the proxy's own to the client and waits for the answer, a Result or a Failure. When ctx or the session ends
+// first, the request is cancelled, and an answer that comes later is dropped.
+func (s *Session) Ask(ctx context.Context, method string, params []byte) (*jsonrpc.Message, error) {
+	answer := make(chan *jsonrpc.Message, 1)
+	id := s.ask(method, params, func(m *jsonrpc.Message) { answer <- m })
+	var err error
+	select {
+	case m := <-answer:
+		return m, nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-s.ctx.Done():
+		return nil, context.Cause(s.ctx)
+	}
+	s.back.mu.Lock()
+	_, open := s.back.open[id]
+	delete(s.back.open, id)
+	s.back.mu.Unlock()
+	if open {
+		s.write(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Cancelled, append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), '}'))))
+	}
+	return nil, err
+}
+
+// CanAskForm tells whether the client shows forms to a person (MCP 2025-11-25, elicitation: a capability without modes means forms).
+func (s *Session) CanAskForm() bool {
+	return s.can("elicitation") && (s.can("elicitation", "form") || !s.can("elicitation", "url"))
+}
+
+// Client is the name that the client gave of itself, at most 64 characters.
+func (s *Session) Client() string {
+	name := string(jsonrpc.Unquote(protocol.Field(s.clientInfo(), "name")))
+	if runes := []rune(name); len(runes) > 64 {
+		return string(runes[:64])
+	}
+	return name
 }
 
 // answered takes the client's answer to a request made of it, and tells whether it was one. One to no open request is dropped.

@@ -96,7 +96,7 @@ func (s *Session) onceListed(m *jsonrpc.Message, p protocol.Params, r reply, ser
 	c := &call{key: string(m.Bytes(m.ID)), reply: r}
 	s.calls.add(c)
 	s.spawn(func() {
-		s.host.AwaitFirst(s.ctx, protocol.String(m.Raw, p.Name))
+		s.host.AwaitFirst(s.ctx, s, protocol.String(m.Raw, p.Name))
 		if s.calls.take(c) { // not cancelled meanwhile
 			serve()
 		}
@@ -138,7 +138,8 @@ func (s *Session) notification(m *jsonrpc.Message) {
 // call is a client's open request.
 type call struct {
 	method string
-	tool   string // as the server calls it
+	kind   catalog.Kind
+	item   string // of a call that names one: as the server calls it
 	edits  []jsonrpc.Edit
 	key    string // the client's raw id
 	in     *upstream.Instance
@@ -153,7 +154,7 @@ type call struct {
 // relay passes a request to a server: its edits, an id of ours, a progress token of ours, all else as it came.
 func (s *Session) relay(m *jsonrpc.Message, p protocol.Params, in *upstream.Instance, c *call, r reply) {
 	c.in, c.reply, c.key = in, r, string(m.Bytes(m.ID))
-	c.up = &upstream.Call{Method: c.method, Tool: c.tool}
+	c.up = &upstream.Call{Method: c.method, Kind: c.kind, Item: c.item}
 	if p.Token.End != 0 {
 		c.token = s.calls.addToken(m.Bytes(p.Token), c)
 		c.edits = append(c.edits, jsonrpc.Edit{At: p.Token, With: strconv.AppendUint(nil, c.token, 10)})
@@ -207,7 +208,7 @@ func (s *Session) callTool(m *jsonrpc.Message, p protocol.Params, r reply, last 
 		r.result(m, protocol.ToolError(err.Error()))
 		return true
 	}
-	c := &call{method: protocol.ToolsCall, tool: item.Original}
+	c := &call{method: protocol.ToolsCall, kind: catalog.Tools, item: item.Original}
 	if item.Original != name {
 		c.edits = []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}
 	}
@@ -238,7 +239,7 @@ func (s *Session) getPrompt(m *jsonrpc.Message, p protocol.Params, r reply, last
 		r.fail(m, protocol.InternalError, err.Error())
 		return true
 	}
-	c := &call{method: protocol.PromptsGet, edits: []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}}
+	c := &call{method: protocol.PromptsGet, kind: catalog.Prompts, item: item.Original, edits: []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}}
 	s.relay(m, p, in, c, r)
 	return true
 }

@@ -18,6 +18,9 @@ type hello struct {
 	done         chan struct{} // closed with notifications/initialized
 }
 
+// Greeted tells whether the client has begun its handshake.
+func (s *Session) Greeted() bool { return s.greeted() }
+
 func (s *Session) greeted() bool { return s.version() != "" }
 
 func (s *Session) version() string {
@@ -55,7 +58,7 @@ func (s *Session) initialize(m *jsonrpc.Message, r reply) {
 
 	view := s.view()
 	b := append([]byte(`{"protocolVersion":`), jsonrpc.Quote(version)...)
-	b = append(append(b, `,"capabilities":`...), capabilitiesFor(version, s.host.Sources())...)
+	b = append(append(b, `,"capabilities":`...), capabilitiesFor(version, s.host.Sources(s))...)
 	b = append(b, `,"serverInfo":{"name":"mcpproxy-stdio","title":"mcpproxy","version":`...)
 	b = append(jsonrpc.AppendQuote(b, s.opts.Version), '}')
 	if text := view.Instructions(); text != "" {
@@ -74,6 +77,9 @@ func (s *Session) initialized() {
 		close(s.hello.done)
 	}
 	s.hello.mu.Unlock()
+	if first && s.opts.Workspace == "" && s.can("roots") {
+		s.spawn(func() { s.workspace() }) // what the workspace proposes is to be seen before anything is called
+	}
 }
 
 // capabilitiesFor lists what the proxy can carry in a revision, and what servers declare under

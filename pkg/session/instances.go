@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
@@ -26,14 +28,14 @@ func (s *Session) instance(name string) (*upstream.Instance, error) {
 	}
 	spec := s.ownSpec()
 	if name != "" {
-		server := s.host.Config().Server(name)
+		server := s.host.Config(s).Server(name)
 		if server == nil {
 			return nil, fmt.Errorf("server %q is not configured", name)
 		}
 		if err := upstream.Blocked(server); err != nil {
 			return nil, &upstream.Error{Server: name, Step: "is not available", Cause: err}
 		}
-		spec = s.Spec(server)
+		spec = s.Spec(server, s.log)
 	}
 	in := upstream.New(spec, s)
 	in.Hold(s.subscriptions(name))
@@ -60,7 +62,7 @@ func (s *Session) ownSpec() upstream.Spec {
 }
 
 // Spec says how a server is started for this session: in its workspace, with its client's abilities.
-func (s *Session) Spec(server *config.Server) upstream.Spec {
+func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec {
 	return upstream.Spec{
 		Name: server.Name,
 		Dial: func() (upstream.Conn, error) {
@@ -71,11 +73,11 @@ func (s *Session) Spec(server *config.Server) upstream.Spec {
 			if launch.Dir == "" {
 				launch.Dir = s.opts.Dir
 			}
-			return upstream.Dial(server.Name, launch, s.opts.Environ, s.log)
+			return upstream.Dial(server.Name, launch, s.opts.Environ, log)
 		},
 		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: s.version(),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
-		Eager: server.Start == "eager", Launch: server.LaunchKey(), Log: s.log,
+		Eager: server.Start == "eager", Launch: server.LaunchKey(), Admit: s.host.Admit(server), Log: log,
 	}
 }
 
@@ -111,7 +113,7 @@ func (s *Session) running() []*upstream.Instance {
 		}
 	}
 	add("")
-	for _, server := range s.host.Config().Servers {
+	for _, server := range s.host.Config(s).Servers {
 		add(server.Name)
 	}
 	return all
@@ -121,7 +123,7 @@ func (s *Session) running() []*upstream.Instance {
 // the proxy does not know can only be meant for one.
 func (s *Session) onlyServer() *upstream.Instance {
 	only := ""
-	for _, server := range s.host.Config().Servers {
+	for _, server := range s.host.Config(s).Servers {
 		if upstream.Blocked(server) != nil {
 			continue
 		}
@@ -143,7 +145,7 @@ func (s *Session) onlyServer() *upstream.Instance {
 // unavailable says why the server that an unknown name belongs to can't serve, nil if there is none or it just lacks it.
 func (s *Session) unavailable(name string) error {
 	var owner *config.Server // the one with the longest name that fits
-	for _, c := range s.host.Config().Servers {
+	for _, c := range s.host.Config(s).Servers {
 		if strings.HasPrefix(name, catalog.Prefix(c.Name)) && (owner == nil || len(c.Name) > len(owner.Name)) {
 			owner = c
 		}
@@ -154,7 +156,10 @@ func (s *Session) unavailable(name string) error {
 	if err := upstream.Blocked(owner); err != nil {
 		return &upstream.Error{Server: owner.Name, Step: "is not available", Cause: err}
 	}
-	return s.host.NotListed(owner.Name)
+	if err := s.host.NotListed(s, owner.Name); err != nil {
+		return err
+	}
+	return s.host.Withheld(s, owner.Name)
 }
 
 // nameHint reminds of the form of names.
@@ -189,7 +194,7 @@ func (s *Session) StartEager() {
 	case <-s.ctx.Done():
 		return
 	}
-	for _, server := range s.host.Config().Servers {
+	for _, server := range s.host.Config(s).Servers {
 		s.mu.Lock()
 		wanted := server.Start == "eager" || s.subscriptions(server.Name) > 0
 		s.mu.Unlock()
@@ -253,9 +258,9 @@ func (s *Session) Listed(in *upstream.Instance, live *catalog.Snapshot, _ upstre
 		return
 	}
 	if items := live.Items[catalog.Resources]; items != nil {
-		s.setLive(in.Name(), items, true)
+		s.setLive(in.Name(), s.host.Screen(in.Name(), items), true)
 	}
-	s.host.Learned(in.Name(), live)
+	s.host.Learned(s, in.Name(), live)
 	s.announce(false, catalog.Tools, catalog.Prompts)
 }
 

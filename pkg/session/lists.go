@@ -23,7 +23,7 @@ func (s *Session) view() *catalog.View {
 	s.views.mu.Lock()
 	defer s.views.mu.Unlock()
 	if s.views.view == nil {
-		sources := append([]catalog.Source(nil), s.host.Sources()...)
+		sources := append([]catalog.Source(nil), s.host.Sources(s)...)
 		for i, src := range sources {
 			if items, ok := s.views.live[src.Server]; ok && src.Snapshot != nil {
 				own := *src.Snapshot
@@ -31,7 +31,7 @@ func (s *Session) view() *catalog.View {
 				sources[i].Snapshot = &own
 			}
 		}
-		s.views.view = catalog.NewView(sources, s.host.Config().MaxNameLength)
+		s.views.view = catalog.NewView(sources, s.host.Config(s).MaxNameLength)
 	}
 	return s.views.view
 }
@@ -61,7 +61,7 @@ func (s *Session) list(m *jsonrpc.Message, p protocol.Params, k catalog.Kind, r 
 	cursor := protocol.String(m.Raw, p.Cursor)
 	s.spawn(func() {
 		if cursor == "" {
-			s.host.AwaitFirst(s.ctx, "")
+			s.host.AwaitFirst(s.ctx, s, "")
 		}
 		if k == catalog.Resources && cursor == "" {
 			s.askResources()
@@ -107,7 +107,7 @@ func (s *Session) askResources() {
 		}
 		all.Go(func() {
 			if items, err := in.ReadList(catalog.Resources, askMost); err == nil {
-				s.setLive(in.Name(), items, true)
+				s.setLive(in.Name(), s.host.Screen(in.Name(), items), true)
 			}
 		})
 	}

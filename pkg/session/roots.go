@@ -38,6 +38,9 @@ func (s *Session) workspace() string {
 	return s.folder(s.firstRoot())
 }
 
+// Locate asks the client for its workspace, if it was not asked yet; the host is told when it turns out to be another.
+func (s *Session) Locate() { s.workspace() }
+
 // KnownWorkspace is the workspace as far as it is known without asking the client.
 func (s *Session) KnownWorkspace() string {
 	if s.opts.Workspace != "" {
@@ -82,11 +85,12 @@ func (s *Session) firstRoot() string {
 		asked = make(chan struct{})
 		r.asked = asked
 		s.spawn(func() {
-			s.ask(protocol.RootsList, func(m *jsonrpc.Message) {
+			s.ask(protocol.RootsList, nil, func(m *jsonrpc.Message) {
 				r.mu.Lock()
 				r.folder = firstFolder(m.Bytes(m.Result))
 				r.mu.Unlock()
 				close(asked)
+				s.host.Moved(s)
 			})
 		})
 	}

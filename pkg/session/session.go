@@ -23,21 +23,29 @@ import (
 
 // Host is what a session needs of the hub it belongs to.
 type Host interface {
-	// Config is the configuration in force.
-	Config() *config.Config
-	// Sources are the servers of the catalog in order, the proxy's own tools first.
-	Sources() []catalog.Source
+	// Config is the configuration in force for the session: what is held in it must not run.
+	Config(s *Session) *config.Config
+	// Sources are the servers of the session's catalog in order, the proxy's own tools first.
+	Sources(s *Session) []catalog.Source
 	// Begin is called once, after the answer to initialize: servers never seen before are looked at now.
 	Begin(s *Session)
+	// Moved is called when the session's workspace may be another one.
+	Moved(s *Session)
 	// Leave is called once, when the client has left and before its servers are ended. It does not wait.
 	Leave(s *Session)
 	// AwaitFirst waits until the servers never seen before have been looked at, within bounds. With a name of a tool or prompt
 	// it waits only for the server that the name belongs to, if one does.
-	AwaitFirst(ctx context.Context, name string)
+	AwaitFirst(ctx context.Context, s *Session, name string)
 	// NotListed says why a server has not been listed so far, nil if it has.
-	NotListed(server string) error
-	// Learned reports what a running instance of a server lists.
-	Learned(server string, live *catalog.Snapshot)
+	NotListed(s *Session, server string) error
+	// Withheld says why something that a server may well offer is not in the catalog, nil if nothing of it is withheld.
+	Withheld(s *Session, server string) error
+	// Learned reports what a running instance of a server lists. What is new in it is recorded when it returns.
+	Learned(s *Session, server string, live *catalog.Snapshot)
+	// Admit makes the function that decides for a server whether a live definition may be used.
+	Admit(server *config.Server) func(kind catalog.Kind, id, digest string) error
+	// Screen leaves out of a server's list of resources what looks hostile.
+	Screen(server string, items [][]byte) [][]byte
 	// OwnTools makes a connection to the proxy's own tools, on behalf of the session.
 	OwnTools(s *Session) upstream.Conn
 }

@@ -24,21 +24,25 @@ import (
 // host has one server, in place of the own tools, so that its names have no prefix: every frame of it is the test's.
 type host struct{ server *server }
 
-func (h *host) Config() *config.Config {
+func (h *host) Config(*Session) *config.Config {
 	return &config.Config{MaxNameLength: config.DefaultMaxNameLength}
 }
-func (h *host) Sources() []catalog.Source {
+func (h *host) Sources(*Session) []catalog.Source {
 	s := &catalog.Snapshot{}
 	s.Items[catalog.Tools] = [][]byte{[]byte(`{"name":"t"}`)}
 	s.Items[catalog.Resources] = [][]byte{[]byte(`{"uri":"x:1","name":"x"}`)}
 	return []catalog.Source{{Snapshot: s}}
 }
-func (h *host) Begin(*Session)                     {}
-func (h *host) Leave(*Session)                     {}
-func (h *host) AwaitFirst(context.Context, string) {}
-func (h *host) NotListed(string) error             { return nil }
-func (h *host) Learned(string, *catalog.Snapshot)  {}
-func (h *host) OwnTools(*Session) upstream.Conn    { return h.server }
+func (h *host) Begin(*Session)                                                {}
+func (h *host) Moved(*Session)                                                {}
+func (h *host) Leave(*Session)                                                {}
+func (h *host) AwaitFirst(context.Context, *Session, string)                  {}
+func (h *host) NotListed(*Session, string) error                              { return nil }
+func (h *host) Withheld(*Session, string) error                               { return nil }
+func (h *host) Learned(*Session, string, *catalog.Snapshot)                   {}
+func (h *host) Screen(_ string, items [][]byte) [][]byte                      { return items }
+func (h *host) OwnTools(*Session) upstream.Conn                               { return h.server }
+func (h *host) Admit(*config.Server) func(catalog.Kind, string, string) error { return nil }
 
 // server is a connection whose other end is the test.
 type server struct {

@@ -115,10 +115,7 @@ func sweep(dir string) {
 // Update reads the file under a lock across processes, and writes what change returns. A missing file is nil.
 // When change returns nil data or an error nothing is written.
 func (s *Store) Update(name string, change func(old []byte) ([]byte, error)) error {
-	if err := os.MkdirAll(s.Locks(), 0o700); err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	unlock, err := lockedfile.MutexAt(filepath.Join(s.Locks(), strings.ReplaceAll(name, "/", "-"))).Lock()
+	unlock, err := s.lock(name)
 	if err != nil {
 		return err
 	}
@@ -134,10 +131,62 @@ func (s *Store) Update(name string, change func(old []byte) ([]byte, error)) err
 	return s.Write(name, data)
 }
 
+// lock takes the lock that Update and Append hold.
+func (s *Store) lock(name string) (unlock func(), err error) {
+	if err := os.MkdirAll(s.Locks(), 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	return lockedfile.MutexAt(filepath.Join(s.Locks(), strings.ReplaceAll(name, "/", "-"))).Lock()
+}
+
 // Remove deletes the file; a missing one is fine.
 func (s *Store) Remove(name string) error {
 	if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+// Append adds to the end of a file, under a lock across processes, and makes it if need be. When it returns nil the data is on disk.
+// A line that a crash has cut short is ended first.
+func (s *Store) Append(name string, data []byte) error {
+	unlock, err := s.lock(name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, err := s.Read(name) // refuses what others could have written
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.Write(name, data)
+	}
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(s.Path(name), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if len(old) > 0 && old[len(old)-1] != '\n' {
+		data = append([]byte("\n"), data...)
+	}
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// List returns the names of the files in a directory, sorted; a missing one is empty.
+func (s *Store) List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(s.Path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, dir+"/"+e.Name())
+		}
+	}
+	return names, err
 }

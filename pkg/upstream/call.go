@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
@@ -16,7 +17,8 @@ import (
 // Call is one request to a server. Its fields are set before Do and not changed after.
 type Call struct {
 	Method string
-	Tool   string // of a tools/call: as the server calls it
+	Kind   catalog.Kind // of a call that names an item
+	Item   string       // as the server calls it; "": none
 	// Frame writes the request under the id it got upstream.
 	Frame func(id uint64) jsonrpc.Frame
 	// Done is called exactly once unless the call is cancelled: with the answer, a Result or a Failure, or with the reason why there is none.
@@ -53,7 +55,9 @@ func (in *Instance) Do(c *Call) {
 func (in *Instance) admit(c *Call) error {
 	switch in.state {
 	case Ready:
-		if !in.lists.hold(c) {
+		if wait, refused := in.lists.judge(c, in.spec.Admit); refused != nil {
+			return in.refusal(refused)
+		} else if !wait {
 			err := in.send(c)
 			if err == nil || errors.Is(err, jsonrpc.ErrFull) {
 				return err
@@ -111,19 +115,26 @@ func (in *Instance) send(c *Call) error {
 	return nil
 }
 
-// flush sends the waiting calls that nothing holds back any more; mu is held. It returns the ones that failed.
-func (in *Instance) flush() (failed []*Call, why error) {
+// refusal is the error of a call that was not sent to the running server.
+func (in *Instance) refusal(why error) error { return &Error{Server: in.spec.Name, Cause: why} }
+
+// flush sends the waiting calls that nothing holds back any more; mu is held. It returns the ones that failed, or were refused.
+func (in *Instance) flush() map[*Call]error {
+	failed := map[*Call]error{}
 	held := in.waiting[:0]
 	for _, c := range in.waiting {
-		if in.lists.hold(c) {
+		if wait, refused := in.lists.judge(c, in.spec.Admit); wait {
 			held = append(held, c)
+		} else if refused != nil {
+			stopTimer(c.timer)
+			failed[c] = in.refusal(refused)
 		} else if err := in.send(c); err != nil {
-			failed, why = append(failed, c), err
+			failed[c] = err
 		}
 	}
 	clear(in.waiting[len(held):])
 	in.waiting = held
-	return failed, why
+	return failed
 }
 
 // giveUp ends a call that waited start_wait for the server; the start itself goes on.

@@ -18,8 +18,8 @@ func Blocked(server *config.Server) error {
 		return errors.New(server.Refused)
 	case !server.Enabled:
 		return errors.New(`it is disabled; set "enabled": true in the configuration, or use upstream_servers with operation "enable"`)
-	case server.Quarantined:
-		return errors.New(`it is held in quarantine and was not run; a person who trusts it takes "quarantined": true out of its entry in the configuration file`)
+	case server.Held != "":
+		return errors.New(server.Held)
 	}
 	return nil
 }

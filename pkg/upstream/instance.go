@@ -45,7 +45,9 @@ type Spec struct {
 	IdleTimeout  time.Duration // 0: never stopped for idleness
 	Eager        bool
 	Launch       string // key of the launch, recorded in snapshots
-	Log          zerolog.Logger
+	// Admit tells whether a live definition, of this digest, may be used; nil: every one. It is called with a lock held.
+	Admit func(kind catalog.Kind, id, digest string) error
+	Log   zerolog.Logger
 }
 
 // Owner is told what a server says and does. FromServer, Started and Changed are called by the goroutine that reads from the server;
@@ -353,6 +355,16 @@ type Hello struct {
 // Declares tells whether the server declared a capability.
 func (h *Hello) Declares(path ...string) bool {
 	return h != nil && catalog.Declares(h.Capabilities, path...)
+}
+
+// undeclared tells which lists the server does not have.
+func (h *Hello) undeclared() [catalog.Kinds]bool {
+	return [catalog.Kinds]bool{
+		catalog.Tools:     !h.Declares("tools"),
+		catalog.Prompts:   !h.Declares("prompts"),
+		catalog.Templates: !h.Declares("resources"),
+		catalog.Resources: !h.Declares("resources"),
+	}
 }
 
 func readHello(result []byte) *Hello {

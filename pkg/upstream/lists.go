@@ -35,25 +35,23 @@ const (
 
 // lists is what is known of a running server's lists. Guarded by Instance.mu.
 type lists struct {
-	ready     time.Time                      // end of the handshake
-	changed   time.Time                      // last list_changed
-	dirty     [catalog.Kinds]bool            // to be read (again)
-	under     [catalog.Kinds]bool            // being read
-	refused   [catalog.Kinds]bool            // answered with an error, so far
-	wake      chan struct{}                  // tells readLists of a change
-	offers    [catalog.Kinds]map[string]bool // what the server offers now; nil until it was read
-	settled   bool                           // no more tools and prompts are expected to appear
-	stale     bool                           // the connection is about to end: hold everything
-	announces bool                           // the server sends list_changed for tools
+	ready     time.Time                        // end of the handshake
+	changed   time.Time                        // last list_changed
+	dirty     [catalog.Kinds]bool              // to be read (again)
+	under     [catalog.Kinds]bool              // being read
+	refused   [catalog.Kinds]bool              // answered with an error, so far
+	wake      chan struct{}                    // tells readLists of a change
+	offers    [catalog.Kinds]map[string]bool   // what the server offers now; nil until it was read
+	told      [catalog.Kinds]map[string]string // digests of the definitions that the owner was told of; nil until it was
+	settled   bool                             // no more tools and prompts are expected to appear
+	stale     bool                             // the connection is about to end: hold everything
+	announces bool                             // the server sends list_changed for tools
 }
 
 func (l *lists) begin(h *Hello) {
 	*l = lists{ready: time.Now(), wake: make(chan struct{}, 1)}
-	l.dirty = [catalog.Kinds]bool{
-		catalog.Tools:     h.Declares("tools"),
-		catalog.Prompts:   h.Declares("prompts"),
-		catalog.Templates: h.Declares("resources"),
-		catalog.Resources: h.Declares("resources"),
+	for k, not := range h.undeclared() {
+		l.dirty[k] = !not
 	}
 	l.announces = h.Declares("tools", "listChanged") || h.Declares("prompts", "listChanged")
 	for k := range catalog.Kinds {
@@ -84,16 +82,33 @@ func (l *lists) settle(now time.Time) Known {
 	return Partial
 }
 
-// hold tells whether a call has to wait although the server runs: a tool that a fresh instance does not offer (yet) may
-// still appear, as servers add tools after the handshake.
-func (l *lists) hold(c *Call) bool {
-	if l.stale {
-		return true
+// Errors of a call to a server that runs.
+var (
+	// ErrNotOffered is the cause when the server does not list what a call names.
+	ErrNotOffered = errors.New("the server does not offer this at the moment; the call was not sent")
+	// ErrNotListed is the cause when the server's list can't be read, so that its definition can't be compared with the approved one.
+	ErrNotListed = errors.New("the server does not tell what it offers; the call was not sent")
+)
+
+// judge tells whether a call has to wait although the server runs, or is refused. It is sent only after the owner has seen the
+// live definition of what it names, and admits it; what a fresh instance does not offer (yet) may still appear.
+func (l *lists) judge(c *Call, admit func(catalog.Kind, string, string) error) (wait bool, refused error) {
+	switch {
+	case l.stale:
+		return true, nil
+	case c.Item == "" || admit == nil:
+		return false, nil
 	}
-	if c.Tool == "" || l.settled {
-		return false
+	digest, listed := l.told[c.Kind][c.Item]
+	switch {
+	case listed:
+		return false, admit(c.Kind, c.Item, digest)
+	case !l.settled:
+		return true, nil
+	case l.told[c.Kind] == nil:
+		return false, ErrNotListed
 	}
-	return !l.offers[catalog.Tools][c.Tool]
+	return false, ErrNotOffered
 }
 
 // settles is when the lists count as complete.
@@ -164,7 +179,13 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 		return
 	}
 	current := &catalog.Snapshot{Launch: in.spec.Launch, Taken: time.Now(), Capabilities: hello.Capabilities, Instructions: hello.Instructions}
-	told, came := Partial, false
+	var digests [catalog.Kinds]map[string]string
+	for k, read := range hello.undeclared() {
+		if read {
+			digests[k] = map[string]string{}
+		}
+	}
+	told, came := Partial, true
 	for {
 		now := time.Now()
 		in.mu.Lock()
@@ -198,14 +219,14 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 			}
 		}
 		in.mu.Unlock()
-		if known != told || came {
-			in.release()
-		}
-		came = false
 		if known != told {
-			told = known
+			told, came = known, true
 			in.owner.Listed(in, current, known)
 		}
+		if came { // only now, when the owner knows the definitions
+			in.release(conn, digests)
+		}
+		came = false
 		pause := time.NewTimer(wait)
 		select {
 		case <-gone:
@@ -237,6 +258,7 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 			if !in.listed(conn, r) {
 				break
 			}
+			digests[r.kind] = digestsOf(r.kind, r.items)
 			if current = &next; news || told != Partial {
 				told = Known(-1) // to be told again
 			}
@@ -244,6 +266,20 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 		}
 		pause.Stop()
 	}
+}
+
+// digestsOf are the digests of a list's items by ID. Of several of one ID the first counts.
+func digestsOf(k catalog.Kind, items [][]byte) map[string]string {
+	digests := make(map[string]string, len(items))
+	if k == catalog.Resources {
+		return digests // data
+	}
+	for _, raw := range items {
+		if id := k.ID(raw); digests[id] == "" {
+			digests[id] = catalog.Digest(raw)
+		}
+	}
+	return digests
 }
 
 func later(a, b time.Time) time.Time {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
@@ -208,21 +209,22 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 	}
 	in.owner.Started(in)
 	in.owner.Changed(in)
-	in.release()
+	in.release(conn, [catalog.Kinds]map[string]string{})
 	in.runs.Go(func() { in.readLists(conn, gone) })
 	return nil
 }
 
-// release sends the waiting calls that may go.
-func (in *Instance) release() {
+// release notes the digests of the definitions that the owner has been told of, and sends the waiting calls that may go.
+func (in *Instance) release(conn Conn, digests [catalog.Kinds]map[string]string) {
 	in.mu.Lock()
-	if in.state != Ready {
+	if in.state != Ready || in.conn != conn {
 		in.mu.Unlock()
 		return
 	}
-	failed, err := in.flush()
+	in.lists.told = digests
+	failed := in.flush()
 	in.mu.Unlock()
-	for _, c := range failed {
+	for c, err := range failed {
 		c.finish(nil, err)
 	}
 }

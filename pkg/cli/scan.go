@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+// scanReport is what scan found.
+type scanReport struct {
+	Source  string        `json:"source"` // the file, or the server
+	Scanned int           `json:"scanned"`
+	Flagged int           `json:"flagged"` // definitions with a finding of severity medium or more
+	Blocked int           `json:"blocked"`
+	Items   []scannedItem `json:"items"` // those with findings
+
+	server bool
+}
+
+// scannedItem is a definition with what was found in it.
+type scannedItem struct {
+	Kind     string         `json:"kind"`
+	Name     string         `json:"name"`
+	Severity scan.Severity  `json:"severity"` // of the gravest finding
+	Findings []scan.Finding `json:"findings"`
+}
+
+func (a *app) scanCommand() *cobra.Command {
+	var asJSON, asSARIF bool
+	var corpus string
+	c := &cobra.Command{
+		Use: "scan FILE|SERVER", Short: "Look for hostile text in definitions of tools, prompts and resources",
+		Long: `Scan looks for what is hostile in definitions: hidden characters, orders to the model, secrets that are
+asked for, other tools that are meddled with. It needs no network and no model, and starts nothing.
+
+FILE holds a definition, an array of them, the result of tools/list, prompts/list or another list, or
+JSON lines of these; - is stdin. SERVER is a configured server: what is recorded of it is scanned. A name
+that could be both is a file if it has a path separator or ends in .json.
+
+What it finds is a reason to look, what it does not find is no proof of anything: a text can do harm
+without saying so. It exits with 0, or with 3 if a finding is of the kind that stops an approval (block).`,
+		Example: "  mcpproxy-stdio scan github\n  mcpproxy-stdio scan tools.json --sarif > scan.sarif",
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case corpus != "" && len(args) > 0:
+				return errors.New("--eval takes the place of FILE or SERVER")
+			case corpus == "" && len(args) != 1:
+				return errors.New("say what to scan: a file, - for stdin, or the name of a configured server")
+			case asJSON && asSARIF:
+				return errors.New("--json and --sarif exclude each other")
+			case corpus != "" && asSARIF:
+				return errors.New("--eval has no SARIF output; use --json")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if corpus != "" {
+				return a.evaluate(corpus, asJSON)
+			}
+			return a.scan(args[0], asJSON, asSARIF)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&asSARIF, "sarif", false, "print SARIF 2.1.0, for code scanning")
+	c.Flags().StringVar(&corpus, "eval", "", "measure the scanner on a corpus: a `directory` with malicious.jsonl and benign.jsonl")
+	return c
+}
+
+func (a *app) scan(name string, asJSON, asSARIF bool) error {
+	report := scanReport{Source: name, Items: []scannedItem{}}
+	items, ctx, err := a.scanned(name, &report)
+	if err != nil {
+		return failed(err)
+	}
+	for _, item := range items {
+		report.add(item, scan.Scan(item, ctx))
+	}
+	switch {
+	case asSARIF:
+		err = printJSON(a.out, report.sarif())
+	case asJSON:
+		err = printJSON(a.out, report)
+	default:
+		newPrinter(a.out).scan(&report)
+	}
+	if err == nil && report.Blocked > 0 {
+		return &exitError{code: ExitProblems}
+	}
+	return err
+}
+
+// scanned returns what the name stands for.
+func (a *app) scanned(name string, report *scanReport) ([]scan.Item, scan.Context, error) {
+	if name != "-" && !strings.ContainsAny(name, `/\`) && !strings.HasSuffix(strings.ToLower(name), ".json") {
+		items, ctx, err := a.storedItems(name)
+		if report.server = err == nil; report.server || !errors.Is(err, errNoServer) {
+			return items, ctx, err
+		}
+		if _, statErr := os.Stat(name); statErr != nil { // neither: the name of a server was meant
+			return nil, ctx, err
+		}
+	}
+	var data []byte
+	var err error
+	if name == "-" {
+		data, err = io.ReadAll(a.in)
+		name = "stdin"
+	} else {
+		data, err = os.ReadFile(name)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, scan.Context{}, fmt.Errorf("%s: there is no such file", plain(name))
+	}
+	if err != nil {
+		return nil, scan.Context{}, err
+	}
+	items, err := definitions(data)
+	if err != nil {
+		return nil, scan.Context{}, fmt.Errorf("%s: %w; give a definition, an array of them, or the result of tools/list", plain(name), err)
+	}
+	var ctx scan.Context
+	for _, item := range items {
+		if item.Kind == "tool" {
+			ctx.Own = append(ctx.Own, item.Name)
+		}
+	}
+	return items, ctx, nil
+}
+
+// errNoServer is wrapped by storedItems when no server of that name is configured.
+var errNoServer = errors.New("no such server is configured")
+
+func (r *scanReport) add(item scan.Item, findings []scan.Finding) {
+	r.Scanned++
+	if len(findings) == 0 {
+		return
+	}
+	worst := findings[0].Severity
+	if worst >= scan.Medium {
+		r.Flagged++
+	}
+	if worst >= scan.Block {
+		r.Blocked++
+	}
+	r.Items = append(r.Items, scannedItem{Kind: item.Kind, Name: item.Name, Severity: worst, Findings: findings})
+}
+
+// scan lists what was found, the definitions in their order, of each the gravest first.
+func (p *printer) scan(r *scanReport) {
+	remarks := 0
+	for _, item := range r.Items {
+		shown := false
+		for _, f := range item.Findings {
+			if f.Severity < scan.Medium {
+				remarks++
+				continue
+			}
+			if !shown {
+				p.line(p.paint(bold, item.title()))
+				shown = true
+			}
+			label := fmt.Sprintf("%-6s", f.Severity)
+			p.line("  ", p.paint(paintSeverity(f.Severity), label), "  ", f.Rule, "  ", p.paint(dim, plain(f.Place)))
+			p.wrapped("          ", "", plain(f.Message))
+			if f.Excerpt != "" {
+				p.wrapped("          ", dim, plain(f.Excerpt))
+			}
+		}
+		if shown {
+			p.line()
+		}
+	}
+	summary := fmt.Sprintf("%s scanned, %d flagged, %d to be blocked.", plural(r.Scanned, "definition", "definitions"), r.Flagged, r.Blocked)
+	if remarks > 0 {
+		summary += fmt.Sprintf(" %s of no weight alone: --json shows them.", plural(remarks, "remark", "remarks"))
+	}
+	p.wrapped("", "", summary)
+}
+
+func (i *scannedItem) title() string {
+	if i.Name == "" {
+		return i.Kind
+	}
+	return i.Kind + " " + plain(i.Name)
+}
+
+func paintSeverity(s scan.Severity) string {
+	switch {
+	case s >= scan.High:
+		return red
+	case s == scan.Medium:
+		return yellow
+	}
+	return dim
+}

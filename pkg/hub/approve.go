@@ -1,0 +1,265 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+)
+
+// Statuses of a request for approval.
+const (
+	statusApproved  = "approved"
+	statusInspected = "inspected"
+	statusRequired  = "approval_required"
+)
+
+// Approve implements builtin.Admin: it asks a person whether what has this digest is approved. Nothing in the arguments approves but a code
+// that a person read on their terminal.
+func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin.Outcome, error) {
+	st, err := a.standing(name)
+	if err != nil {
+		return builtin.Outcome{}, err
+	}
+	if st.effective.Refused != "" || st.failed != nil {
+		return builtin.Outcome{}, fmt.Errorf("server %s can't be approved: %s", strconv.Quote(name), st.effective.Refused+st.effective.Held)
+	}
+	p := st.record.Proposal(st.written)
+	switch {
+	case p == nil:
+		return builtin.Outcome{}, fmt.Errorf("server %s: %w", strconv.Quote(name), quarantine.ErrNothing)
+	case p.Digest == "":
+		return builtin.Outcome{}, fmt.Errorf("server %s: %w; %s", strconv.Quote(name), quarantine.ErrInspecting, todo(p))
+	case !strings.EqualFold(p.Digest, digest):
+		return builtin.Outcome{}, fmt.Errorf("server %s: %w: its digest is %s; look at it again with quarantine_review", strconv.Quote(name), quarantine.ErrDigest, p.Digest)
+	}
+	decision, why, err := a.decide(ctx, st, p, code)
+	if err != nil {
+		return builtin.Outcome{}, err
+	}
+	if decision == "" {
+		return a.required(st.key, p, why), nil
+	}
+	a.h.log.Info().Str("server", name).Str("decision", decision).Msg("approved")
+	a.h.recall()
+	a.h.unflag(st.key)
+	if decision != "inspect" {
+		return builtin.Outcome{Status: statusApproved, Server: name, State: string(quarantine.Approved), Next: "it can be called now"}, nil
+	}
+	return a.inspected(ctx, name), nil
+}
+
+// decide lets a person decide, by the first way that there is. No decision means that it takes another way; why says which was tried.
+func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal, code string) (decision, why string, err error) {
+	h := a.h
+	h.mu.Lock()
+	policy := h.approval.policy()
+	h.mu.Unlock()
+	judge := h.judge(st.key)
+	by := a.s.Client()
+	switch blocking := p.Blocking(judge); {
+	case policy == config.ApprovalOOB:
+		return "", "the policy of approval is oob: only a terminal or the editor approves", nil
+	case len(blocking) > 0:
+		return "", fmt.Sprintf("%d definitions look hostile: a person has to confirm each by its name on a terminal; or block the tools with quarantine_reject, and approve the rest", len(blocking)), nil
+	case code != "":
+		decision, err = h.book.Redeem(st.written, st.key.path, p.Digest, code, by, judge)
+		if errors.Is(err, quarantine.ErrNoCode) || errors.Is(err, quarantine.ErrWrongCode) {
+			h.log.Warn().Str("server", st.key.name).Msg("a code was refused")
+			return "", err.Error(), nil
+		}
+		return decision, "", err
+	case policy == config.ApprovalHost || policy == config.ApprovalOff:
+		decision, err = h.approve(st, p.Digest, quarantine.Means{How: policy, By: by})
+		return decision, "", err
+	case st.record.Cooling(time.Now()):
+		return "", fmt.Sprintf("a person declined less than %s ago", quarantine.CoolDown), nil
+	case !a.s.CanAskForm():
+		return "", "", nil
+	}
+	answer := a.ask(ctx, st, p)
+	switch {
+	case answer == nil:
+		decision, err = h.approve(st, p.Digest, quarantine.Means{How: "elicitation", By: by})
+		return decision, "", err
+	case errors.Is(answer, quarantine.ErrDeclined):
+		_, err = h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error { r.Refused = time.Now(); return nil })
+	}
+	h.log.Warn().Str("server", st.key.name).Err(answer).Msg("not approved by the client's form")
+	return "", answer.Error(), err
+}
+
+// approve takes down an approval, of the entry as it is configured now.
+func (h *Hub) approve(st standing, digest string, by quarantine.Means) (decision string, err error) {
+	current, _ := h.written(st.key)
+	if current == nil {
+		return "", fmt.Errorf("server %s is not configured any more", strconv.Quote(st.key.name))
+	}
+	_, err = h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error {
+		decision, err = r.Approve(current, digest, by, h.judge(st.key))
+		return err
+	})
+	return decision, err
+}
+
+// errAsked is why a person is not asked a second time at once.
+var errAsked = errors.New("a person is being asked about this server already")
+
+// ask puts the challenge to the person through the client's form. nil means that a person said yes.
+func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) error {
+	h := a.h
+	h.mu.Lock()
+	busy := h.asking[st.key]
+	h.asking[st.key] = true
+	h.mu.Unlock()
+	if busy {
+		return errAsked
+	}
+	defer func() {
+		h.mu.Lock()
+		delete(h.asking, st.key)
+		h.mu.Unlock()
+	}()
+	c := quarantine.NewChallenge(st.key.name, p.Digest)
+	ctx, cancel := context.WithTimeout(ctx, quarantine.ChallengeLife)
+	defer cancel()
+	m, err := a.s.Ask(ctx, protocol.Elicit, c.Params(a.question(st, p, c)))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", quarantine.ErrNotPerson, err)
+	case m.Kind == jsonrpc.Failure:
+		return fmt.Errorf("%w: the client answered with an error", quarantine.ErrNotPerson)
+	}
+	return c.Check(m.Bytes(m.Result), time.Now())
+}
+
+// question is what the person reads. It has no text of the server.
+func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Challenge) string {
+	text := quarantine.ReadLaunch(p.Launch, true)
+	var b strings.Builder
+	switch p.State {
+	case quarantine.HeldLaunch:
+		fmt.Fprintf(&b, "mcpproxy-stdio asks: may server %s be started, to see what it offers?\n", strconv.Quote(st.key.name))
+	case quarantine.HeldDefinitions:
+		fmt.Fprintf(&b, "mcpproxy-stdio asks: do you approve what server %s offers?\n", strconv.Quote(st.key.name))
+	default:
+		fmt.Fprintf(&b, "mcpproxy-stdio asks: do you approve what changed at server %s?\n", strconv.Quote(st.key.name))
+	}
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\n", name, value)
+		}
+	}
+	line("Launch", text.Line)
+	if p.Was != nil {
+		line("Approved before", quarantine.ReadLaunch(p.Was, true).Line)
+	}
+	line("Directory", text.Dir)
+	line("Variables", strings.Join(text.Env, ", "))
+	line("Headers", strings.Join(text.Headers, ", "))
+	line("From", text.File)
+	line("Isolation", text.Isolation)
+	line("Note", strings.Join(text.Notes, "; "))
+	if p.State != quarantine.HeldLaunch {
+		line("Offers", fmt.Sprintf("%d tools, %d prompts, %d resource templates; %d items differ from what was approved", p.Count(quarantine.Tool), p.Count(quarantine.Prompt), p.Count(quarantine.Template), len(p.Changes)))
+		found := "nothing"
+		for i, f := range a.h.findings(st.key, p) {
+			if i == 0 {
+				found = ""
+			}
+			found += fmt.Sprintf("%s (%s) ×%d ", f.Rule, f.Severity, f.Count)
+		}
+		line("The scanner found", strings.TrimSpace(found))
+	}
+	if p.Policy != nil {
+		line("Policy", "looser than before: tool_changes "+p.Policy.ToolChanges)
+	}
+	line("Digest", p.Digest)
+	fmt.Fprintf(&b, "All of it: mcpproxy-stdio review %s\n\nTo approve, type exactly: %s", strconv.Quote(st.key.name), c.Text)
+	return b.String()
+}
+
+// required tells the ways that are left.
+func (a *admin) required(k key, p *quarantine.Proposal, why string) builtin.Outcome {
+	name := strconv.Quote(k.name)
+	ways := []string{"on a terminal: mcpproxy-stdio approve " + name}
+	a.h.mu.Lock()
+	policy := a.h.approval.policy()
+	a.h.mu.Unlock()
+	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(k))) == 0 {
+		ways = append(ways, "with a code: the person runs mcpproxy-stdio review "+name+
+			" on a terminal, reads the eight digits at its end and types them in the chat; then call quarantine_approve with them as code")
+	}
+	return builtin.Outcome{Status: statusRequired, Server: k.name, State: string(p.State), Why: why, Digest: p.Digest, Ways: ways,
+		Next: "tell the person; do not try to approve it by other means"}
+}
+
+// inspectMost is how long a call waits for an inspection; the inspection goes on.
+const inspectMost = 45 * time.Second
+
+// inspected waits for the inspection that was approved, and tells what waits next.
+func (a *admin) inspected(ctx context.Context, name string) builtin.Outcome {
+	out := builtin.Outcome{Status: statusInspected, Server: name, State: string(quarantine.HeldDefinitions)}
+	if f := a.h.look(a.s, name); f != nil {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+		case <-time.After(inspectMost):
+		}
+	}
+	in, err := a.Inspect(name)
+	switch {
+	case err != nil:
+		out.Why = err.Error()
+	case in.Digest == "":
+		out.Why = "the inspection has not ended, or the server did not start"
+		out.Next = "a person sees why with mcpproxy-stdio approve " + strconv.Quote(name) + " on a terminal"
+	default:
+		out.State, out.Digest = in.State, in.Digest
+		out.Next = "it was started once and its definitions are held: quarantine_review with operation inspect counts them, quarantine_approve with this digest asks the person to approve them"
+	}
+	return out
+}
+
+// Reject implements builtin.Admin. Trust can always be taken away.
+func (a *admin) Reject(name, tool string) error {
+	st, err := a.standing(name)
+	if err != nil {
+		return err
+	}
+	by := quarantine.Means{How: "tool", By: a.s.Client()}
+	_, err = a.h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error {
+		if tool != "" {
+			r.Block(tool, by)
+		} else {
+			r.Reject(by)
+		}
+		return nil
+	})
+	if err == nil {
+		a.h.recall()
+	}
+	return err
+}
+
+// unflag takes "quarantined": true out of an entry that was approved although it says so. That it was is on record already.
+func (h *Hub) unflag(k key) {
+	s, _ := h.written(k)
+	h.mu.Lock()
+	e := h.entries[k]
+	h.mu.Unlock()
+	if s == nil || !s.Quarantined || s.Workspace || e == nil || e.record.State(s) != quarantine.Approved {
+		return
+	}
+	if err := h.edit(func(d *config.Document) error { return d.Set(k.name, "quarantined", nil) }); err != nil {
+		h.log.Warn().Str("server", k.name).Err(err).Msg("approved, but the entry still says quarantined")
+	}
+}

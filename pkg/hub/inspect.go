@@ -1,0 +1,126 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// allAbilities are the client capabilities that the proxy can relay. The first snapshot is taken with all of them, because some
+// servers offer less to clients that can do less.
+const allAbilities = `{"roots":{"listChanged":true},"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},` +
+	`"tasks":{"list":{},"cancel":{},"requests":{"sampling":{"createMessage":{}},"elicitation":{"create":{}}}}}`
+
+// nobody is the part of an upstream.Owner that a look needs: no client stands behind it.
+type nobody struct{}
+
+// FromServer implements upstream.Owner: nobody is there to answer; only the list of roots has an honest answer.
+func (nobody) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
+	if m.Kind != jsonrpc.Request {
+		return
+	}
+	if m.MethodName() == protocol.RootsList {
+		in.Send(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), []byte(`{"roots":[]}`))))
+		return
+	}
+	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InternalError, "Nobody is there to answer: the server is only being listed", nil)))
+}
+
+// Started implements upstream.Owner.
+func (nobody) Started(*upstream.Instance) {}
+
+// Cork implements upstream.Owner.
+func (nobody) Cork(bool) {}
+
+// InspectOptions say where a server is inspected: as a session there would start it.
+type InspectOptions struct {
+	Workspace string   // what ${workspaceFolder} is; "" for none
+	Dir       string   // where a server runs that names no directory and has no workspace
+	Environ   []string // as os.Environ
+	Version   string   // of the proxy
+	Log       zerolog.Logger
+}
+
+// inspectGrace is how long an inspected server has to end by itself.
+const inspectGrace = time.Second
+
+// Inspect starts one server, reads what it offers, and ends it: when it returns no process of it is left. A person must have approved that
+// it is started. The error has the last words of the server, with what does not print replaced; it is for that person only.
+func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*catalog.Snapshot, error) {
+	getenv := func(name string) (value string, ok bool) {
+		for _, kv := range o.Environ { // the last counts, as it does for programs
+			if v, found := strings.CutPrefix(kv, name+"="); found {
+				value, ok = v, true
+			}
+		}
+		return value, ok
+	}
+	launch, err := server.Resolve(config.Resolver{Env: getenv, Keyring: secret.Get, Workspace: o.Workspace})
+	if err != nil {
+		return nil, err
+	}
+	if launch.Dir == "" {
+		launch.Dir = o.Dir
+	}
+	if launch.Dir == "" {
+		launch.Dir = os.TempDir()
+	}
+	in := &inspected{done: make(chan struct{})}
+	instance := upstream.New(upstream.Spec{
+		Name:         server.Name,
+		Dial:         func() (upstream.Conn, error) { return upstream.Dial(server.Name, launch, o.Environ, o.Log) },
+		Capabilities: []byte(allAbilities), Version: protocol.Latest,
+		ClientInfo:   append(append([]byte(`{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(o.Version)...), '}'),
+		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Log: o.Log,
+	}, in)
+	defer instance.Close(inspectGrace)
+	instance.Start()
+	select {
+	case <-in.done:
+		return in.snapshot, in.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// inspected is a server that a person looks at.
+type inspected struct {
+	nobody
+	done     chan struct{}
+	once     sync.Once
+	snapshot *catalog.Snapshot // set before done is closed, as is err
+	err      error
+}
+
+func (i *inspected) end(s *catalog.Snapshot, err error) {
+	i.once.Do(func() {
+		i.snapshot, i.err = s, err
+		close(i.done)
+	})
+}
+
+// Listed implements upstream.Owner.
+func (i *inspected) Listed(_ *upstream.Instance, live *catalog.Snapshot, known upstream.Known) {
+	if known != upstream.Partial {
+		i.end(live, nil)
+	}
+}
+
+// Changed implements upstream.Owner.
+func (i *inspected) Changed(in *upstream.Instance) {
+	if st := in.Status(); st.State == upstream.Failed || st.State == upstream.Idle && st.Why != "" {
+		i.end(nil, errors.New(st.Why))
+	}
+}

@@ -1,0 +1,158 @@
+package hub
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// Learned implements session.Host: what a session's instance lists is compared with what was approved. It only adds, because an
+// instance may offer less than a look with all abilities has seen.
+func (h *Hub) Learned(s *session.Session, name string, live *catalog.Snapshot) {
+	if server := h.Config(s).Server(name); server != nil {
+		h.learn(keyOf(server), live, quarantine.Part)
+	}
+}
+
+// written is an entry as its file has it, and whether its changes are approved by themselves; nil if there is none any more.
+func (h *Hub) written(k key) (s *config.Server, auto bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, sc := range h.scopes {
+		for i, s := range sc.written.Servers {
+			if keyOf(s) == k && i < len(sc.effective.Servers) {
+				e := sc.effective.Server(s.Name)
+				return s, e != nil && e.ToolChanges == config.ToolChangesAuto
+			}
+		}
+	}
+	return nil, false
+}
+
+// learn takes in what an instance lists. When it returns, what is new is on disk, and shown to clients only then.
+func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
+	server, auto := h.written(k)
+	if server == nil || server.LaunchKey() != live.Launch {
+		return
+	}
+	h.mu.Lock()
+	e := h.entries[k]
+	h.mu.Unlock()
+	if e == nil || e.record == nil || e.failed != nil {
+		return
+	}
+	if live.Items[catalog.Resources] != nil {
+		screened := *live
+		screened.Items[catalog.Resources] = h.Screen(k.name, live.Items[catalog.Resources])
+		live = &screened
+	}
+	judge := h.judge(k)
+	if !e.record.Clone().Learn(server, live, extent, auto, judge) {
+		return
+	}
+	r, err := h.book.Update(k.path, k.name, func(r *quarantine.Record) error {
+		if !r.Learn(server, live, extent, auto, judge) {
+			return quarantine.ErrUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		h.fail(k, err)
+		return
+	}
+	if n := r.Pending(server); n > 0 && n != e.record.Pending(server) {
+		h.log.Warn().Str("server", k.name).Int("items", n).Msg("what it offers has changed; it is held for review")
+	}
+	h.adopt(k, r)
+}
+
+// Admit implements session.Host: the decision about each call is made here, when it is about to be sent.
+func (h *Hub) Admit(server *config.Server) func(kind catalog.Kind, id, digest string) error {
+	k, launch := keyOf(server), server.LaunchKey()
+	return func(kind catalog.Kind, id, digest string) error {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		e := h.entries[k]
+		if e == nil || e.failed != nil || e.record == nil || e.record.LaunchKey != launch || e.record.Tool {
+			return fmt.Errorf("it is held in quarantine; the call was not sent. quarantine_review shows why")
+		}
+		if !e.record.Admits(quarantine.KindOf(kind), id, digest) {
+			return fmt.Errorf("its definition is not the one that was approved; the call was not sent. It waits for a review: see quarantine_review, or run mcpproxy-stdio review %s on a terminal", strconv.Quote(k.name))
+		}
+		return nil
+	}
+}
+
+// judge tells the gravest finding of an item of a server; each is looked at once.
+func (h *Hub) judge(k key) quarantine.Judge {
+	ctx := sync.OnceValue(func() scan.Context { return h.scanContext(k) })
+	known := map[string]scan.Severity{}
+	return func(it quarantine.Item) scan.Severity {
+		if s, ok := known[it.Digest]; ok {
+			return s
+		}
+		worst := quarantine.Worst(quarantine.Scan(it, ctx()))
+		known[it.Digest] = worst
+		return worst
+	}
+}
+
+// scanContext is what a definition of a server is judged by: what the others offer.
+func (h *Hub) scanContext(k key) scan.Context {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ctx := scan.Context{Server: k.name}
+	for other, e := range h.entries {
+		if e.snapshot == nil {
+			continue
+		}
+		var tools []string
+		for _, raw := range e.snapshot.Items[catalog.Tools] {
+			tools = append(tools, catalog.Tools.ID(raw))
+		}
+		if other == k {
+			ctx.Own = tools
+		} else {
+			ctx.Others = append(ctx.Others, scan.Peer{Server: other.name, Tools: tools})
+		}
+	}
+	return ctx
+}
+
+// Screen implements session.Host: resources are data, but one that looks hostile enough is left out of the list.
+func (h *Hub) Screen(server string, items [][]byte) [][]byte {
+	kept := make([][]byte, 0, len(items))
+	for _, raw := range items {
+		found := scan.Scan(scan.Item{Kind: "resource", Name: catalog.Resources.ID(raw), Raw: raw}, scan.Context{Server: server})
+		if quarantine.Worst(found) < scan.Block {
+			kept = append(kept, raw)
+		}
+	}
+	return kept
+}
+
+// Withheld implements session.Host: why an item that a client names is not there, nil if nothing of the server is withheld.
+func (h *Hub) Withheld(s *session.Session, server string) error {
+	entry := h.Config(s).Server(server)
+	if entry == nil {
+		return nil
+	}
+	h.mu.Lock()
+	var r *quarantine.Record
+	if e := h.entries[keyOf(entry)]; e != nil {
+		r = e.record
+	}
+	h.mu.Unlock()
+	if r == nil || len(r.Waiting) == 0 && len(r.Blocked) == 0 {
+		return nil
+	}
+	return &upstream.Error{Server: server, Cause: fmt.Errorf("it is not among the approved definitions, of which %d wait for a review and %d are blocked; the call was not sent. quarantine_review shows them",
+		len(r.Waiting), len(r.Blocked))}
+}

@@ -1,0 +1,147 @@
+package hub
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+// standing is one entry with its record: as its file has it, and as it counts.
+type standing struct {
+	key       key
+	written   *config.Server
+	effective *config.Server
+	record    *quarantine.Record // may be nil
+	failed    error
+}
+
+// standings are the entries of the session's configuration.
+func (a *admin) standings() []standing {
+	h := a.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sc := h.scopes[h.sessions[a.s]]
+	var all []standing
+	for _, s := range sc.written.Servers {
+		st := standing{key: keyOf(s), written: s, effective: sc.effective.Server(s.Name)}
+		if e := h.entries[st.key]; e != nil {
+			st.record, st.failed = e.record, e.failed
+		}
+		if st.effective != nil {
+			all = append(all, st)
+		}
+	}
+	return all
+}
+
+func (a *admin) standing(name string) (standing, error) {
+	all := a.standings()
+	i := slices.IndexFunc(all, func(st standing) bool { return st.written.Name == name })
+	if i < 0 {
+		return standing{}, a.unknown(name)
+	}
+	return all[i], nil
+}
+
+// Waiting implements builtin.Admin.
+func (a *admin) Waiting() []builtin.Waiting {
+	var all []builtin.Waiting
+	for _, st := range a.standings() {
+		if st.effective.Refused != "" || !st.written.Enabled {
+			continue
+		}
+		p := st.record.Proposal(st.written)
+		if p == nil || st.failed != nil {
+			continue
+		}
+		w := builtin.Waiting{Name: st.written.Name, State: string(p.State), Digest: p.Digest, Do: todo(p)}
+		if p.State == quarantine.Approved {
+			w.Pending = st.record.Pending(st.written)
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+func todo(p *quarantine.Proposal) string {
+	switch {
+	case p.Digest == "":
+		return "the inspection that a person approved is under way, or failed; a person can repeat it on a terminal: mcpproxy-stdio approve"
+	case p.State == quarantine.HeldLaunch:
+		return "quarantine_approve asks the person whether it may be started for an inspection"
+	case p.State == quarantine.HeldDefinitions:
+		return "quarantine_approve asks the person to approve what it offers"
+	}
+	return "quarantine_approve asks the person to approve the changes; until then the approved versions are in force"
+}
+
+// Inspect implements builtin.Admin. Nothing in it is the server's own text.
+func (a *admin) Inspect(name string) (builtin.Inspection, error) {
+	st, err := a.standing(name)
+	if err != nil {
+		return builtin.Inspection{}, err
+	}
+	in := builtin.Inspection{Name: name, State: string(st.record.State(st.written)), From: st.written.Path, Do: "nothing waits for a review"}
+	if st.failed != nil {
+		return in, fmt.Errorf("server %s: %s", strconv.Quote(name), st.effective.Held)
+	}
+	if st.record != nil {
+		in.Blocked = len(st.record.Blocked)
+	}
+	p := st.record.Proposal(st.written)
+	if p == nil {
+		return in, nil
+	}
+	text := quarantine.ReadLaunch(p.Launch, false)
+	in.Launch, in.Env, in.Headers, in.Isolation, in.Notes = text.Line, text.Env, text.Headers, text.Isolation, text.Notes
+	if p.Was != nil {
+		in.Was = quarantine.ReadLaunch(p.Was, false).Line
+	}
+	if p.Policy != nil {
+		in.Policy = fmt.Sprintf("the entry's policy is looser than the confirmed one: tool_changes %s, %d enabled_tools, %d disabled_tools", p.Policy.ToolChanges, len(p.Policy.Enabled), len(p.Policy.Disabled))
+	}
+	in.Items, in.Changes = map[string]int{}, map[string]int{}
+	for _, it := range p.Items {
+		in.Items[string(it.Kind)]++
+	}
+	for _, c := range p.Changes {
+		in.Changes[c.What()]++
+	}
+	in.Findings = a.h.findings(st.key, p)
+	if st.effective.Refused != "" {
+		in.Do = "it can't be approved: " + st.effective.Refused
+		return in, nil
+	}
+	in.Digest, in.Do = p.Digest, todo(p)
+	return in, nil
+}
+
+// findings counts what the scanner found in the changes, by rule.
+func (h *Hub) findings(k key, p *quarantine.Proposal) []builtin.Found {
+	ctx := h.scanContext(k)
+	var all []builtin.Found
+	for _, c := range p.Changes {
+		for _, f := range quarantine.Scan(c.Item, ctx) {
+			if f.Severity < scan.Medium {
+				continue
+			}
+			i := slices.IndexFunc(all, func(o builtin.Found) bool { return o.Rule == f.Rule && o.Severity == f.Severity.String() })
+			if i < 0 {
+				all = append(all, builtin.Found{Rule: f.Rule, Severity: f.Severity.String()})
+				i = len(all) - 1
+			}
+			all[i].Count++
+		}
+	}
+	slices.SortFunc(all, func(a, b builtin.Found) int {
+		return cmp.Or(strings.Compare(a.Severity, b.Severity), strings.Compare(a.Rule, b.Rule))
+	})
+	return all
+}

@@ -1,0 +1,354 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strconv"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
+)
+
+// key names an entry: by the file it stands in, and its name.
+type key struct{ path, name string }
+
+func keyOf(s *config.Server) key { return key{s.Path, s.Name} }
+
+// entry is what is known of one configured server.
+type entry struct {
+	record   *quarantine.Record // nil: nothing; never changed
+	snapshot *catalog.Snapshot  // what of it is shown to clients; nil: not known yet
+	failed   error              // why its record can't be used
+}
+
+// approval is the policy of approval.
+type approval struct {
+	written, confirmed string
+}
+
+// policy is the one in force: the one that is written, once it was confirmed if it is looser.
+func (a approval) policy() string { return quarantine.Stricter(a.written, a.confirmed) }
+
+// scope is the configuration as one workspace has it: the user's, and the servers that the workspace's own file proposes.
+type scope struct {
+	written   *config.Config // as the files have it
+	effective *config.Config // with what is held, and the policies in force
+	end       func()         // of the watch over the workspace's file
+}
+
+// derive makes a scope's configuration; the caller holds mu or is New.
+func (h *Hub) derive(workspace string, written *config.Config) *scope {
+	effective := *written
+	effective.Servers = nil
+	var known []string // approved or the user's own
+	for _, s := range written.Servers {
+		if !s.Workspace {
+			known = append(known, s.Name)
+		}
+	}
+	for _, s := range written.Servers {
+		e := h.entries[keyOf(s)]
+		if e == nil { // it came this moment; recall will tell
+			e = &entry{failed: errors.New("it was not read yet")}
+		}
+		c := *e.record.Effective(s)
+		if h.approval.policy() == config.ApprovalOff {
+			c.ToolChanges = config.ToolChangesAuto
+		}
+		c.Held = heldBecause(s, e)
+		if other := lookalike(s.Name, known); s.Workspace && other != "" {
+			c.Refused = "its name can be taken for " + strconv.Quote(other) + " – rename it in the workspace's file"
+		}
+		effective.Servers = append(effective.Servers, &c)
+	}
+	sc := &scope{written: written, effective: &effective}
+	if old := h.scopes[workspace]; old != nil {
+		sc.end = old.end
+	}
+	return sc
+}
+
+// lookalike is the first of the names, or of our own, that a name can be taken for.
+func lookalike(name string, names []string) string {
+	return quarantine.Lookalike(name, append(append([]string{"mcpproxy-stdio"}, builtin.Names...), names...))
+}
+
+// heldBecause says why an entry is held, "" if it is not. It has no word of the server's.
+func heldBecause(s *config.Server, e *entry) string {
+	if e.failed != nil {
+		return "what was approved of it can't be read or written, so it is not run: " + e.failed.Error()
+	}
+	what := ""
+	switch e.record.State(s) {
+	case quarantine.Approved:
+		return ""
+	case quarantine.HeldLaunch:
+		what = "it has not been run, and a person has to approve that it is started for an inspection"
+	case quarantine.HeldDefinitions:
+		what = "a person has to approve what it offers"
+	}
+	return fmt.Sprintf("it is held in quarantine (%s): %s. quarantine_review shows it, quarantine_approve asks the person; on a terminal: mcpproxy-stdio approve %s",
+		e.record.State(s), what, strconv.Quote(s.Name))
+}
+
+// know reads what is recorded of entries that were not known; nothing is held while it reads.
+func (h *Hub) know(servers []*config.Server) {
+	for _, s := range servers {
+		h.mu.Lock()
+		known := h.entries[keyOf(s)] != nil
+		h.mu.Unlock()
+		if known {
+			continue
+		}
+		record, err := h.book.Read(s.Path, s.Name)
+		if err != nil {
+			h.log.Error().Str("server", s.Name).Err(err).Msg("what was approved can't be read")
+		}
+		h.mu.Lock()
+		if h.entries[keyOf(s)] == nil {
+			h.entries[keyOf(s)] = &entry{record: record, snapshot: record.Snapshot(), failed: err}
+		}
+		h.mu.Unlock()
+	}
+}
+
+// settle records the baseline of a configuration that was never run, tightens policies that have become stricter, and reads what is
+// known of the servers. The caller holds reload or is New, and not mu.
+func (h *Hub) settle(c *config.Config) {
+	base, err := h.book.TakeBaseline(c)
+	if err != nil {
+		h.log.Error().Err(err).Msg("the servers of the first run can't be recorded as the person's own; they are held")
+	}
+	a := approval{written: c.Approval, confirmed: config.ApprovalHuman}
+	if base != nil {
+		a.confirmed = base.Approval
+		if tighter := quarantine.Stricter(a.written, a.confirmed); tighter != a.confirmed {
+			if err := h.book.ConfirmApproval(c.Path, tighter); err == nil {
+				a.confirmed = tighter
+			}
+		}
+	}
+	h.mu.Lock()
+	h.approval = a
+	h.mu.Unlock()
+	switch p := a.policy(); {
+	case p != a.written:
+		h.log.Warn().Str("written", a.written).Str("in_force", p).Msg("the policy of approval waits for a person: mcpproxy-stdio approve --policy")
+	case p == config.ApprovalOff || p == config.ApprovalHost:
+		h.log.Warn().Str("approval", p).Msg("servers are approved without a person: the configuration says so")
+	}
+	h.know(c.Servers)
+	for i, s := range c.Servers {
+		for _, other := range c.Servers[:i] {
+			if quarantine.Lookalike(s.Name, []string{other.Name}) != "" {
+				h.log.Warn().Str("server", s.Name).Str("other", other.Name).Msg("two servers have names that can be taken for one another")
+			}
+		}
+		h.tighten(s)
+	}
+}
+
+// tighten takes down a policy that has become stricter, so that a later loosening is seen; with the policy off it approves what is held.
+func (h *Hub) tighten(s *config.Server) {
+	h.mu.Lock()
+	e := h.entries[keyOf(s)]
+	off := h.approval.policy() == config.ApprovalOff
+	h.mu.Unlock()
+	change := func(r *quarantine.Record) error {
+		if off && r.State(s) != quarantine.Approved && !s.Quarantined && !r.Rejected() {
+			r.Baseline(s, "off")
+			return nil
+		}
+		if !r.Tighten(s) {
+			return quarantine.ErrUnchanged
+		}
+		return nil
+	}
+	probe := &quarantine.Record{}
+	if e.record != nil {
+		probe = e.record.Clone()
+	}
+	if e.failed != nil || change(probe) != nil {
+		return
+	}
+	if r, err := h.book.Update(s.Path, s.Name, change); err == nil {
+		h.mu.Lock()
+		h.entries[keyOf(s)] = &entry{record: r, snapshot: r.Snapshot()}
+		h.mu.Unlock()
+	}
+}
+
+// recall reads what other processes have recorded.
+func (h *Hub) recall() {
+	h.reload.Lock()
+	defer h.reload.Unlock()
+	h.mu.Lock()
+	keys := make(map[key]uint64, len(h.entries))
+	for k, e := range h.entries {
+		if keys[k] = 0; e.record != nil {
+			keys[k] = e.record.Generation
+		}
+	}
+	c := h.config
+	h.mu.Unlock()
+	if base, err := h.book.ReadBaseline(c.Path); err == nil && base != nil {
+		h.mu.Lock()
+		other := h.approval.confirmed != base.Approval
+		h.approval.confirmed = base.Approval
+		h.mu.Unlock()
+		if other {
+			h.settle(c)
+			h.apply()
+		}
+	}
+	for k, generation := range keys {
+		if r, err := h.book.Read(k.path, k.name); err == nil && r != nil && r.Generation > generation {
+			h.adopt(k, r)
+		}
+	}
+}
+
+// adopt takes a record that was written over, unless a newer one is known.
+func (h *Hub) adopt(k key, r *quarantine.Record) {
+	h.mu.Lock()
+	old := h.entries[k]
+	if old != nil && old.record != nil && old.record.Generation >= r.Generation {
+		h.mu.Unlock()
+		return
+	}
+	e := &entry{record: r, snapshot: r.Snapshot()}
+	h.entries[k] = e
+	h.mu.Unlock()
+	shown := old == nil || !e.snapshot.SameDefinitions(old.snapshot)
+	if h.apply() || !shown {
+		return // told
+	}
+	for _, s := range h.all() { // the list of resources is each session's own
+		s.CatalogChanged()
+	}
+}
+
+// fail takes down that a record can't be written: what can't be pinned is not run.
+func (h *Hub) fail(k key, err error) {
+	h.log.Error().Str("server", k.name).Err(err).Msg("what it offers can't be recorded; it is held")
+	h.mu.Lock()
+	e := &entry{failed: err}
+	if old := h.entries[k]; old != nil {
+		e.record = old.record
+	}
+	h.entries[k] = e
+	h.mu.Unlock()
+	h.apply()
+}
+
+// apply brings all scopes in line with the configuration and the records: what may not run any more is ended, what may is looked at. It
+// tells whether anything changed that sessions were told of.
+func (h *Hub) apply() (changed bool) {
+	h.mu.Lock()
+	drops := map[string][]string{}
+	var stop []*first
+	for workspace, old := range h.scopes {
+		sc := h.derive(workspace, old.written)
+		if sameServers(old.effective, sc.effective) {
+			continue
+		}
+		h.scopes[workspace] = sc
+		drops[workspace] = changedServers(old.effective, sc.effective)
+		for _, name := range drops[workspace] {
+			for _, from := range []*config.Config{old.effective, sc.effective} {
+				if s := from.Server(name); s != nil {
+					if f := h.firsts[keyOf(s)]; f != nil && h.due(sc.effective.Server(name)) != f.look {
+						stop = append(stop, f)
+						delete(h.firsts, keyOf(s))
+					}
+				}
+			}
+		}
+	}
+	h.mu.Unlock()
+	for _, f := range stop {
+		f.finish()
+		h.dismiss(f, 0)
+	}
+	for workspace, names := range drops {
+		for _, s := range h.in(workspace) {
+			s.Drop(names...)
+			h.work.Go(func() {
+				h.inspectNew(s)
+				s.StartEager()
+			})
+		}
+		h.changed(workspace)
+	}
+	return len(drops) > 0
+}
+
+func sameServers(a, b *config.Config) bool {
+	if a.MaxNameLength != b.MaxNameLength || a.FirstListWait != b.FirstListWait || len(a.Servers) != len(b.Servers) {
+		return false
+	}
+	for i := range a.Servers {
+		if !reflect.DeepEqual(a.Servers[i], b.Servers[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// userConfig is the user's file as it was last read.
+func (h *Hub) userConfig() *config.Config {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.config
+}
+
+// Moved implements session.Host: the session's workspace may be another one now.
+func (h *Hub) Moved(s *session.Session) {
+	path := ""
+	if workspace := s.KnownWorkspace(); workspace != "" {
+		path = config.WorkspacePath(workspace)
+		if _, err := os.Stat(path); err != nil || path == h.opts.ConfigPath {
+			path = ""
+		}
+	}
+	h.mu.Lock()
+	was, there := h.sessions[s]
+	same := was == path || !there
+	h.mu.Unlock()
+	if same {
+		return
+	}
+	data := readWorkspace(path)
+	written := h.userConfig().WithWorkspace(path, data)
+	h.know(written.Servers)
+	h.mu.Lock()
+	if path != "" && h.scopes[path] == nil {
+		h.scopes[path] = h.derive(path, written)
+		h.watchWorkspace(path, data)
+	}
+	h.sessions[s] = path
+	h.leaveScope(was, s)
+	h.mu.Unlock()
+	if s.Greeted() {
+		s.CatalogChanged()
+		h.inspectNew(s)
+	}
+}
+
+// leaveScope forgets a workspace that no session is in any more; mu is held.
+func (h *Hub) leaveScope(path string, leaving *session.Session) {
+	for s, of := range h.sessions {
+		if of == path && s != leaving {
+			return
+		}
+	}
+	if sc := h.scopes[path]; path != "" && sc != nil {
+		sc.end()
+		delete(h.scopes, path)
+	}
+}

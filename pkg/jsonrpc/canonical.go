@@ -1,0 +1,238 @@
+package jsonrpc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// ErrDuplicate is wrapped by Canonical for an object that has a key twice: two readers could take different ones.
+var ErrDuplicate = errors.New("duplicate key")
+
+// ErrDepth is wrapped by Canonical for a value that is nested too deeply.
+var ErrDepth = errors.New("nested too deeply")
+
+// maxDepth bounds what Canonical takes in.
+const maxDepth = 256
+
+// Canonical writes a JSON value in its one form: no space, the keys of objects sorted, strings escaped as little as possible (RFC
+// 8785), but numbers as they were written, because a float64 would lose digits of them. Equal values give equal bytes, and unequal
+// ones unequal bytes. The error wraps ErrSyntax, ErrDuplicate or ErrDepth.
+func Canonical(value []byte) ([]byte, error) {
+	return canonical(make([]byte, 0, len(value)), value, 0)
+}
+
+func canonical(dst, value []byte, depth int) ([]byte, error) {
+	start := skipSpace(value, 0)
+	end, err := skipValue(value, start)
+	if err != nil {
+		return nil, err
+	}
+	if err := trailing(value, end); err != nil {
+		return nil, err
+	}
+	value = value[start:end]
+	if depth > maxDepth {
+		return nil, fmt.Errorf("%w: more than %d levels", ErrDepth, maxDepth)
+	}
+	switch value[0] {
+	case '{':
+		return canonicalObject(dst, value, depth)
+	case '[':
+		dst = append(dst, '[')
+		first := true
+		err := Elements(value, Span{0, len(value)}, func(at Span) error {
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			var err error
+			dst, err = canonical(dst, at.In(value), depth+1)
+			return err
+		})
+		return append(dst, ']'), err
+	case '"':
+		return canonicalString(dst, value)
+	}
+	return append(dst, value...), nil
+}
+
+// member is one member of an object; its key is sorted by UTF-16 code units, as RFC 8785, section 3.2.3 has it.
+type member struct {
+	order []uint16
+	key   []byte // canonical
+	value []byte
+}
+
+func canonicalObject(dst, value []byte, depth int) ([]byte, error) {
+	var members []member
+	// Keys are taken as written here: Members decodes them, and loses halves of surrogate pairs.
+	err := keys(value, func(key, v []byte) error {
+		k, err := canonicalString(nil, key)
+		if err != nil {
+			return err
+		}
+		text, _ := decodeString(nil, key)
+		members = append(members, member{utf16.Encode([]rune(string(text))), k, v})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(members, func(a, b member) int {
+		if c := slices.Compare(a.order, b.order); c != 0 {
+			return c
+		}
+		return bytes.Compare(a.key, b.key)
+	})
+	dst = append(dst, '{')
+	for i, m := range members {
+		if i > 0 {
+			if bytes.Equal(m.key, members[i-1].key) {
+				return nil, fmt.Errorf("%w: %s", ErrDuplicate, m.key[:min(len(m.key), 80)])
+			}
+			dst = append(dst, ',')
+		}
+		dst = append(append(dst, m.key...), ':')
+		if dst, err = canonical(dst, m.value, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+// keys is Members with the keys as they are written.
+func keys(object []byte, fn func(key, value []byte) error) error {
+	i := skipSpace(object, 1)
+	if i < len(object) && object[i] == '}' {
+		return nil
+	}
+	for {
+		i = skipSpace(object, i)
+		start := i
+		end, err := skipString(object, i)
+		if err != nil {
+			return err
+		}
+		if i, err = skipKey(object, i); err != nil {
+			return err
+		}
+		from := i
+		if i, err = skipValue(object, i); err != nil {
+			return err
+		}
+		if err := fn(object[start:end], object[from:i]); err != nil {
+			return err
+		}
+		if i = skipSpace(object, i); i >= len(object) || object[i] != ',' {
+			return nil
+		}
+		i++
+	}
+}
+
+const hexDigits = "0123456789abcdef"
+
+// canonicalString writes a string with the escapes of RFC 8785, section 3.2.2.2. Half of a surrogate pair stays an escape, and bytes
+// that are no UTF-8 stay as they are, so that no two strings become one.
+func canonicalString(dst, quoted []byte) ([]byte, error) {
+	text, err := decodeString(nil, quoted)
+	if err != nil {
+		return nil, err
+	}
+	dst = append(dst, '"')
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			if unit, ok := halfPair(text[i:]); ok {
+				dst = append(dst, '\\', 'u', hexDigits[unit>>12], hexDigits[unit>>8&15], hexDigits[unit>>4&15], hexDigits[unit&15])
+				i += 3
+				continue
+			}
+			_, size := utf8.DecodeRune(text[i:])
+			dst = append(dst, text[i:i+size]...)
+			i += size
+			continue
+		}
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\b':
+			dst = append(dst, `\b`...)
+		case c == '\t':
+			dst = append(dst, `\t`...)
+		case c == '\n':
+			dst = append(dst, `\n`...)
+		case c == '\f':
+			dst = append(dst, `\f`...)
+		case c == '\r':
+			dst = append(dst, `\r`...)
+		case c < 0x20:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			dst = append(dst, c)
+		}
+		i++
+	}
+	return append(dst, '"'), nil
+}
+
+// halfPair tells whether b begins with the three bytes that decodeString writes for half of a surrogate pair.
+func halfPair(b []byte) (unit uint16, ok bool) {
+	if len(b) < 3 || b[0] != 0xed || b[1]&0xe0 != 0xa0 || b[2]&0xc0 != 0x80 {
+		return 0, false
+	}
+	return 0xd000 | uint16(b[1]&0x3f)<<6 | uint16(b[2]&0x3f), true
+}
+
+// decodeString decodes a JSON string. Half of a surrogate pair becomes the three bytes that its code point would have.
+func decodeString(dst, quoted []byte) ([]byte, error) {
+	s := quoted[1 : len(quoted)-1]
+	for i := 0; i < len(s); {
+		if s[i] != '\\' {
+			dst = append(dst, s[i])
+			i++
+			continue
+		}
+		if i+1 >= len(s) {
+			return nil, syntaxError(quoted, len(quoted), "an escape")
+		}
+		const plain, meant = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+		if n := bytes.IndexByte([]byte(plain), s[i+1]); n >= 0 {
+			dst = append(dst, meant[n])
+			i += 2
+			continue
+		}
+		unit, ok := escapedUnit(s[i:])
+		if !ok {
+			return nil, syntaxError(quoted, i+2, "an escape")
+		}
+		i += 6
+		if low, ok := escapedUnit(s[i:]); ok {
+			if r := utf16.DecodeRune(unit, low); r != utf8.RuneError {
+				dst = utf8.AppendRune(dst, r)
+				i += 6
+				continue
+			}
+		}
+		if utf16.IsSurrogate(unit) {
+			dst = append(dst, 0xe0|byte(unit>>12), 0x80|byte(unit>>6&0x3f), 0x80|byte(unit&0x3f))
+			continue
+		}
+		dst = utf8.AppendRune(dst, unit)
+	}
+	return dst, nil
+}
+
+// escapedUnit reads \uXXXX.
+func escapedUnit(s []byte) (rune, bool) {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(s[2:6]), 16, 16)
+	return rune(n), err == nil
+}

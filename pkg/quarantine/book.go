@@ -1,0 +1,199 @@
+package quarantine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
+)
+
+// Book keeps the records in the state directory. It is safe for concurrent use by any number of processes.
+type Book struct{ store *store.Store }
+
+// NewBook returns the book in a store.
+func NewBook(st *store.Store) *Book { return &Book{st} }
+
+const recordsDir = "records"
+
+func name(dir string, parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p + "\x00"))
+	}
+	return dir + "/" + hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// Read returns the record of an entry: by the path of its configuration file, and its name. It is nil if there is none.
+func (b *Book) Read(path, server string) (*Record, error) {
+	data, err := b.store.Read(name(recordsDir, path, server))
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Decode(data)
+}
+
+// ErrUnchanged is returned by a change that has nothing to write.
+var ErrUnchanged = errors.New("unchanged")
+
+// Update changes an entry's record under a lock across processes, and returns what is stored now. When it returns without an error the
+// change, and the decisions in it, are on disk. A record that is not there begins empty; one that can't be read is not replaced.
+func (b *Book) Update(path, server string, change func(*Record) error) (*Record, error) {
+	var r *Record
+	decided := false
+	err := b.store.Update(name(recordsDir, path, server), func(old []byte) ([]byte, error) {
+		r = &Record{Config: path, Server: server}
+		if old != nil {
+			var err error
+			if r, err = Decode(old); err != nil {
+				return nil, err
+			}
+		}
+		before := len(r.Outbox)
+		if err := change(r); errors.Is(err, ErrUnchanged) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		decided = len(r.Outbox) > before
+		r.Generation++
+		return r.Encode(), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the record of server %q: %w", server, err)
+	}
+	if decided {
+		if err := b.empty(path, server); err != nil {
+			return r, fmt.Errorf("the log of decisions: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// empty brings a record's decisions into the log. A crash at any point leaves them in the record, in the log, or in both, which Log evens out.
+func (b *Book) empty(path, server string) error {
+	return b.store.Update(name(recordsDir, path, server), func(old []byte) ([]byte, error) {
+		r, err := Decode(old)
+		if err != nil || len(r.Outbox) == 0 {
+			return nil, err
+		}
+		if err := b.log(r.Outbox); err != nil {
+			return nil, err
+		}
+		r.Outbox = nil
+		return r.Encode(), nil
+	})
+}
+
+// All returns all records. One that can't be read is left out and told in the error.
+func (b *Book) All() ([]*Record, error) {
+	names, err := b.store.List(recordsDir)
+	var all []*Record
+	for _, n := range names {
+		data, readErr := b.store.Read(n)
+		if missing(readErr) {
+			continue
+		}
+		var r *Record
+		if readErr == nil {
+			r, readErr = Decode(data)
+		}
+		if readErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", n, readErr))
+			continue
+		}
+		all = append(all, r)
+	}
+	return all, err
+}
+
+// Baseline is what the first run with a configuration file found.
+type Baseline struct {
+	Config   string    `json:"config"`
+	Taken    time.Time `json:"taken"`
+	Approval string    `json:"approval"` // the policy of approval that was confirmed
+}
+
+// ReadBaseline returns the baseline of a configuration file, nil if it has never been run.
+func (b *Book) ReadBaseline(path string) (*Baseline, error) {
+	data, err := b.store.Read(name("baselines", path))
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	base := &Baseline{}
+	return base, json.Unmarshal(data, base)
+}
+
+// TakeBaseline records the servers of a configuration file as the person's own, if the file was never run before; a file that does not exist
+// is not run. Records without a baseline mean that somebody has removed it: then nothing is trusted.
+func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
+	if base, err := b.ReadBaseline(c.Path); base != nil || err != nil || !c.Exists {
+		return base, err
+	}
+	base := &Baseline{Config: c.Path, Taken: time.Now().UTC(), Approval: Stricter(config.ApprovalHuman, c.Approval)}
+	err := b.store.Update(name("baselines", c.Path), func(old []byte) ([]byte, error) {
+		if old != nil { // another process was quicker
+			return nil, json.Unmarshal(old, base)
+		}
+		records, err := b.All()
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			if r.Config == c.Path && !(r.First && r.Taken.IsZero()) { // but for what was cut short a moment ago
+				return json.Marshal(base)
+			}
+		}
+		for _, s := range c.Servers {
+			if s.Workspace || s.Quarantined {
+				continue
+			}
+			if _, err := b.Update(c.Path, s.Name, func(r *Record) error {
+				if r.LaunchKey == s.LaunchKey() {
+					return ErrUnchanged
+				}
+				r.Baseline(s, "first run")
+				return nil
+			}); err != nil {
+				return nil, err
+			}
+		}
+		return json.Marshal(base)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return base, nil
+}
+
+// ConfirmApproval takes down that a person confirmed a policy of approval.
+func (b *Book) ConfirmApproval(path, policy string) error {
+	return b.store.Update(name("baselines", path), func(old []byte) ([]byte, error) {
+		base := &Baseline{Config: path, Taken: time.Now().UTC()}
+		if old != nil {
+			if err := json.Unmarshal(old, base); err != nil {
+				return nil, err
+			}
+		}
+		base.Approval = policy
+		return json.Marshal(base)
+	})
+}
+
+// Watched is the directory in which every decision of another process shows.
+func (b *Book) Watched() []string {
+	return []string{b.store.Path(recordsDir), b.store.Path("baselines")}
+}

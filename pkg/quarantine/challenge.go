@@ -1,0 +1,64 @@
+package quarantine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+)
+
+// Challenge is a question that a person can answer and a program that says yes to everything can't: a text to be typed, of
+// which four digits are random.
+type Challenge struct {
+	Server, Digest string
+	Text           string
+	Asked          time.Time
+}
+
+const (
+	// ChallengeLife is how long an answer is waited for.
+	ChallengeLife = 5 * time.Minute
+	// quickest is the shortest time in which a person reads and types.
+	quickest = time.Second
+)
+
+// ErrNotPerson is wrapped when an answer was not what a person would have given.
+var ErrNotPerson = errors.New("the answer was not a person's")
+
+// ErrDeclined is returned when the answer was a refusal.
+var ErrDeclined = errors.New("the request was declined")
+
+// NewChallenge makes a question about what has this digest.
+func NewChallenge(server, digest string) *Challenge {
+	return &Challenge{Server: server, Digest: digest, Text: server + " " + digits(4), Asked: time.Now()}
+}
+
+// field is the one member of the form.
+const field = "confirmation"
+
+// Params are the params of elicitation/create (MCP 2025-11-25, elicitation, form mode): one required free text without a default.
+func (c *Challenge) Params(message string) []byte {
+	b := append([]byte(`{"message":`), jsonrpc.Quote(message)...)
+	b = append(b, `,"requestedSchema":{"type":"object","properties":{"`+field+`":{"type":"string","title":"Type it to approve","description":`...)
+	b = jsonrpc.AppendQuote(b, "Type exactly: "+c.Text)
+	return append(b, `}},"required":["`+field+`"]}}`...)
+}
+
+// Check judges the raw result of the elicitation, which came now. The error wraps ErrDeclined or ErrNotPerson.
+func (c *Challenge) Check(result []byte, now time.Time) error {
+	switch action := string(jsonrpc.Unquote(protocol.Field(result, "action"))); {
+	case action == "decline" || action == "cancel":
+		return ErrDeclined
+	case action != "accept":
+		return fmt.Errorf("%w: the action is none of accept, decline and cancel", ErrNotPerson)
+	case now.Sub(c.Asked) < quickest:
+		return fmt.Errorf("%w: it came within a second", ErrNotPerson)
+	case now.Sub(c.Asked) > ChallengeLife:
+		return fmt.Errorf("%w: it came after %s", ErrNotPerson, ChallengeLife)
+	case string(jsonrpc.Unquote(protocol.Field(result, "content", field))) != c.Text:
+		return fmt.Errorf("%w: it did not have the text that was asked for", ErrNotPerson)
+	}
+	return nil
+}

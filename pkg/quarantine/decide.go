@@ -1,0 +1,165 @@
+package quarantine
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// Errors of decisions.
+var (
+	// ErrNothing is wrapped when nothing of a server waits for an approval.
+	ErrNothing = errors.New("nothing of this server waits for an approval")
+	// ErrDigest is wrapped when another digest was approved than the one that is stored.
+	ErrDigest = errors.New("what is stored is not what was shown")
+	// ErrInspecting is wrapped while an inspection that was approved has not ended.
+	ErrInspecting = errors.New("the inspection has not ended")
+	// ErrFindings is wrapped when a finding stops the approval.
+	ErrFindings = errors.New("a finding stops the approval")
+)
+
+// Means is how a person said yes.
+type Means struct {
+	How       string   // terminal, editor, elicitation, code, host or off
+	By        string   // who asked: the client's name, or the user's
+	Confirmed []string // items with a blocking finding that the person named
+}
+
+// Approve takes down that a person approved what has this digest. The result says what they approved: "inspect" (the server may be started
+// to see what it offers), "launch" (a changed launch of a server that a person knows: what it lists next is the baseline) or
+// "approve". The error wraps ErrNothing, ErrDigest, ErrInspecting or ErrFindings.
+func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge) (decision string, err error) {
+	p := r.Proposal(s)
+	switch {
+	case p == nil:
+		return "", ErrNothing
+	case p.Digest == "":
+		return "", ErrInspecting
+	case !strings.EqualFold(p.Digest, digest):
+		return "", fmt.Errorf("%w: its digest is now %s; look at it again", ErrDigest, p.Digest)
+	}
+	for _, c := range p.Blocking(judge) {
+		if !slices.Contains(by.Confirmed, c.Name()) {
+			return "", fmt.Errorf("%w: %s looks hostile; a person can confirm it by its name on a terminal, or block it", ErrFindings, strconv.QuoteToASCII(c.Name()))
+		}
+	}
+	changes := make([]Item, 0, len(p.Changes))
+	for _, c := range p.Changes {
+		if c.Digest != "" {
+			changes = append(changes, c.Item)
+		}
+	}
+	if p.State == HeldLaunch {
+		decision = "inspect"
+		if !r.Tool && !s.Workspace && !s.Quarantined && r.Launch != nil && !r.First {
+			decision = "launch"
+		}
+	} else {
+		decision = "approve"
+	}
+	r.Refused, r.Code = time.Time{}, nil
+	switch decision {
+	case "inspect":
+		r.Inspect, r.Found, r.Seen = s.LaunchKey(), nil, false
+	case "launch":
+		r.approveLaunch(s, p)
+		r.First, r.Items, r.Waiting, r.Resources, r.Taken = true, nil, nil, nil, time.Time{}
+	case "approve":
+		inspected := r.Inspect == s.LaunchKey()
+		r.approveLaunch(s, p)
+		if inspected {
+			r.Resources, r.Waiting, r.Taken = nil, nil, time.Now()
+			for i := range r.Items {
+				r.Items[i].Served = false
+			}
+			for _, it := range r.Found { // in the server's order
+				if it.Digest != "" {
+					r.meetOrTake(it)
+				}
+			}
+			r.Found, r.Seen, r.Inspect, r.First = nil, false, "", false
+			break
+		}
+		for _, it := range changes {
+			r.meetOrTake(it)
+		}
+	}
+	r.decide(decision, by.How, by.By, changes, digest)
+	return decision, nil
+}
+
+func (r *Record) meetOrTake(it Item) {
+	if !r.meet(it, new(bool)) {
+		r.take(it)
+	}
+}
+
+func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
+	r.Launch, r.LaunchKey = p.Launch, s.LaunchKey()
+	r.Policy, r.Overrode, r.Tool = policyOf(s), s.Quarantined, false
+}
+
+// Baseline takes down that an entry is the person's own: the first look at it is trusted.
+func (r *Record) Baseline(s *config.Server, how string) {
+	r.approveLaunch(s, &Proposal{Launch: canonicalLaunch(s)})
+	r.First = true
+	r.decide("baseline", how, "", nil)
+}
+
+// Reject takes back all that was approved of a server, and refuses what waits.
+func (r *Record) Reject(by Means) {
+	decision := "reject"
+	if r.Launch != nil {
+		decision = "revoke"
+	}
+	*r = Record{Config: r.Config, Server: r.Server, Generation: r.Generation, Tool: true, Blocked: r.Blocked, Outbox: r.Outbox, Refused: time.Now()}
+	r.decide(decision, by.How, by.By, nil)
+}
+
+// Block takes one tool away, whatever was approved of it; Unblock gives it back.
+func (r *Record) Block(tool string, by Means) {
+	if !slices.Contains(r.Blocked, tool) {
+		r.Blocked = append(r.Blocked, tool)
+		r.Waiting = slices.DeleteFunc(r.Waiting, Item{Kind: Tool, ID: tool}.same)
+		r.Found = slices.DeleteFunc(r.Found, Item{Kind: Tool, ID: tool}.same)
+		r.decide("block", by.How, by.By, []Item{{Kind: Tool, ID: tool}})
+	}
+}
+
+// Unblock gives a tool back that was blocked; a version of it that was not approved waits for a review as ever.
+func (r *Record) Unblock(tool string, by Means) {
+	if slices.Contains(r.Blocked, tool) {
+		r.Blocked = slices.DeleteFunc(r.Blocked, func(t string) bool { return t == tool })
+		r.decide("unblock", by.How, by.By, []Item{{Kind: Tool, ID: tool}})
+	}
+}
+
+// Hold takes down that a tool added the entry or changed its launch: a person has to approve it anew, in both steps.
+func (r *Record) Hold() { r.Tool, r.Inspect, r.Found, r.Seen = true, "", nil, false }
+
+// CoolDown is how long after a refusal nobody is asked about the same server again.
+const CoolDown = 10 * time.Minute
+
+// Cooling tells whether a person said no a short while ago.
+func (r *Record) Cooling(now time.Time) bool { return r != nil && now.Sub(r.Refused) < CoolDown }
+
+// decide puts a decision where the log is written from.
+func (r *Record) decide(decision, how, by string, items []Item, digest ...string) {
+	id := make([]byte, 8)
+	rand.Read(id)
+	e := Entry{ID: hex.EncodeToString(id), Time: time.Now().UTC(), Config: r.Config, Server: r.Server, Decision: decision, How: how, By: by}
+	if len(digest) > 0 {
+		e.Digest = digest[0]
+	}
+	for _, it := range items {
+		e.Items = append(e.Items, LoggedItem{it.Kind, it.ID, it.Digest, it.Raw})
+	}
+	r.Outbox = append(r.Outbox, e)
+}

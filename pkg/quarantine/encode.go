@@ -1,0 +1,200 @@
+package quarantine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+)
+
+const format = "mcpproxy-stdio record 1"
+
+// ErrFormat is wrapped by the error of Decode.
+var ErrFormat = errors.New("not a record of this version")
+
+// Encode writes the record as lines, definitions as the bytes they came in.
+func (r *Record) Encode() []byte {
+	var b bytes.Buffer
+	line := func(key, text string, a ...any) { fmt.Fprintf(&b, key+" "+text+"\n", a...) }
+	flag := func(key string, on bool) {
+		if on {
+			b.WriteString(key + "\n")
+		}
+	}
+	object := func(key string, v any) {
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // plain structs
+		}
+		line(key, "%s", text)
+	}
+	item := func(key string, it Item, mark string) {
+		line(key, "%s %s %s %s", it.Kind, orNone(it.Digest), mark, it.Raw)
+	}
+	b.WriteString(format + "\n")
+	line("config", "%s", jsonrpc.Quote(r.Config))
+	line("server", "%s", jsonrpc.Quote(r.Server))
+	line("generation", "%d", r.Generation)
+	flag("tool", r.Tool)
+	if r.Launch != nil {
+		line("launch", "%s %s", r.LaunchKey, r.Launch)
+	}
+	flag("first", r.First)
+	flag("overrode", r.Overrode)
+	flag("disabled", r.Disabled)
+	object("policy", r.Policy)
+	if r.Inspect != "" {
+		line("inspect", "%s", r.Inspect)
+	}
+	flag("seen", r.Seen)
+	if !r.Taken.IsZero() {
+		line("taken", "%s", r.Taken.UTC().Format(time.RFC3339Nano))
+	}
+	if !r.Refused.IsZero() {
+		line("refused", "%s", r.Refused.UTC().Format(time.RFC3339Nano))
+	}
+	if r.Code != nil {
+		object("code", r.Code)
+	}
+	for _, e := range r.Outbox {
+		object("outbox", e)
+	}
+	for _, tool := range r.Blocked {
+		line("blocked", "%s", jsonrpc.Quote(tool))
+	}
+	for _, it := range r.Items {
+		item("item", it, mark(it.Served))
+	}
+	for _, it := range r.Waiting {
+		item("waiting", it, mark(it.Text))
+	}
+	for _, it := range r.Found {
+		item("found", it, mark(false))
+	}
+	for _, raw := range r.Resources {
+		line("resource", "%s", raw)
+	}
+	b.WriteString("end\n")
+	return b.Bytes()
+}
+
+func mark(on bool) string {
+	if on {
+		return "+"
+	}
+	return "-"
+}
+
+func orNone(digest string) string {
+	if digest == "" {
+		return "none"
+	}
+	return digest
+}
+
+// Decode reads what Encode wrote. The definitions share data's memory. The error wraps ErrFormat.
+func Decode(data []byte) (*Record, error) {
+	rest, ok := bytes.CutPrefix(data, []byte(format+"\n"))
+	if !ok || !bytes.HasSuffix(rest, []byte("\nend\n")) {
+		return nil, ErrFormat
+	}
+	r := &Record{}
+	for line := range bytes.Lines(rest) {
+		key, value, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+		if err := r.decode(string(key), value); err != nil {
+			return nil, fmt.Errorf("%w: %s: %v", ErrFormat, key, err)
+		}
+	}
+	return r, nil
+}
+
+func (r *Record) decode(key string, value []byte) (err error) {
+	switch key {
+	case "config":
+		r.Config = string(jsonrpc.Unquote(value))
+	case "server":
+		r.Server = string(jsonrpc.Unquote(value))
+	case "generation":
+		r.Generation, err = strconv.ParseUint(string(value), 10, 64)
+	case "tool":
+		r.Tool = true
+	case "launch":
+		k, text, _ := bytes.Cut(value, []byte(" "))
+		r.LaunchKey, r.Launch = string(k), text
+	case "first":
+		r.First = true
+	case "overrode":
+		r.Overrode = true
+	case "disabled":
+		r.Disabled = true
+	case "policy":
+		err = json.Unmarshal(value, &r.Policy)
+	case "inspect":
+		r.Inspect = string(value)
+	case "seen":
+		r.Seen = true
+	case "taken":
+		r.Taken, err = time.Parse(time.RFC3339Nano, string(value))
+	case "refused":
+		r.Refused, err = time.Parse(time.RFC3339Nano, string(value))
+	case "code":
+		err = json.Unmarshal(value, &r.Code)
+	case "outbox":
+		var e Entry
+		err = json.Unmarshal(value, &e)
+		r.Outbox = append(r.Outbox, e)
+	case "blocked":
+		r.Blocked = append(r.Blocked, string(jsonrpc.Unquote(value)))
+	case "resource":
+		r.Resources = append(r.Resources, value)
+	case "item", "waiting", "found":
+		err = r.decodeItem(key, value)
+	case "end":
+	default:
+		err = errors.New("unknown line")
+	}
+	return err
+}
+
+func (r *Record) decodeItem(key string, value []byte) error {
+	parts := bytes.SplitN(value, []byte(" "), 4)
+	if len(parts) != 4 {
+		return errors.New("cut short")
+	}
+	it := Item{Kind: Kind(parts[0]), Digest: string(parts[1]), Raw: parts[3]}
+	if it.Digest == "none" {
+		it.Digest = ""
+	}
+	switch k, inList := listed[it.Kind]; {
+	case inList:
+		it.ID = k.ID(it.Raw)
+	case it.Kind != Instructions && it.Kind != Capabilities:
+		return errors.New("unknown kind")
+	}
+	on := string(parts[2]) == mark(true)
+	switch key {
+	case "item":
+		it.Served = on
+		r.Items = append(r.Items, it)
+	case "waiting":
+		it.Text = on
+		r.Waiting = append(r.Waiting, it)
+	case "found":
+		r.Found = append(r.Found, it)
+	}
+	return nil
+}
+
+// resources keeps a list of resources on lines of its own.
+func resources(s *catalog.Snapshot) [][]byte {
+	var out [][]byte
+	for _, raw := range s.Items[catalog.Resources] {
+		out = append(out, oneLine(raw))
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package quarantine
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+)
+
+// Kind is a kind of definition that is pinned. The list of resources is data, and is not.
+type Kind string
+
+const (
+	Tool         Kind = "tool"
+	Prompt       Kind = "prompt"
+	Template     Kind = "template"
+	Instructions Kind = "instructions" // one a server; its ID is ""
+	Capabilities Kind = "capabilities" // what it declares as experimental and extensions; its ID is ""
+)
+
+var listed = map[Kind]catalog.Kind{Tool: catalog.Tools, Prompt: catalog.Prompts, Template: catalog.Templates}
+
+// KindOf is the kind of a list's items.
+func KindOf(k catalog.Kind) Kind { return []Kind{Tool, Prompt, Template, ""}[k] }
+
+// Item is one definition as the bytes its server sent.
+type Item struct {
+	Kind   Kind
+	ID     string // its name or URI template
+	Digest string // hex SHA-256 of its canonical form; "" if it has none, and then it can't be approved
+	Raw    []byte
+
+	Served bool // of an approved one: it is the version that clients are shown
+	Text   bool // of a waiting one: only its text differs, and the approved version goes on being served
+}
+
+// Name is how people are shown the item, not escaped.
+func (it Item) Name() string {
+	if it.ID == "" {
+		return string(it.Kind)
+	}
+	return string(it.Kind) + " " + it.ID
+}
+
+func (it Item) same(o Item) bool { return it.Kind == o.Kind && it.ID == o.ID }
+
+// newItem makes an item of raw bytes.
+func newItem(kind Kind, id string, raw []byte) Item {
+	raw = oneLine(raw)
+	return Item{Kind: kind, ID: id, Digest: catalog.Digest(raw), Raw: raw}
+}
+
+// oneLine puts spaces for line breaks, which stand between tokens: no JSON string has one.
+func oneLine(raw []byte) []byte {
+	if !bytes.ContainsAny(raw, "\r\n") {
+		return raw
+	}
+	return bytes.ReplaceAll(bytes.ReplaceAll(raw, []byte("\n"), []byte(" ")), []byte("\r"), []byte(" "))
+}
+
+// ItemsOf are the definitions of a snapshot that are pinned. Of several items of one ID the first counts, as it does for clients.
+func ItemsOf(s *catalog.Snapshot) []Item {
+	var items []Item
+	for _, kind := range []Kind{Tool, Prompt, Template} {
+		k, seen := listed[kind], map[string]bool{}
+		for _, raw := range s.Items[k] {
+			if id := k.ID(raw); id != "" && !seen[id] {
+				seen[id] = true
+				items = append(items, newItem(kind, id, raw))
+			}
+		}
+	}
+	if s.Instructions != "" {
+		items = append(items, newItem(Instructions, "", jsonrpc.Quote(s.Instructions)))
+	}
+	if raw := declared(s.Capabilities); raw != nil {
+		items = append(items, newItem(Capabilities, "", raw))
+	}
+	return items
+}
+
+// declared is what of a server's capabilities is passed on to clients, nil if that is nothing.
+func declared(capabilities []byte) []byte {
+	var raw []byte
+	for _, member := range []string{"experimental", "extensions"} {
+		if value := protocol.Field(capabilities, member); value != nil {
+			raw = append(append(append(append(raw, ",\""...), member...), "\":"...), value...)
+		}
+	}
+	if raw == nil {
+		return nil
+	}
+	raw[0] = '{'
+	return append(raw, '}')
+}
+
+// snapshotOf is what clients are shown of items.
+func snapshotOf(items []Item) *catalog.Snapshot {
+	s := &catalog.Snapshot{}
+	for _, it := range items {
+		switch it.Kind {
+		case Instructions:
+			s.Instructions = string(jsonrpc.Unquote(it.Raw))
+		case Capabilities:
+			s.Capabilities = it.Raw
+		default:
+			s.Items[listed[it.Kind]] = append(s.Items[listed[it.Kind]], it.Raw)
+		}
+	}
+	return s
+}
+
+// sorted orders items by kind and ID.
+func sorted(items []Item) []Item {
+	items = slices.Clone(items)
+	slices.SortStableFunc(items, func(a, b Item) int {
+		if a.Kind != b.Kind {
+			return bytes.Compare([]byte(a.Kind), []byte(b.Kind))
+		}
+		return bytes.Compare([]byte(a.ID), []byte(b.ID))
+	})
+	return items
+}
+
+// textOnly tells whether two definitions differ in their title and description alone: schemas, arguments, annotations and all
+// other members are the same.
+func textOnly(kind Kind, old, changed []byte) bool {
+	if kind == Instructions {
+		return true
+	}
+	a, okA := withoutText(old)
+	b, okB := withoutText(changed)
+	return okA && okB && bytes.Equal(a, b)
+}
+
+// withoutText is a definition's canonical form without its title and description.
+func withoutText(raw []byte) ([]byte, bool) {
+	canonical, err := jsonrpc.Canonical(raw)
+	if err != nil {
+		return nil, false
+	}
+	out := []byte{'{'}
+	err = jsonrpc.Members(canonical, jsonrpc.Span{Start: 0, End: len(canonical)}, func(key []byte, value jsonrpc.Span) error {
+		text := value.In(canonical)[0] == '"' && (string(key) == "description" || string(key) == "title")
+		if !text {
+			out = append(append(append(jsonrpc.AppendQuote(out, string(key)), ':'), value.In(canonical)...), ',')
+		}
+		return nil
+	})
+	return out, err == nil
+}

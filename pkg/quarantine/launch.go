@@ -1,0 +1,132 @@
+package quarantine
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// LaunchText is a launch as people are shown it: whole, and escaped, so that what is read is what is run.
+type LaunchText struct {
+	Line      string   // the command line, or the URL
+	Dir       string   // working_dir, "" for the workspace
+	Env       []string // names, with what they refer to, and the values of those that decide what is run
+	Headers   []string
+	Isolation string
+	File      string   // the workspace's file it comes from, "" for the user's own
+	Notes     []string // what a person should know of it
+}
+
+// launch is what config.Server.Launch writes.
+type launch struct {
+	Protocol, Command, URL string
+	Args                   []string
+	Dir                    string `json:"working_dir"`
+	AllowHTTP              bool   `json:"allow_http"`
+	Env, Headers           []struct {
+		Name, Value string
+		Refs        []string
+	}
+	Isolation *struct{ Type, Image string }
+	File      string `json:"workspace_file"`
+}
+
+// ReadLaunch words a canonical launch. The query of a URL, which may hold a secret, is shown only to people (whole).
+func ReadLaunch(canonical []byte, whole bool) LaunchText {
+	var l launch
+	if err := json.Unmarshal(canonical, &l); err != nil {
+		return LaunchText{Line: "unreadable: " + err.Error()}
+	}
+	t := LaunchText{Dir: l.Dir, File: l.File, Isolation: "none: it runs with your rights"}
+	for _, v := range l.Env {
+		t.Env = append(t.Env, worded(v.Name, v.Value, v.Refs, "="))
+		if v.Value != "" {
+			t.Notes = append(t.Notes, "sets "+quoted(v.Name)+", which decides what is run")
+		}
+	}
+	for _, v := range l.Headers {
+		t.Headers = append(t.Headers, worded(v.Name, v.Value, v.Refs, ": "))
+	}
+	if l.Isolation != nil {
+		t.Isolation = quoted(strings.TrimSpace(l.Isolation.Type + " " + l.Isolation.Image))
+	}
+	if l.Protocol != "stdio" {
+		t.Isolation = "does not apply: it runs elsewhere"
+		t.Line = quoted(l.URL)
+		if u, err := url.Parse(l.URL); err == nil && u.RawQuery != "" && !whole {
+			u.RawQuery = ""
+			t.Line = quoted(u.String()) + "?…"
+		}
+		if l.AllowHTTP {
+			t.Notes = append(t.Notes, "plain http is allowed: it can be read and changed on the way")
+		}
+		return t
+	}
+	words := []string{quoted(l.Command)}
+	for _, a := range l.Args {
+		words = append(words, quoted(a))
+	}
+	t.Line = strings.Join(words, " ")
+	if pkg := unpinned(l.Command, l.Args); pkg != "" {
+		t.Notes = append(t.Notes, fmt.Sprintf("%s is not pinned: each start may run another version", quoted(pkg)))
+	}
+	return t
+}
+
+func worded(name, value string, refs []string, between string) string {
+	text := quoted(name)
+	if value != "" {
+		text += between + quoted(value)
+	}
+	if len(refs) > 0 {
+		text += " from " + quoted(strings.Join(refs, ", "))
+	}
+	return text
+}
+
+// quoted shows a word as a shell would take it, in ASCII, so that nothing in it can pass for something else.
+func quoted(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./-_?&~^{}$", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+// runners fetch a package by name when they are started.
+var runners = []string{"npx", "pnpx", "bunx", "uvx", "pipx", "npm", "pnpm", "yarn", "bun", "deno"}
+
+// unpinned is the package that a command fetches in whatever version is current, "" if it fetches none, or one of a version.
+func unpinned(command string, args []string) string {
+	base := strings.TrimSuffix(strings.TrimSuffix(path.Base(strings.ReplaceAll(command, `\`, "/")), ".exe"), ".cmd")
+	if !slices.Contains(runners, base) {
+		return ""
+	}
+	for _, a := range args {
+		switch {
+		case strings.HasPrefix(a, "-"), slices.Contains([]string{"exec", "run", "dlx", "x", "tool"}, a):
+			continue
+		case strings.HasPrefix(a, ".") || strings.HasPrefix(a, "/") || strings.Contains(a, "://"):
+			return ""
+		}
+		at := strings.LastIndex(a, "@")
+		version := ""
+		if at > 0 {
+			version = a[at+1:]
+		}
+		if _, v, found := strings.Cut(a, "=="); found {
+			version = v
+		}
+		if version != "" && version[0] >= '0' && version[0] <= '9' && !strings.ContainsAny(version, "xX*^~") && strings.Count(version, ".") >= 1 {
+			return ""
+		}
+		return a
+	}
+	return ""
+}

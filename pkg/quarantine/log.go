@@ -1,0 +1,82 @@
+package quarantine
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+// Entry is one decision in the log.
+type Entry struct {
+	ID       string       `json:"id"`
+	Time     time.Time    `json:"time"`
+	Config   string       `json:"config"`
+	Server   string       `json:"server"`
+	Decision string       `json:"decision"` // baseline, inspect, launch, approve, auto, reject, revoke, block, unblock
+	How      string       `json:"how,omitempty"`
+	By       string       `json:"by,omitempty"`
+	Digest   string       `json:"digest,omitempty"`
+	Items    []LoggedItem `json:"items,omitempty"`
+}
+
+// LoggedItem is a version of a definition that was decided on.
+type LoggedItem struct {
+	Kind   Kind   `json:"kind"`
+	ID     string `json:"name,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	Raw    []byte `json:"raw,omitempty"` // base64 in the file: any bytes
+}
+
+const logName = "approvals.log"
+
+// Log returns all decisions in order: those of the log, and those that a process that was killed had no time to write there.
+func (b *Book) Log() ([]Entry, error) {
+	entries, err := b.logged()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, e := range entries {
+		seen[e.ID] = true
+	}
+	records, err := b.All()
+	for _, r := range records {
+		for _, e := range r.Outbox {
+			if !seen[e.ID] {
+				seen[e.ID] = true
+				entries = append(entries, e)
+			}
+		}
+	}
+	return entries, err
+}
+
+func (b *Book) logged() ([]Entry, error) {
+	data, err := b.store.Read(logName)
+	if missing(err) {
+		return nil, nil
+	}
+	var entries []Entry
+	seen := map[string]bool{}
+	for line := range bytes.Lines(data) {
+		var e Entry
+		if json.Unmarshal(line, &e) == nil && !seen[e.ID] { // a line cut short by a crash is also in an outbox
+			seen[e.ID] = true
+			entries = append(entries, e)
+		}
+	}
+	return entries, err
+}
+
+// log appends decisions, on disk when it returns nil.
+func (b *Book) log(entries []Entry) error {
+	var text []byte
+	for _, e := range entries {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		text = append(append(text, line...), '\n')
+	}
+	return b.store.Append(logName, text)
+}

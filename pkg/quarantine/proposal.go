@@ -1,0 +1,150 @@
+package quarantine
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+// Proposal is what stands to be approved of one entry, whole: what is shown, and what the digest covers.
+type Proposal struct {
+	State  State
+	Digest string // 64 hex digits; "" while an inspection that was approved has not ended
+	Launch []byte // canonical
+	Was    []byte // the approved launch, if another one was
+	Items  []Item // every definition the digest covers, by kind and ID
+	Policy *Policy
+	// Changes are the items that differ from what is served, those that can't be approved included.
+	Changes []Change
+}
+
+// Change is one item that differs.
+type Change struct {
+	Item
+	Old []byte // the version that is served; nil: there is none
+}
+
+// What is the kind of a change, in a word.
+func (c Change) What() string {
+	switch {
+	case c.Digest == "":
+		return "unreadable"
+	case c.Old == nil:
+		return "new"
+	case c.Text:
+		return "text"
+	}
+	return "changed"
+}
+
+// Proposal is what stands to be approved of an entry, nil if nothing does. The record may be nil.
+func (r *Record) Proposal(s *config.Server) *Proposal {
+	if r == nil {
+		r = &Record{}
+	}
+	p := &Proposal{State: r.State(s), Launch: canonicalLaunch(s)}
+	if r.Launch != nil && !bytes.Equal(r.Launch, p.Launch) {
+		p.Was = r.Launch
+	}
+	if written := policyOf(s); r.Launch != nil && written.looser(r.Policy) || r.Launch == nil && written.ToolChanges == config.ToolChangesAuto {
+		p.Policy = &written
+	}
+	switch p.State {
+	case HeldLaunch:
+		p.Digest = digest(p, false)
+		return p
+	case HeldDefinitions:
+		if r.Inspect == s.LaunchKey() {
+			if !r.Seen {
+				return p
+			}
+			for _, it := range r.Found {
+				r.propose(p, it)
+			}
+			break
+		}
+		fallthrough
+	case Approved:
+		if p.State == Approved && len(r.Waiting) == 0 && p.Policy == nil {
+			return nil
+		}
+		for _, it := range r.Items {
+			if it.Served && !slices.ContainsFunc(r.Waiting, it.same) {
+				p.Items = append(p.Items, it)
+			}
+		}
+		for _, it := range r.Waiting {
+			r.propose(p, it)
+		}
+	}
+	p.Items = sorted(p.Items)
+	p.Digest = digest(p, true)
+	return p
+}
+
+// propose puts an item that is not approved yet, or perhaps is, into the proposal.
+func (r *Record) propose(p *Proposal, it Item) {
+	if it.Digest != "" {
+		p.Items = append(p.Items, it)
+	}
+	approved := func(o Item) bool { return o.same(it) && o.Digest == it.Digest }
+	if it.Digest != "" && slices.ContainsFunc(r.Items, approved) {
+		return
+	}
+	c := Change{Item: it}
+	if i := slices.IndexFunc(r.Items, func(o Item) bool { return o.same(it) && o.Served }); i >= 0 {
+		c.Old = r.Items[i].Raw
+	}
+	p.Changes = append(p.Changes, c)
+}
+
+// digest is the SHA-256 over the canonical JSON of the launch, of every definition whole, and of the policy where one waits.
+func digest(p *Proposal, definitions bool) string {
+	text := append([]byte(`{"launch":`), p.Launch...)
+	if p.Policy != nil {
+		policy, err := json.Marshal(p.Policy)
+		if err != nil {
+			panic(err) // strings alone
+		}
+		text = append(append(text, `,"policy":`...), policy...)
+	}
+	if definitions {
+		text = append(text, `,"definitions":{`...)
+		for i, it := range p.Items {
+			switch {
+			case i > 0 && it.Kind == p.Items[i-1].Kind:
+				text = append(text, ',')
+			case i > 0:
+				text = append(text, `],`...)
+				fallthrough
+			default:
+				text = append(append(append(text, '"'), it.Kind...), `":[`...)
+			}
+			text = append(text, it.Raw...)
+		}
+		if len(p.Items) > 0 {
+			text = append(text, ']')
+		}
+		text = append(text, '}')
+	}
+	return catalog.Digest(append(text, '}'))
+}
+
+// Blocking are the changes with a finding that stops an approval unless a person has confirmed the item by its name.
+func (p *Proposal) Blocking(judge Judge) []Change {
+	return slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool { return c.Digest == "" || judge(c.Item) < scan.Block })
+}
+
+// Count tells how many tools, prompts and templates the digest covers.
+func (p *Proposal) Count(kind Kind) (n int) {
+	for _, it := range p.Items {
+		if it.Kind == kind {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,140 @@
+package quarantine
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// State is where an entry stands. It is derived from its record, never stored.
+type State string
+
+const (
+	HeldLaunch      State = "held_launch"      // a person has to approve that it is started for an inspection
+	HeldDefinitions State = "held_definitions" // a person has to approve what it offers
+	Approved        State = "approved"
+)
+
+// Record is what is known and decided of one entry of one configuration file.
+type Record struct {
+	Config, Server string
+	Generation     uint64 // counts the writes
+	Tool           bool   // a tool added the entry, or changed its launch since it was last approved
+
+	Launch    []byte // approved, canonical; nil: none is
+	LaunchKey string
+	First     bool // what the first whole look under Launch lists becomes the baseline
+	Overrode  bool // it was approved although the entry says "quarantined": true
+	Disabled  bool // a tool disabled it, so that a tool may enable it
+	Policy    Policy
+
+	Inspect string // key of the launch whose inspection a person approved
+	Found   []Item // what the inspection found
+	Seen    bool   // there was one
+
+	Items     []Item // approved versions; of one ID at most one is served
+	Waiting   []Item // changes since, at most one of an ID
+	Blocked   []string
+	Resources [][]byte  // the list as it last was: data
+	Taken     time.Time // of the last whole look
+
+	Refused time.Time // when a person last said no
+	Code    *Code
+	Outbox  []Entry // decisions that may not be in the log yet
+}
+
+// State tells where the entry stands. A nil record is of an entry that nobody has seen.
+func (r *Record) State(s *config.Server) State {
+	if r == nil {
+		return HeldLaunch
+	}
+	key := s.LaunchKey()
+	flagged := s.Quarantined && !r.Overrode
+	switch {
+	case r.LaunchKey == key && !r.Tool && !flagged:
+		return Approved
+	case r.Inspect == key, r.LaunchKey == key && !r.Tool && !r.First:
+		return HeldDefinitions
+	}
+	return HeldLaunch
+}
+
+// Snapshot is what clients are shown of an approved server; nil before its first look.
+func (r *Record) Snapshot() *catalog.Snapshot {
+	if r == nil || r.First && len(r.Items) == 0 && r.Taken.IsZero() {
+		return nil
+	}
+	s := snapshotOf(r.served())
+	s.Items[catalog.Resources] = r.Resources
+	s.Launch, s.Taken = r.LaunchKey, r.Taken
+	return s
+}
+
+// served are the approved items less what is blocked or withheld.
+func (r *Record) served() []Item {
+	return slices.DeleteFunc(slices.Clone(r.Items), func(it Item) bool { return !it.Served || r.stopped(it) })
+}
+
+// stopped tells whether an item must not be used now, whatever was approved of it.
+func (r *Record) stopped(it Item) bool {
+	if it.Kind == Tool && slices.Contains(r.Blocked, it.ID) {
+		return true
+	}
+	return slices.ContainsFunc(r.Waiting, func(w Item) bool { return w.same(it) && !w.Text })
+}
+
+// Admits tells whether a live definition may be used: this version of it was approved, or its text alone differs from an approved one.
+func (r *Record) Admits(kind Kind, id, digest string) bool {
+	it := Item{Kind: kind, ID: id, Digest: digest}
+	match := func(o Item) bool { return o.same(it) && o.Digest == digest && digest != "" }
+	if kind == Tool && slices.Contains(r.Blocked, id) {
+		return false
+	}
+	return slices.ContainsFunc(r.Items, match) || slices.ContainsFunc(r.Waiting, func(w Item) bool { return w.Text && match(w) })
+}
+
+// Pending counts what waits for a review at an approved server.
+func (r *Record) Pending(s *config.Server) int {
+	n := len(r.Waiting)
+	if policyOf(s).looser(r.Policy) {
+		n++
+	}
+	return n
+}
+
+// Effective returns the entry as it counts: with the stricter of the policy it says and the one that was confirmed.
+func (r *Record) Effective(s *config.Server) *config.Server {
+	if r == nil || !policyOf(s).looser(r.Policy) {
+		return s
+	}
+	c := *s
+	c.ToolChanges = r.Policy.ToolChanges
+	c.Confirmed = &config.ToolFilter{Enabled: r.Policy.Enabled, Disabled: r.Policy.Disabled}
+	return &c
+}
+
+// Clone returns a copy that can be changed without changing r; the bytes of definitions are shared.
+func (r *Record) Clone() *Record {
+	c := *r
+	c.Found, c.Items, c.Waiting = slices.Clone(r.Found), slices.Clone(r.Items), slices.Clone(r.Waiting)
+	c.Blocked, c.Resources, c.Outbox = slices.Clone(r.Blocked), slices.Clone(r.Resources), slices.Clone(r.Outbox)
+	return &c
+}
+
+// Rejected tells whether a person said no, and not yes since.
+func (r *Record) Rejected() bool { return !r.Refused.IsZero() }
+
+// Tighten takes down a policy of the entry that is stricter than the confirmed one, so that a later loosening is seen. It tells whether
+// it changed anything.
+func (r *Record) Tighten(s *config.Server) (changed bool) {
+	if r.Overrode && !s.Quarantined {
+		r.Overrode, changed = false, true
+	}
+	if written := policyOf(s); r.Launch != nil && !written.looser(r.Policy) && !reflect.DeepEqual(written, r.Policy) {
+		r.Policy, changed = written, true
+	}
+	return changed
+}

@@ -1,0 +1,82 @@
+package scan
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// How much white space pushes what follows out of sight: columns in a line, empty lines.
+const (
+	pushColumns = 100
+	pushLines   = 12
+)
+
+var hiddenPatterns = sync.OnceValue(func() (p struct{ tag, label, comment *regexp.Regexp }) {
+	p.tag = regexp.MustCompile(`<[/|!\s]{0,3}(important|hidden|secret|system|instructions?|im_start|im_end|sys|override|critical|admin|internal|directive|mandatory|assistant|user_?info|confidential|private|prompt|rules?|policy)[^<>\n]{0,40}>|\[(important|critical|mandatory|system|hidden|urgent)\]|\[/?inst\]|<<sys>>|###\s?(system|instruction|human|assistant)\b`)
+	p.label = regexp.MustCompile(`(^|[\n.!?)>*]\s{0,4}|[-|]\s)[\[(*_]{0,3}((global|persistent|standing|new|mandatory|security|session|required) ){0,2}(system|sysadmin|admin|administrator|developer|assistant|policy|security|compliance|persistent|standing|global|background|passive|maintenance|mandatory|hidden|confidential|override|ai|agent|llm|model|internal|prerequisite)( (rule|policy|note|message|override|instructions?|directive|requirement|monitor|observer|service|prompt|notice|task|step|check|mode|alert|execution|session|prerequisite|update|command|only)){0,3}( ?\([^()\n]{0,60}\))?[\])*_]{0,3}\s?:`)
+	p.comment = regexp.MustCompile(`<!--|\[//\]: ?#|/\*\*?\s`)
+	return p
+})
+
+// labels are what precedes a colon in honest descriptions too.
+var honest = regexpLazy(`(security|compliance|model|agent|ai|internal|policy|hidden|mandatory|security note|required|prerequisite|background|global|developer|system prompt)\s?[\])*_]{0,3}\s?:`)
+
+func regexpLazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(^|[\n.!?)>*]\s{0,4}|[-|]\s)[(*_]{0,3}` + pattern + `$`)
+	})
+}
+
+// hidden looks for what keeps a text from a person's eye or gives it a voice that is not the server's. s is normalized.
+func (j *judge) hidden(s string, node int) {
+	if run, at := whitespace(s); run {
+		j.signal("whitespace-push", 45, node, excerpt(s, at, at+20), "much white space pushes what follows out of sight")
+	}
+	if strings.ContainsAny(s, "<[#") {
+		if m := hiddenPatterns().tag.FindStringIndex(s); m != nil {
+			weight := 30
+			if s[m[0]] == '[' {
+				weight = 20
+			}
+			if tag := s[m[0]:m[1]]; strings.Contains(tag, "hidden") || strings.Contains(tag, "secret") || strings.Contains(tag, "im_") || strings.Contains(tag, "inst]") || strings.Contains(tag, "<sys>") {
+				weight = 45
+			}
+			j.signal("hidden-block", weight, node, excerpt(s, m[0], m[1]), "markup sets a part apart for the model")
+		}
+		if m := hiddenPatterns().comment.FindStringIndex(s); m != nil {
+			j.signal("comment", 25, node, excerpt(s, m[0], m[1]+20), "a comment, which rendered text does not show")
+		}
+	}
+	if strings.Contains(s, ":") {
+		if m := hiddenPatterns().label.FindStringIndex(s); m != nil {
+			weight := 25
+			if honest().MatchString(s[m[0]:m[1]]) {
+				weight = 12
+			}
+			j.signal("false-authority", weight, node, excerpt(s, m[0], m[1]), "it speaks as the system, a policy or an administrator")
+		}
+	}
+}
+
+// whitespace finds a run of white space with something after it.
+func whitespace(s string) (bool, int) {
+	columns, lines := 0, 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case ' ', '\t':
+			columns++
+		case '\n', '\r':
+			if s[i] == '\n' {
+				lines++
+			}
+			columns = 0
+		default:
+			if columns >= pushColumns || lines >= pushLines {
+				return true, i
+			}
+			columns, lines = 0, 0
+		}
+	}
+	return false, 0
+}

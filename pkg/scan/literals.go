@@ -1,0 +1,71 @@
+package scan
+
+import "strings"
+
+// literal is what a word is about that is no word: a path, an address, the name of a variable.
+func literal(word string) concept {
+	if len(word) < 3 {
+		return 0
+	}
+	switch {
+	case sensitivePath(word):
+		return path
+	case settingsFile(word):
+		return setting
+	case strings.Contains(word, "://"), strings.HasPrefix(word, "www."):
+		return address
+	case strings.HasPrefix(word, "/tmp/"), strings.HasPrefix(word, "/dev/tcp"), strings.HasPrefix(word, "/var/tmp/"):
+		return address
+	case strings.IndexByte(word, '@') > 0 && strings.IndexByte(word[strings.IndexByte(word, '@'):], '.') > 0 && !strings.Contains(word, "/"):
+		return address
+	case word[0] == '+' && digits(word[1:]) >= 8:
+		return address
+	case digits(word) >= 4 && len(word) >= 8 && word[0] >= 'a' && word[0] <= 'z' && word[1] >= 'a' && word[1] <= 'z' && digits(word[:4]) == 2: // an IBAN, or made to look like one
+		return address
+	case strings.HasPrefix(word, "0x") && len(word) == 42:
+		return address
+	}
+	return 0
+}
+
+func digits(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
+// sensitivePath tells whether a word is the path of what a person keeps to themselves: keys, tokens, histories.
+func sensitivePath(word string) bool {
+	for _, part := range secretFiles {
+		if i := strings.Index(word, part); i >= 0 {
+			after := word[i+len(part):]
+			if (i == 0 || strings.IndexByte("/~\\$`'\"=:@.", word[i-1]) >= 0) && (after == "" || !letter(after[0])) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+
+var secretFiles = []string{".ssh", "id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", ".aws", ".env", ".env.local", ".env.production", ".npmrc", ".pypirc", ".netrc", ".git-credentials", ".gitconfig", ".kube", ".docker/config.json",
+	".gnupg", ".pgpass", ".my.cnf", ".bash_history", ".zsh_history", "etc/passwd", "etc/shadow", "proc/self/environ", "login data", "cookies.sqlite", "key4.db", "wallet.dat", ".config/gcloud",
+	"application_default_credentials.json", ".azure", "credentials.json", "credentials.csv", "secrets.yaml", "secrets.yml", "secrets.json", "service-account.json", ".vault-token", ".terraform.d", ".htpasswd", "aws/credentials", "private.pem", "private_key.pem", "authorized_keys"}
+
+// settingsFile tells whether a word is a file that decides what an agent or a shell does.
+func settingsFile(word string) bool {
+	for _, part := range agentFiles {
+		if i := strings.Index(word, part); i >= 0 && (i == 0 || !letter(word[i-1])) && (len(word) == i+len(part) || !letter(word[i+len(part)])) {
+			return true
+		}
+	}
+	return false
+}
+
+var agentFiles = []string{"mcp.json", ".mcp.json", "mcp_config.json", "claude_desktop_config.json", "settings.json", "settings.local.json", ".cursorrules", ".cursor/rules", "claude.md", "agents.md", "gemini.md", "copilot-instructions.md",
+	".windsurfrules", ".clinerules", ".bashrc", ".zshrc", ".bash_profile", ".profile", "crontab", "/etc/cron.d", "authorized_keys", "launchagents", ".git/hooks", "sudoers", "autostart"}

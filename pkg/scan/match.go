@@ -1,0 +1,159 @@
+package scan
+
+// hit is a pattern found.
+type hit struct {
+	*pattern
+	first, last int // tokens
+	quoted      bool
+}
+
+// match finds the patterns in the stream: in time linear in the number of words.
+func (st *stream) match() []hit {
+	var hits []hit
+	for p := range patterns {
+		p := &patterns[p]
+		if !st.mayMatch(p) {
+			continue
+		}
+		if p.free {
+			hits = st.matchFree(hits, p)
+		} else {
+			hits = st.matchOrdered(hits, p)
+		}
+	}
+	return hits
+}
+
+// mayMatch tells whether each step's concepts occur at all.
+func (st *stream) mayMatch(p *pattern) bool {
+	for _, step := range p.steps {
+		some := false
+		for _, c := range step {
+			some = some || st.all&c == c
+		}
+		if !some {
+			return false
+		}
+	}
+	return true
+}
+
+func is(of concept, step []concept) bool {
+	for _, c := range step {
+		if of&c == c {
+			return true
+		}
+	}
+	return false
+}
+
+// maxSteps is how many steps a pattern has at most, maxHits how many places of it are kept.
+const (
+	maxSteps = 6
+	maxHits  = 64
+)
+
+// matchOrdered keeps, for each step, the latest word that completed it and the first word of that chain. A step is only taken up
+// by a later word, within the gap of the one before.
+func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
+	type chain struct{ at, start, place int }
+	var done [maxSteps]chain
+	for k := range done {
+		done[k].at = -1
+	}
+	had := len(hits)
+	place := 0 // counts the words that may not be overlooked
+	for i := range st.tokens {
+		t := &st.tokens[i]
+		if t.stop {
+			for k := range done {
+				done[k].at = -1
+			}
+			place += 1000
+		}
+		if t.of == negligible {
+			continue
+		}
+		place++
+		for k := len(p.steps) - 1; k >= 0; k-- {
+			if !is(t.of, p.steps[k]) {
+				continue
+			}
+			if k == 0 {
+				if p.base && t.of&third != 0 || st.denied(i, p.unless) {
+					continue
+				}
+				done[0] = chain{i, i, place}
+				continue
+			}
+			last := done[k-1]
+			if last.at < 0 || last.at == i || place-last.place > p.gap+1 {
+				continue
+			}
+			done[k] = chain{i, last.start, place}
+			if k == len(p.steps)-1 {
+				if hits = append(hits, hit{p, last.start, i, st.tokens[last.start].quoted}); len(hits)-had == maxHits {
+					return hits
+				}
+			}
+		}
+	}
+	return hits
+}
+
+// denied tells whether a word that turns the meaning stands shortly before.
+func (st *stream) denied(i int, by concept) bool {
+	for n := 0; n < 3 && i > 0 && !st.tokens[i].stop; n++ {
+		i--
+		if st.tokens[i].of&by != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// matchFree is for languages whose order of words differs: all steps within a sentence and within gap words, in any order.
+func (st *stream) matchFree(hits []hit, p *pattern) []hit {
+	had := len(hits)
+	var seen [maxSteps]int
+	for k := range seen {
+		seen[k] = -1
+	}
+	for i := range st.tokens {
+		t := &st.tokens[i]
+		if t.stop {
+			for k := range seen {
+				seen[k] = -1
+			}
+		}
+		for k, step := range p.steps {
+			if !is(t.of, step) {
+				continue
+			}
+			seen[k] = i
+			first := i
+			whole := true
+			for j := range p.steps {
+				whole = whole && seen[j] >= 0
+				first = min(first, seen[j])
+			}
+			if whole && i-first <= p.gap && distinct(seen[:len(p.steps)]) {
+				if hits = append(hits, hit{p, first, i, t.quoted}); len(hits)-had == maxHits {
+					return hits
+				}
+			}
+		}
+	}
+	return hits
+}
+
+func distinct(at []int) bool {
+	for i := range at {
+		for j := range i {
+			if at[i] == at[j] {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,98 @@
+// Package scan tells what looks hostile in an MCP definition: deterministic, offline, without a model.
+package scan
+
+import (
+	"sort"
+	"strings"
+)
+
+// Item is one definition as its server gave it.
+type Item struct {
+	Kind string // "tool", "prompt", "template", "resource", "instructions"
+	Name string // what identifies it: the name, uriTemplate or uri; "" for instructions
+	Raw  []byte // the JSON value whole: an object; for instructions a JSON string
+}
+
+// Context is what else is known when an item is judged.
+type Context struct {
+	Server string   // the item's server
+	Own    []string // names of the same server's tools
+	Others []Peer   // the other servers
+}
+
+// Peer is another server.
+type Peer struct {
+	Server string
+	Tools  []string
+}
+
+// Severity of a finding, from an aside to what stops an approval.
+type Severity int
+
+const (
+	Info   Severity = iota // told, never counted
+	Low                    // counted as nothing by itself
+	Medium                 // the item is flagged
+	High                   // the item is flagged
+	Block                  // the item can't be approved unless confirmed by name
+)
+
+var severityNames = [...]string{"info", "low", "medium", "high", "block"}
+
+func (s Severity) String() string { return severityNames[s] }
+
+// MarshalText writes the severity as its name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Finding is one thing found.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Place    string   `json:"place"`   // JSON pointer (RFC 6901)
+	Excerpt  string   `json:"excerpt"` // short, printable ASCII
+	Message  string   `json:"message"`
+}
+
+// Scan returns what was found, the gravest first.
+func Scan(item Item, ctx Context) []Finding {
+	j := &judge{doc: walk(item.Raw), context: ctx}
+	if j.doc.err != nil {
+		j.find("malformed", max(0, len(j.doc.nodes)-1), "", "not JSON: "+j.doc.err.Error())
+	}
+	if j.doc.tooDeep > 0 {
+		j.find("too-deep", j.doc.tooDeep, "", "nested deeper than any schema needs")
+	}
+	j.known()
+	j.purpose(item)
+	j.names(item)
+	j.texts()
+	j.parameters()
+	j.conclude()
+	sort.SliceStable(j.found, func(a, b int) bool { return j.found[a].Severity > j.found[b].Severity })
+	return j.found
+}
+
+// known tells the stream which words are names of tools.
+func (j *judge) known() {
+	j.stream.own, j.stream.foreign, j.stream.foreignPlain = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, name := range j.context.Own {
+		j.stream.own[strings.ToLower(name)] = true
+	}
+	for i := range j.doc.texts { // its parameters are no tools
+		if t := &j.doc.texts[i]; t.key {
+			j.stream.own[strings.ToLower(t.s)] = true
+		}
+	}
+	for _, peer := range j.context.Others {
+		for _, name := range peer.Tools {
+			// A name of one word (search, fetch) is a word in any text.
+			switch lower := strings.ToLower(name); {
+			case j.stream.own[lower]:
+			case strings.ContainsAny(name, "_-"):
+				j.stream.foreign[lower] = true
+			default:
+				j.stream.foreignPlain[lower] = true
+			}
+		}
+	}
+}

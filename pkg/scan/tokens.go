@@ -1,0 +1,367 @@
+package scan
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// token is one word of a definition, and what it is about.
+type token struct {
+	of         concept
+	text       int32 // in which of the stream's texts
+	start, end int32 // there
+	stop       bool  // a sentence ends before it
+	quoted     bool  // it stands in quotation marks
+}
+
+// stream is a definition as words, in order.
+type stream struct {
+	tokens []token
+	texts  []string // normalized
+	nodes  []int    // where each stands
+	all    concept  // of all tokens
+
+	foreign      map[string]bool // tools of other servers
+	foreignPlain map[string]bool // those whose names are words, which count in quotes only
+	own          map[string]bool // tools of the same server
+	leet, spaced int             // words that were written so
+	leetAt       int
+	spacedAt     int
+	rotated      int // words that make sense when rotated by 13 letters
+	reversed     int
+}
+
+// add takes a normalized text in.
+func (st *stream) add(s string, node int) {
+	index := int32(len(st.texts))
+	st.texts = append(st.texts, s)
+	st.nodes = append(st.nodes, node)
+	firstToken := len(st.tokens)
+	stop := true
+	if n := len(st.texts); n > 1 && continues(st.texts[n-2], s) {
+		stop = false
+	}
+	var quote rune
+	quoteEnd := 0
+	letters := 0 // single letters in a row
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == '\n':
+			if blank := strings.TrimLeft(s[i+1:], " \t\r"); blank == "" || blank[0] == '\n' {
+				stop = true
+			}
+			i++
+			continue
+		case unicode.IsSpace(r):
+			i += n
+			continue
+		case quote == 0 && (strings.ContainsRune("\"“„«「", r) || (r == '\'') && (i == 0 || strings.IndexByte(" (\n:[", s[i-1]) >= 0)):
+			if end := closing(s[i+n:], r); end > 0 {
+				quote, quoteEnd = r, i+n+end
+			}
+			i += n
+			continue
+		case r == '。' || r == '！' || r == '？' || r == '；':
+			stop = true
+			i += n
+			continue
+		}
+		if quote != 0 && i >= quoteEnd {
+			quote = 0
+		}
+		if unspacedScript(r) {
+			end := i
+			for end < len(s) {
+				r, n := utf8.DecodeRuneInString(s[end:])
+				if !unspacedScript(r) {
+					break
+				}
+				end += n
+			}
+			stop = st.phrases(s, i, end, index, stop, quote != 0)
+			i = end
+			continue
+		}
+		end := i
+		for end < len(s) {
+			r, n := utf8.DecodeRuneInString(s[end:])
+			if unicode.IsSpace(r) || unspacedScript(r) || strings.ContainsRune("\"“”„«»。，", r) {
+				break
+			}
+			end += n
+		}
+		if end == i {
+			i += n
+			continue
+		}
+		if utf8.RuneCountInString(s[i:end]) == 1 && unicode.IsLetter(r) {
+			letters++
+		} else {
+			letters = 0
+		}
+		stop = st.word(s, i, end, index, stop, quote != 0)
+		if letters == 5 {
+			st.unspace(s, i, index, &end)
+			letters = 0
+		}
+		i = end
+	}
+	st.pairs(firstToken)
+}
+
+// continues tells whether b reads on from where a broke off.
+func continues(a, b string) bool {
+	a = strings.TrimRight(a, " \n")
+	if a == "" || b == "" || strings.ContainsRune(".!?:;)]}\"'", rune(a[len(a)-1])) || !strings.Contains(a, " ") || !strings.Contains(b, " ") {
+		return false
+	}
+	return b[0] >= 'a' && b[0] <= 'z'
+}
+
+// closing is where the quotation that open began ends in s, -1 if that is not near.
+func closing(s string, open rune) int {
+	near := s[:min(len(s), 160)]
+	switch open {
+	case '“', '„':
+		return strings.IndexAny(near, "”“\"")
+	case '«':
+		return strings.Index(near, "»")
+	case '「':
+		return strings.Index(near, "」")
+	}
+	return strings.IndexRune(near, open)
+}
+
+// signs are signs that stand around words.
+const signs = "()[]{}<>,;:!?'`*_#|=…"
+
+// word takes in what stands between two spaces, and tells whether a sentence ends with it.
+func (st *stream) word(s string, start, end int, text int32, stop, quoted bool) bool {
+	ends := strings.ContainsRune(".!?;", rune(s[end-1])) && end-start > 1
+	raw := strings.TrimRight(strings.Trim(s[start:end], signs), signs+".") // a leading point is part of a name: .env
+	if raw == "" {
+		return stop || ends
+	}
+	at := start + strings.Index(s[start:end], raw)
+	of := st.meaning(raw)
+	if at > start && at+len(raw) < end && (s[at-1] == '`' || s[at-1] == '\'') && s[at+len(raw)] == s[at-1] && len(raw) > 2 { // `fetch`
+		switch {
+		case st.foreignPlain[raw]:
+			of |= foreignTool | identifier
+		case !st.own[raw] && !strings.ContainsAny(raw, "./=:$-") && (s[at-1] == '`' || strings.HasPrefix(s[at+len(raw)+1:], " tool") || strings.HasPrefix(s[at+len(raw)+1:], " function")):
+			of |= identifier
+		}
+	}
+	if of == 0 && strings.ContainsAny(raw, "-/=:.(") && len(raw) < 80 {
+		for part := range strings.FieldsFuncSeq(raw, func(r rune) bool { return strings.ContainsRune("-/=:.()[]'`*", r) }) {
+			st.push(token{of: st.meaning(part), text: text, start: int32(at), end: int32(at + len(raw)), stop: stop, quoted: quoted})
+			stop = false
+		}
+		return ends
+	}
+	st.push(token{of: of, text: text, start: int32(at), end: int32(at + len(raw)), stop: stop, quoted: quoted})
+	return ends
+}
+
+func (st *stream) push(t token) {
+	st.tokens = append(st.tokens, t)
+	st.all |= t.of
+}
+
+// maxWord is how long a word may be, in bytes, to be looked up in all ways; what is longer is none.
+const maxWord = 100
+
+// meaning is what a word is about.
+func (st *stream) meaning(word string) concept {
+	v := lexicon()
+	if len(word) > maxWord {
+		return literal(word)
+	}
+	if st.foreign[word] {
+		return foreignTool | identifier | tool
+	}
+	if of := v.words[word]; of != 0 {
+		return of
+	}
+	if bare, _, _ := strings.Cut(word, "("); st.own[bare] {
+		return 0
+	}
+	if of := literal(word); of != 0 {
+		return of
+	}
+	if strings.HasSuffix(word, "'s") {
+		return v.words[word[:len(word)-2]]
+	}
+	if of := v.foreign(word); of != 0 {
+		return of
+	}
+	if len(word) > 1 {
+		for _, one := range []byte{'i', 'l'} {
+			plain := unleet(word, one)
+			if plain == "" {
+				break
+			}
+			if of := v.words[plain]; of != 0 {
+				if len(plain) > 2 {
+					st.leet++
+					st.leetAt = len(st.texts) - 1
+				}
+				return of
+			}
+		}
+	}
+	if len(word) >= 2 && word[0] < utf8.RuneSelf {
+		if common[rotate(word)] {
+			st.rotated++
+		}
+		if common[reverse(word)] {
+			st.reversed++
+		}
+	}
+	if name(word) {
+		return identifier
+	}
+	return 0
+}
+
+// name tells whether a word looks like the name of a tool: read_file, get-user is not.
+func name(word string) bool {
+	i := strings.IndexByte(word, '_')
+	return i > 0 && i < len(word)-1 && len(word) < 65
+}
+
+// common are words that every English text has, to know a text that was rotated or reversed by.
+var common = map[string]bool{"the": true, "and": true, "this": true, "you": true, "not": true, "all": true, "with": true, "that": true, "user": true, "before": true, "tool": true, "send": true, "read": true, "instructions": true, "from": true, "file": true}
+
+func rotate(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return 'a' + (r-'a'+13)%26
+		case r >= 'A' && r <= 'Z':
+			return 'A' + (r-'A'+13)%26
+		}
+		return r
+	}, s)
+}
+
+func reverse(s string) string {
+	out := []rune(s)
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return string(out)
+}
+
+// pairs joins words that mean something together.
+func (st *stream) pairs(from int) {
+	v := lexicon()
+	for i := from; i+1 < len(st.tokens); i++ {
+		a, b := &st.tokens[i], &st.tokens[i+1]
+		if b.of&tool != 0 && st.another(i+1) {
+			b.of |= otherTool
+			st.all |= otherTool
+		}
+		first := st.texts[a.text][a.start:a.end]
+		if b.stop || !v.opens[first] {
+			continue
+		}
+		if of := v.pairs[first+" "+st.texts[b.text][b.start:b.end]]; of != 0 {
+			a.of |= of
+			st.all |= of
+		}
+	}
+}
+
+// another tells whether the tool that token i speaks of is not the one that is described: a tool, any tool, the send_mail tool.
+func (st *stream) another(i int) bool {
+	for n := 0; n < 4 && i > 0 && !st.tokens[i].stop; n++ {
+		i--
+		t := &st.tokens[i]
+		switch word := st.texts[t.text][t.start:t.end]; {
+		case word == "this" || word == "these" || word == "the" && n == 0 || st.own[word]:
+			return false
+		case t.of&(identifier|every) != 0 || word == "a" || word == "an" || word == "the":
+			return true
+		}
+	}
+	return false
+}
+
+func unspacedScript(r rune) bool {
+	return r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
+}
+
+// phrases takes in a run of a script that puts no space between words.
+func (st *stream) phrases(s string, start, end int, text int32, stop, quoted bool) bool {
+	v := lexicon()
+	for i := start; i < end; {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		var found phrase
+		for _, p := range v.phrases[r] {
+			if len(p.s) > len(found.s) && strings.HasPrefix(s[i:end], p.s) {
+				found = p
+			}
+		}
+		if found.s != "" {
+			st.push(token{of: found.of, text: text, start: int32(i), end: int32(i + len(found.s)), stop: stop, quoted: quoted})
+			stop = false
+			i += len(found.s)
+			continue
+		}
+		i += n
+	}
+	return stop
+}
+
+// unspace reads letters that stand apart as words: the fifth of them was at. It moves end behind the last.
+func (st *stream) unspace(s string, at int, text int32, end *int) {
+	start := at
+	for range 4 {
+		start = strings.LastIndexAny(s[:max(0, start-1)], " \n\t") + 1
+		if start <= 0 {
+			break
+		}
+	}
+	stopAt := at
+	var joined strings.Builder
+	for i := start; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if unicode.IsSpace(r) {
+			i += n
+			continue
+		}
+		after, _ := utf8.DecodeRuneInString(s[i+n:])
+		if !unicode.IsLetter(r) || i+n < len(s) && !unicode.IsSpace(after) && !unicode.IsPunct(after) {
+			break
+		}
+		joined.WriteRune(r)
+		i += n
+		if unicode.IsPunct(after) {
+			i += utf8.RuneLen(after)
+		}
+		stopAt = i
+	}
+	v := lexicon()
+	letters := joined.String()
+	for i := 0; i < len(letters); {
+		best := 0
+		for n := min(16, len(letters)-i); n >= 3; n-- {
+			if v.words[letters[i:i+n]] != 0 || common[letters[i:i+n]] {
+				best = n
+				break
+			}
+		}
+		if best == 0 {
+			i++
+			continue
+		}
+		st.push(token{of: v.words[letters[i:i+best]], text: text, start: int32(start), end: int32(stopAt)})
+		st.spaced++
+		st.spacedAt = int(text)
+		i += best
+	}
+	*end = max(*end, stopAt)
+}
