@@ -160,7 +160,7 @@ func TestRefusedEntries(t *testing.T) {
 	names := toolNames(c)
 	for name, want := range map[string]struct{ state, why string }{
 		"login": {"refused", "oauth is not available"}, "confined": {"refused", "isolation is not available"}, "insecure": {"refused", "plain http"},
-		"held": {"quarantined", "held in quarantine"}, "off": {"disabled", "disabled"}, "eager_login": {"refused", "oauth is not available"},
+		"held": {"held_launch", "held in quarantine"}, "off": {"disabled", "disabled"}, "eager_login": {"refused", "oauth is not available"},
 	} {
 		if strings.Contains(names, name+"__") {
 			t.Errorf("%s is in the list", name)
@@ -220,7 +220,7 @@ func TestWorkspaceFile(t *testing.T) {
 			if names := toolNames(c); strings.Contains(names, "evil__") {
 				t.Errorf("listed: %s", names)
 			}
-			if s := listed(t, c, "evil"); s["state"] != "quarantined" || !strings.Contains(s["why"].(string), ".mcpproxy/mcp_config.json") {
+			if s := listed(t, c, "evil"); s["state"] != "held_launch" || !strings.Contains(s["why"].(string), ".mcpproxy/mcp_config.json") {
 				t.Errorf("listed as %v", s)
 			}
 			for _, operation := range []string{"restart", "enable", "update"} {

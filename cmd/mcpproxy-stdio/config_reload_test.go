@@ -37,13 +37,13 @@ func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
 	}
 
 	// A new server, and one taken away again.
-	told(t, c, func() { h.set(entries{"a": a, "b": b(nil)}, nil) })
+	told(t, c, func() { h.own(entries{"a": a, "b": b(nil)}, nil) })
 	soon(t, 5*time.Second, "b is listed", func() bool { return strings.Contains(toolNames(c), " b__echo ") })
 	pidB := pidOf(t, c, "b")
 	same()
 
 	// A changed one is started anew, with what was changed.
-	h.set(entries{"a": a, "b": b(map[string]any{"env": map[string]string{"ADDED": "yes"}})}, nil)
+	h.own(entries{"a": a, "b": b(map[string]any{"env": map[string]string{"ADDED": "yes"}})}, nil)
 	soon(t, 5*time.Second, "the old b is gone", func() bool { return !mcptest.Alive(pidB) })
 	soon(t, 5*time.Second, "b is listed again", func() bool { return strings.Contains(toolNames(c), " b__echo ") })
 	if env := c.Tool("b__env", nil).Text(); !strings.Contains(env, `"ADDED":"yes"`) {
@@ -54,7 +54,7 @@ func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
 
 	// Which tools are shown is no matter of the running server.
 	tools := map[string]any{"env": map[string]string{"ADDED": "yes"}, "enabled_tools": []string{"ec*", "pid"}}
-	told(t, c, func() { h.set(entries{"a": a, "b": b(tools)}, nil) })
+	told(t, c, func() { h.own(entries{"a": a, "b": b(tools)}, nil) })
 	if names := toolNames(c); !strings.Contains(names, " b__echo ") || strings.Contains(names, " b__env ") {
 		t.Errorf("enabled_tools: %s", names)
 	}
@@ -62,7 +62,7 @@ func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
 		t.Errorf("a tool that is not enabled was called: %s", r.Result)
 	}
 	tools["enabled_tools"], tools["disabled_tools"] = nil, []string{"echo"}
-	told(t, c, func() { h.set(entries{"a": a, "b": b(tools)}, nil) })
+	told(t, c, func() { h.own(entries{"a": a, "b": b(tools)}, nil) })
 	if names := toolNames(c); strings.Contains(names, " b__echo ") || !strings.Contains(names, " b__env ") {
 		t.Errorf("disabled_tools: %s", names)
 	}
@@ -71,7 +71,7 @@ func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
 	}
 
 	// Disabled, enabled, removed.
-	told(t, c, func() { h.set(entries{"a": a, "b": b(map[string]any{"enabled": false})}, nil) })
+	told(t, c, func() { h.own(entries{"a": a, "b": b(map[string]any{"enabled": false})}, nil) })
 	if !mcptest.WaitGone(pidB, 5*time.Second) {
 		t.Error("b runs on although it is disabled")
 	}
@@ -79,10 +79,10 @@ func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
 	if state := stateOf(t, c, "b"); state != "disabled" {
 		t.Errorf("b is listed as %s", state)
 	}
-	told(t, c, func() { h.set(entries{"a": a, "b": b(nil)}, nil) })
+	told(t, c, func() { h.own(entries{"a": a, "b": b(nil)}, nil) })
 	soon(t, 5*time.Second, "b is listed", func() bool { return strings.Contains(toolNames(c), " b__echo ") })
 	answers(t, c, "b")
-	told(t, c, func() { h.set(entries{"a": a}, nil) })
+	told(t, c, func() { h.own(entries{"a": a}, nil) })
 	if names := toolNames(c); strings.Contains(names, "b__") || listed(t, c, "b") != nil {
 		t.Errorf("b is there although it was removed: %s", names)
 	}
@@ -100,7 +100,7 @@ func TestCallsInFlightSurviveAChangeElsewhere(t *testing.T) {
 	go func() { keeps <- c.Tool("a__sleep", map[string]any{"ms": 800}) }()
 	go func() { loses <- c.Tool("b__never", nil) }()
 	time.Sleep(100 * time.Millisecond)
-	h.set(entries{"a": a}, nil)
+	h.own(entries{"a": a}, nil)
 	tells(t, <-loses, `server "b"`, "was stopped")
 	if r := <-keeps; r.Text() != "slept 800 ms" {
 		t.Errorf("got %s %s", r.Result, r.Error)
@@ -130,7 +130,7 @@ func TestBrokenEdit(t *testing.T) {
 		}
 	}
 	told(t, c, func() {
-		h.set(entries{"a": a, "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
+		h.own(entries{"a": a, "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 	})
 	soon(t, 5*time.Second, "b is listed", func() bool { return strings.Contains(toolNames(c), " b__echo ") })
 	if pidOf(t, c, "a") != pid {
@@ -146,14 +146,14 @@ func TestConfigAppearsLater(t *testing.T) {
 	h := newHome(t)
 	h.config = filepath.Join(h.dir, "not", "there", "yet", "config.json")
 	c := h.initialized("")
-	if names := toolNames(c); names != " upstream_servers " {
+	if names := toolNames(c); strings.Contains(names, "__") {
 		t.Errorf("without a file the list is %s", names)
 	}
 	told(t, c, func() {
 		if err := os.MkdirAll(filepath.Dir(h.config), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil)
+		h.own(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil)
 	})
 	soon(t, 5*time.Second, "a is listed", func() bool { return strings.Contains(toolNames(c), " a__echo ") })
 	answers(t, c, "a")
@@ -176,8 +176,11 @@ func TestConfigThroughALink(t *testing.T) {
 	h.config = link
 	c := h.initialized("")
 	c.List("tools/list")
+	a := entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}
+	text, _ := json.Marshal(map[string]any{"mcpServers": a})
+	h.trust(text) // under the name by which it is known
 	h.config = real
-	told(t, c, func() { h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil) })
+	told(t, c, func() { h.set(a, nil) })
 	soon(t, 5*time.Second, "a is listed", func() bool { return strings.Contains(toolNames(c), " a__echo ") })
 }
 
@@ -191,7 +194,7 @@ func TestSubscriptionSurvivesAChange(t *testing.T) {
 	c := h.initialized("")
 	uri := uriOf(t, c, "a")
 	c.Call("resources/subscribe", map[string]any{"uri": uri})
-	h.set(entries{"a": a(map[string]any{"idle_timeout": "300ms"})}, nil)
+	h.own(entries{"a": a(map[string]any{"idle_timeout": "300ms"})}, nil)
 	time.Sleep(1500 * time.Millisecond)
 	if state := stateOf(t, c, "a"); state != "running" {
 		t.Errorf("it is %s although a subscription is held", state)

@@ -47,7 +47,7 @@ func TestOwnToolAddHoldsBack(t *testing.T) {
 		}
 	}
 	tells(t, c.Tool("added__echo", nil), `server "added"`, "quarantine", "was not run")
-	if s := listed(t, c, "added"); s["state"] != "quarantined" || s["why"] == nil {
+	if s := listed(t, c, "added"); s["state"] != "held_launch" || s["why"] == nil {
 		t.Errorf("listed as %v", s)
 	}
 	for _, operation := range []string{"restart"} {
@@ -56,7 +56,7 @@ func TestOwnToolAddHoldsBack(t *testing.T) {
 	servers(c, "disable", map[string]any{"name": "added"})
 	servers(c, "enable", map[string]any{"name": "added"})
 	servers(c, "update", map[string]any{"name": "added", "start": "eager"})
-	if state := stateOf(t, c, "added"); state != "quarantined" {
+	if state := stateOf(t, c, "added"); state != "held_launch" {
 		t.Errorf("it can be talked out of quarantine: %s", state)
 	}
 	time.Sleep(300 * time.Millisecond)
@@ -65,10 +65,15 @@ func TestOwnToolAddHoldsBack(t *testing.T) {
 	}
 	answers(t, c, "first")
 
-	// A person takes it out.
-	told(t, c, func() { h.write(strings.Replace(after, `"quarantined": true`, `"quarantined": false`, 1)) })
-	soon(t, 5*time.Second, "it is listed", func() bool { return strings.Contains(toolNames(c), " added__echo ") })
-	answers(t, c, "added")
+	// Taking the line out approves nothing: an agent can edit files too.
+	h.write(strings.Replace(after, `"quarantined": true`, `"quarantined": false`, 1))
+	time.Sleep(500 * time.Millisecond)
+	if state := stateOf(t, c, "added"); state != "held_launch" {
+		t.Errorf("an edit of the file approved it: %s", state)
+	}
+	if pids := mcptest.ProcessesWithEnv(mark + "held"); pids != nil {
+		t.Errorf("it runs: %v", pids)
+	}
 }
 
 func TestOwnToolOperations(t *testing.T) {
@@ -107,15 +112,14 @@ func TestOwnToolOperations(t *testing.T) {
 		return strings.Contains(servers(c, "logs", map[string]any{"name": "a"}).Text(), "something to read")
 	})
 
-	// Each option that decides what is run or offered holds.
-	for option, value := range map[string]any{"command": "sh", "args": []string{"x"}, "env": map[string]string{"A": "b"}, "working_dir": "/",
-		"disabled_tools": []string{"env"}, "enabled_tools": []string{"*"}} {
-		h.set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
-		soon(t, 5*time.Second, "b is free", func() bool { return stateOf(t, c, "b") != "quarantined" })
+	// Each option that decides what is run holds.
+	for option, value := range map[string]any{"command": "sh", "args": []string{"x"}, "env": map[string]string{"A": "b"}, "working_dir": "/"} {
+		h.own(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
+		soon(t, 5*time.Second, "b is free", func() bool { return !strings.HasPrefix(stateOf(t, c, "b"), "held") })
 		if r := servers(c, "update", map[string]any{"name": "b", option: value}); r.IsError() || !strings.Contains(r.Text(), "quarantine") {
 			t.Errorf("update of %s: %s", option, r.Text())
 		}
-		if state := stateOf(t, c, "b"); state != "quarantined" {
+		if state := stateOf(t, c, "b"); state != "held_launch" {
 			t.Errorf("after an update of %s it is %s", option, state)
 		}
 		tells(t, c.Tool("b__echo", nil), `server "b"`, "quarantine")

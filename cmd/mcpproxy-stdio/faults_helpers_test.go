@@ -10,7 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // envStarts names a file to which every process of this program appends a byte when it starts: a test counts starts by its
@@ -102,6 +106,42 @@ func (h *home) set(servers entries, top map[string]any) *home {
 	}
 	h.write(string(data))
 	return h
+}
+
+// own is set by the person: what is new or changed in the file is recorded as theirs, as if it had been added on a terminal.
+func (h *home) own(servers entries, top map[string]any) *home {
+	h.t.Helper()
+	data, _ := json.Marshal(map[string]any{"mcpServers": servers})
+	h.trust(data)
+	return h.set(servers, top)
+}
+
+// trust records what a text of the configuration has as the person's own, if the first run is over.
+func (h *home) trust(text []byte) {
+	h.t.Helper()
+	c, err := config.Parse(h.config, text)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	book := quarantine.NewBook(store.Open(h.state()))
+	if base, err := book.ReadBaseline(h.config); base == nil || err != nil {
+		return
+	}
+	for _, s := range c.Servers {
+		if _, err := book.Update(h.config, s.Name, func(r *quarantine.Record) error {
+			if r.State(s) != quarantine.Approved {
+				r.Baseline(s, "test")
+				return nil
+			}
+			if p := r.Proposal(s); p != nil && p.Policy != nil {
+				_, err := r.Approve(s, p.Digest, quarantine.Means{How: "test"}, func(quarantine.Item) scan.Severity { return scan.Info })
+				return err
+			}
+			return quarantine.ErrUnchanged
+		}); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 }
 
 // write replaces the file as editors do: beside it, then renamed.

@@ -18,7 +18,7 @@ func goodAndBad(t *testing.T, bad mcptest.Server, options map[string]any) *home 
 	good := mcptest.Server{Name: "good", Mark: mark}
 	h := newHome(t).set(entries{"good": calm(good), "bad": calm(mcptest.Server{Name: "bad", Mark: mark})}, nil).learned()
 	bad.Name, bad.Mark = "bad", mark
-	return h.set(entries{"good": calm(good), "bad": entryOf(bad, options)}, nil)
+	return h.own(entries{"good": calm(good), "bad": entryOf(bad, options)}, nil)
 }
 
 func TestServerKilledInACall(t *testing.T) {

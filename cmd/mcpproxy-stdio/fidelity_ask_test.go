@@ -58,7 +58,11 @@ func TestAskBytes(t *testing.T) {
 		if want := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":%s}`, n, one.result); got != want {
 			t.Errorf("%s:\nthe server expects %s\n          and got %s", one.method, want, got)
 		}
-		if sent := asked(); len(sent) != 1 || sent[0] != one.params {
+		want := one.params
+		if one.method == "elicitation/create" { // a person is told who asks
+			want = strings.Replace(want, `"message":"`, `"message":"[s] `, 1)
+		}
+		if sent := asked(); len(sent) != 1 || sent[0] != want {
 			t.Errorf("%s:\nthe server asked %s\nthe client got %s", one.method, one.params, sent)
 		}
 		n++ // the server's ids count from 0
@@ -135,7 +139,7 @@ func TestAskAtOnce(t *testing.T) {
 	for _, server := range []string{"a", "b"} {
 		all.Go(func() {
 			got := said(c.Tool(server+"__ask", map[string]any{"method": "elicitation/create", "params": map[string]any{"message": server, "requestedSchema": map[string]any{}}}))
-			if want := `{"jsonrpc":"2.0","id":0,"result":{"action":"accept","content":{"for":"` + server + `"}}}`; got != want {
+			if want := `{"jsonrpc":"2.0","id":0,"result":{"action":"accept","content":{"for":"[` + server + `] ` + server + `"}}}`; got != want {
 				t.Errorf("want %s\n got %s", want, got)
 			}
 		})

@@ -17,3 +17,5 @@ func mountTiny(t *testing.T, dir string, readOnly bool) bool {
 	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return true
 }
+
+func unmount(dir string) { syscall.Unmount(dir, syscall.MNT_DETACH) }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,119 +15,118 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
 
-// worksWithoutState checks that the proxy does its work and says once for each server what is wrong with its state.
-func worksWithoutState(t *testing.T, prepare func(h *home), want string) {
+// heldWithoutState checks that no server runs whose definitions can't be pinned, that each says why, and that all is well soon after
+// the state is mended.
+func heldWithoutState(t *testing.T, prepare, mend func(h *home), want string) {
 	t.Helper()
 	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 	prepare(h)
-	for range 2 { // it has to learn anew each time
-		c := h.initialized("")
-		names := toolNames(c)
-		if !strings.Contains(names, " a__echo ") || !strings.Contains(names, " b__echo ") {
-			t.Errorf("the list is %s", names)
-		}
-		answers(t, c, "a")
-		answers(t, c, "b")
-		c.Tool("a__add_tool", map[string]any{"name": "late"})
-		soon(t, 5*time.Second, "a new tool is listed", func() bool { return strings.Contains(toolNames(c), " a__late ") })
-		c.Close()
-		lines := map[string]int{}
-		for line := range strings.Lines(c.Stderr()) {
-			var entry map[string]any
-			if json.Unmarshal([]byte(line), &entry) == nil && strings.Contains(fmt.Sprint(entry["message"]), "definitions not recorded") {
-				lines[fmt.Sprint(entry["server"])]++
-				if !strings.Contains(line, want) {
-					t.Errorf("%q is not in %s", want, line)
-				}
-			}
-		}
-		if lines["a"] == 0 || lines["b"] != 1 || lines["a"] > 3 { // a learned something twice
-			t.Errorf("told %v\n%s", lines, c.Stderr())
-		}
+	c := h.initialized("")
+	if names := toolNames(c); strings.Contains(names, "__") || !strings.Contains(names, " upstream_servers ") {
+		t.Errorf("the list is %s", names)
 	}
+	for _, name := range []string{"a", "b"} {
+		tells(t, c.Tool(name+"__echo", map[string]any{"message": "x"}), `server "`+name+`"`, "see to the state directory", want)
+	}
+	if pids := mcptest.ProcessesWithEnv(mark); pids != nil {
+		t.Errorf("they run: %v", pids)
+	}
+	if !strings.Contains(c.Stderr(), want) {
+		t.Errorf("the log does not tell: %s", c.Stderr())
+	}
+	mend(h)
+	soon(t, 15*time.Second, "a is listed", func() bool { return strings.Contains(toolNames(c), " a__echo ") })
+	answers(t, c, "a")
+	answers(t, c, "b")
 }
 
 func TestStateDirectoryIsAFile(t *testing.T) {
-	worksWithoutState(t, func(h *home) {
+	heldWithoutState(t, func(h *home) {
 		os.MkdirAll(filepath.Dir(h.state()), 0o700)
 		if err := os.WriteFile(h.state(), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}, "not a directory")
+	}, func(h *home) { os.Remove(h.state()) }, "not a directory")
 }
 
 func TestStateDirectoryIsReadOnly(t *testing.T) {
 	if os.Geteuid() != 0 && runtime.GOOS != "windows" {
-		worksWithoutState(t, func(h *home) {
+		heldWithoutState(t, func(h *home) {
 			os.MkdirAll(h.state(), 0o500)
-			t.Cleanup(func() { os.Chmod(h.state(), 0o700) })
-		}, "permission denied")
+		}, func(h *home) { os.Chmod(h.state(), 0o700) }, "permission denied")
 		return
 	}
-	worksWithoutState(t, func(h *home) { // permissions do not bind this user
+	heldWithoutState(t, func(h *home) { // permissions do not bind this user
 		os.MkdirAll(h.state(), 0o700)
 		if !mountTiny(t, h.state(), true) {
 			t.Skip("a read-only file system can be mounted by root on Linux only")
 		}
-	}, "read-only file system")
+	}, func(h *home) { unmount(h.state()) }, "read-only file system")
 }
 
-func TestSnapshotsAreALink(t *testing.T) {
-	worksWithoutState(t, func(h *home) {
+func TestRecordsAreALink(t *testing.T) {
+	heldWithoutState(t, func(h *home) {
 		os.MkdirAll(h.state(), 0o700)
-		if err := os.Symlink(t.TempDir(), filepath.Join(h.state(), "snapshots")); err != nil {
+		if err := os.Symlink(t.TempDir(), filepath.Join(h.state(), "records")); err != nil {
 			t.Skip("no symbolic links here: ", err)
 		}
-	}, "not safe to use")
+	}, func(h *home) { os.Remove(filepath.Join(h.state(), "records")) }, "not safe to use")
 }
 
-func TestSnapshotsCanBeWrittenByOthers(t *testing.T) {
-	worksWithoutState(t, func(h *home) {
-		dir := filepath.Join(h.state(), "snapshots")
+func TestRecordsCanBeWrittenByOthers(t *testing.T) {
+	heldWithoutState(t, func(h *home) {
+		dir := filepath.Join(h.state(), "records")
 		os.MkdirAll(dir, 0o700)
 		if err := os.Chmod(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
-	}, "others can write")
+	}, func(h *home) { os.Chmod(filepath.Join(h.state(), "records"), 0o700) }, "others can write")
 }
 
 func TestDiskIsFull(t *testing.T) {
-	worksWithoutState(t, func(h *home) {
+	heldWithoutState(t, func(h *home) {
 		os.MkdirAll(h.state(), 0o700)
 		if !mountTiny(t, h.state(), false) {
 			t.Skip("a file system of one page can be mounted by root on Linux only")
 		}
-		os.MkdirAll(filepath.Join(h.state(), "snapshots"), 0o700)
+		os.MkdirAll(filepath.Join(h.state(), "records"), 0o700)
 		for n := 4096; n > 0; n /= 2 { // fill it up
 			os.WriteFile(filepath.Join(h.state(), fmt.Sprint("fill", n)), make([]byte, n), 0o600)
 		}
-	}, "no space left on device")
+	}, func(h *home) { unmount(h.state()) }, "no space left on device")
 }
 
-// A damaged snapshot is not served; what it was of is read again.
-func TestDamagedSnapshots(t *testing.T) {
+// A damaged record is neither used nor replaced: its server is held, and the others go on.
+func TestDamagedRecords(t *testing.T) {
 	mark := marked(t)
-	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
-	files, _ := filepath.Glob(filepath.Join(h.state(), "snapshots", "*"))
-	if len(files) != 1 {
-		t.Fatalf("snapshots: %v", files)
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil).learned()
+	files, _ := filepath.Glob(filepath.Join(h.state(), "records", "*"))
+	if len(files) != 2 {
+		t.Fatalf("records: %v", files)
 	}
-	whole, _ := os.ReadFile(files[0])
+	file, whole := files[0], []byte(nil)
+	if whole, _ = os.ReadFile(file); !strings.Contains(string(whole), "\nserver \"a\"\n") {
+		file = files[1]
+		whole, _ = os.ReadFile(file)
+	}
 	for name, data := range map[string][]byte{"empty": {}, "half": whole[:len(whole)/2], "zeros": make([]byte, len(whole)), "of a version to come": append([]byte("x"), whole...)} {
-		os.WriteFile(files[0], data, 0o600)
+		os.WriteFile(file, data, 0o600)
 		c := h.initialized("")
-		if names := toolNames(c); !strings.Contains(names, " a__echo ") {
+		if names := toolNames(c); strings.Contains(names, "a__") {
 			t.Errorf("%s: %s", name, names)
 		}
-		answers(t, c, "a")
+		tells(t, c.Tool("a__echo", nil), `server "a"`, "see to the state directory", file, "remove the file")
+		answers(t, c, "b")
 		c.Close()
-		if !strings.Contains(c.Stderr(), "recorded definitions not used") {
-			t.Errorf("%s: not told: %s", name, c.Stderr())
+		if now, _ := os.ReadFile(file); string(now) != string(data) {
+			t.Errorf("%s: the file was replaced", name)
 		}
 	}
-	if again, _ := os.ReadFile(files[0]); len(again) < len(whole)/2 {
-		t.Errorf("the snapshot was not written again: %d bytes", len(again))
+	os.Remove(file) // then nobody has seen it
+	c := h.initialized("")
+	if state := stateOf(t, c, "a"); state != "held_launch" {
+		t.Errorf("without its record it is %s", state)
 	}
 }
 

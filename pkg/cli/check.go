@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // checkReport is what check found.
@@ -81,7 +84,7 @@ func (a *app) inspect(path string) (*checkReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	workspace := a.workspaceFolder()
+	user, workspace := c, a.workspaceFolder()
 	if workspace != "" {
 		proposed := config.WorkspacePath(workspace)
 		data, err := os.ReadFile(proposed)
@@ -97,8 +100,9 @@ func (a *app) inspect(path string) (*checkReport, error) {
 		r.Problems = append(r.Problems, problem(p))
 		r.OK = r.OK && p.Severity != config.SeverityError
 	}
-	for _, s := range c.Servers {
-		checked := inspectServer(s, workspace)
+	st := store.Open(store.DefaultDir())
+	for _, k := range hub.Recorded(user, workspace, st, zerolog.Nop()) {
+		checked := inspectServer(k, workspace)
 		r.Servers = append(r.Servers, checked)
 		r.OK = r.OK && !checked.broken()
 	}

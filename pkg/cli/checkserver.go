@@ -11,29 +11,36 @@ import (
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
 // What check and servers say of a server.
 const (
-	stateOK          = "ok"
-	stateEnabled     = "enabled"
-	stateDisabled    = "disabled"
-	stateQuarantined = "quarantined"
-	stateRefused     = "refused"
-	stateUnresolved  = "unresolved reference"
-	stateNoProgram   = "command not found"
+	stateOK         = "ok"
+	stateEnabled    = "enabled"
+	stateDisabled   = "disabled"
+	stateFailed     = "failed" // what was approved of it can't be read
+	stateRefused    = "refused"
+	stateUnresolved = "unresolved reference"
+	stateNoProgram  = "command not found"
+
+	stateHeldLaunch      = string(quarantine.HeldLaunch)
+	stateHeldDefinitions = string(quarantine.HeldDefinitions)
+	stateApproved        = string(quarantine.Approved)
+	toReview             = " to review"
 )
 
 func paintState(state string) string {
 	state, _, _ = strings.Cut(state, ",")
-	switch state {
-	case stateOK, stateEnabled:
+	switch {
+	case state == stateOK, state == stateEnabled, state == stateApproved:
 		return green
-	case stateDisabled:
+	case state == stateDisabled:
 		return dim
-	case stateQuarantined:
+	case state == stateHeldLaunch, state == stateHeldDefinitions, strings.HasSuffix(state, toReview):
 		return yellow
 	}
 	return red
@@ -52,10 +59,13 @@ type checkedServer struct {
 }
 
 // broken tells whether the server is wanted and can't be started from here. What was refused is a problem of the file, if it is one.
-func (s checkedServer) broken() bool { return s.State == stateUnresolved || s.State == stateNoProgram }
+func (s checkedServer) broken() bool {
+	return s.State == stateUnresolved || s.State == stateNoProgram || s.State == stateFailed
+}
 
-// configuredState is the state as the entry alone has it.
-func configuredState(s *config.Server) (state, why string) {
+// standing is where a server stands before it is started.
+func standing(k hub.Known) (state, why string) {
+	s := k.Effective
 	err := upstream.Blocked(s)
 	switch {
 	case err == nil:
@@ -65,12 +75,25 @@ func configuredState(s *config.Server) (state, why string) {
 	case !s.Enabled:
 		return stateDisabled, err.Error()
 	}
-	return stateQuarantined, err.Error()
+	held := k.Record.State(k.Written)
+	if held == quarantine.Approved || k.Failed != nil {
+		return stateFailed, err.Error()
+	}
+	return string(held), todo(k.Written.Name, held)
 }
 
-func inspectServer(s *config.Server, workspace string) checkedServer {
+// todo says what a person does about a server that is held.
+func todo(name string, held quarantine.State) string {
+	if held == quarantine.HeldLaunch {
+		return "it is held: it is not started before you have approved that – look at it with `mcpproxy-stdio review " + shellWord(name) + "`, then `mcpproxy-stdio approve " + shellWord(name) + "`"
+	}
+	return "it is held: nothing of it is offered before you have approved it – look at it with `mcpproxy-stdio review " + shellWord(name) + "`, then `mcpproxy-stdio approve " + shellWord(name) + "`"
+}
+
+func inspectServer(k hub.Known, workspace string) checkedServer {
+	s := k.Written
 	c := checkedServer{Name: s.Name, Protocol: s.Protocol, Launch: shortLaunch(s), Path: s.Path, Line: s.Line, Column: s.Column}
-	state, why := configuredState(s)
+	state, why := standing(k)
 	if state != stateEnabled {
 		c.State, c.Why = state, []string{why}
 		return c

@@ -4,6 +4,10 @@
 // Without a command it serves MCP on stdin and stdout. stdout carries frames then and nothing else; logs and messages
 // for people go to stderr or a file.
 //
+// What a server or a configuration says is never written raw: people see it escaped, so that it can't play tricks with a terminal or
+// an eye. Approvals are typed by a person on a terminal; taking trust away works everywhere. The records, and what an approval
+// means, are package quarantine's.
+//
 // Exit codes, the same for every command:
 //
 //	0  it did what was asked
@@ -109,7 +113,9 @@ To see it work: mcpproxy-stdio try`,
 	f.StringVar(&a.workspace, "workspace", "", "folder the client works in (default: what the client says, else the working directory)")
 	f.StringVar(&a.logFile, "log-file", "", "append logs to this file (default: stderr)")
 	f.StringVar(&a.logLevel, "log-level", "warn", "trace, debug, info, warn, error or disabled")
-	root.AddCommand(a.serveCommand(), a.tryCommand(), a.checkCommand(), a.serversCommand(), a.secretCommand(), a.versionCommand(), demoServerCommand())
+	root.AddCommand(a.serveCommand(), a.tryCommand(), a.checkCommand(), a.serversCommand(), a.addCommand(), a.importCommand(),
+		a.reviewCommand(), a.approveCommand(), a.rejectCommand(), a.approvalsCommand(), a.historyCommand(), a.scanCommand(),
+		a.secretCommand(), a.versionCommand(), demoServerCommand())
 	return root
 }
 

@@ -18,7 +18,7 @@ import (
 // demoServerCommand is what try puts behind the proxy: small MCP servers in processes of their own.
 func demoServerCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "demo-server NAME", Short: "Serve a demonstration server on stdin and stdout", Hidden: true,
+		Use: demoServer + " NAME", Short: "Serve a demonstration server on stdin and stdout", Hidden: true,
 		Args: cobra.ExactArgs(1), ValidArgs: []string{"clock", "notes", "broken"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			switch args[0] {
@@ -33,6 +33,8 @@ func demoServerCommand() *cobra.Command {
 		},
 	}
 }
+
+const demoServer = "demo-server"
 
 // brokenSays is what the server that never starts writes to stderr.
 const brokenSays = "the database /srv/orders.db does not exist"

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,9 +27,10 @@ type seenServer struct {
 	Start     string    `json:"start"`
 	State     string    `json:"state"`
 	Why       string    `json:"why,omitempty"`
-	Seen      time.Time `json:"seen,omitzero"` // when its lists were last recorded
-	Tools     int       `json:"tools"`         // offered to clients
-	Hidden    int       `json:"hidden_tools"`  // held back by enabled_tools and disabled_tools
+	Seen      time.Time `json:"seen,omitzero"`    // when its lists were last recorded
+	Tools     int       `json:"tools"`            // offered to clients
+	Hidden    int       `json:"hidden_tools"`     // held back by enabled_tools and disabled_tools
+	Review    int       `json:"review,omitempty"` // new or changed, and waiting for a person
 	Prompts   int       `json:"prompts"`
 	Resources int       `json:"resources"`
 }
@@ -62,7 +64,7 @@ func (a *app) servers(asJSON bool) error {
 	}
 	report := serversReport{Config: path, Servers: []seenServer{}}
 	for _, known := range hub.Recorded(c, a.workspaceFolder(), store.Open(store.DefaultDir()), log) {
-		report.Servers = append(report.Servers, describe(known.Effective, known.Snapshot))
+		report.Servers = append(report.Servers, describe(known))
 	}
 	if asJSON {
 		return printJSON(a.out, report)
@@ -75,15 +77,21 @@ func (a *app) servers(asJSON bool) error {
 	default:
 		newPrinter(a.out).servers(report.Servers)
 	}
+	if held(report.Servers) {
+		fmt.Fprintln(a.err, "What is held or to review waits for you: mcpproxy-stdio review")
+	}
 	if n := len(c.Problems); n > 0 {
 		fmt.Fprintf(a.err, "%s in the configuration: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
 	}
 	return nil
 }
 
-func describe(s *config.Server, recorded *catalog.Snapshot) seenServer {
+func describe(k hub.Known) seenServer {
+	s, recorded := k.Effective, k.Snapshot
 	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start}
-	seen.State, seen.Why = configuredState(s)
+	if seen.State, seen.Why = standing(k); seen.State == stateEnabled {
+		seen.Review = k.Record.Pending(k.Written)
+	}
 	if recorded == nil {
 		return seen
 	}
@@ -110,10 +118,21 @@ func (p *printer) servers(servers []seenServer) {
 				tools += " of " + strconv.Itoa(s.Tools+s.Hidden)
 			}
 		}
-		rows = append(rows, []string{plain(s.Name), orDash(s.Protocol), s.Start, tools, seen, s.State})
+		state := s.State
+		if s.Review > 0 {
+			state = strconv.Itoa(s.Review) + toReview
+		}
+		rows = append(rows, []string{plain(s.Name), orDash(s.Protocol), s.Start, tools, seen, state})
 	}
 	p.table([]column{{title: "NAME", cut: true}, {title: "PROTOCOL"}, {title: "START"}, {title: "TOOLS", right: true},
 		{title: "LAST SEEN"}, {title: "STATE", paint: paintState}}, rows)
+}
+
+// held tells whether anything waits for a person.
+func held(servers []seenServer) bool {
+	return slices.ContainsFunc(servers, func(s seenServer) bool {
+		return s.Review > 0 || s.State == stateHeldLaunch || s.State == stateHeldDefinitions
+	})
 }
 
 // ago words a time that has passed.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
@@ -107,14 +108,15 @@ func (t *trial) list() (string, []string, error) {
 	if t.tools, err = t.readTools(); err != nil {
 		return "", nil, err
 	}
-	want := []string{builtin.Name, "clock__now", "clock__countdown", "notes__add", "notes__all"}
+	want := append([]string{"clock__now", "clock__countdown", "notes__add", "notes__all"}, builtin.Names...)
 	for _, name := range want {
 		if !slices.Contains(t.tools, name) {
 			return "", nil, unexpected("the tools "+strings.Join(want, ", "), strings.Join(t.tools, ", "))
 		}
 	}
-	own := slices.DeleteFunc(slices.Clone(t.tools), func(name string) bool { return name == builtin.Name })
-	return plural(len(own), "tool", "tools") + " of two servers, and one of the proxy's own", []string{strings.Join(own, ", "), builtin.Name}, nil
+	theirs := slices.DeleteFunc(slices.Clone(t.tools), func(name string) bool { return slices.Contains(builtin.Names, name) })
+	return fmt.Sprintf("%s of two servers, and %d of the proxy's own", plural(len(theirs), "tool", "tools"), len(builtin.Names)),
+		[]string{strings.Join(theirs, ", "), strings.Join(builtin.Names, ", ")}, nil
 }
 
 func (t *trial) callClock() (string, []string, error) {
@@ -230,8 +232,8 @@ func (t *trial) quarantine() (string, []string, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if state := servers["added"].State; state != "quarantined" {
-		return "", nil, unexpected(`the server "added" as quarantined`, state+" after: "+said)
+	if state := servers["added"].State; state != string(quarantine.HeldLaunch) {
+		return "", nil, unexpected(`the server "added" as held`, state+" after: "+said)
 	}
 	_, err = t.client.tool(t.ctx, "added__now", nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "quarantine") {

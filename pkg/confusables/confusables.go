@@ -103,8 +103,8 @@ const nearLength = 5
 // Near tells whether a could be taken for b: their skeletons are equal, or one insertion, deletion, replacement or
 // exchange of neighbours apart (optimal string alignment) while both have at least five characters.
 //
-// Names that differ in their numbers alone (server2, server3) are numbered by intent and are near only when equal. An empty
-// skeleton is near to nothing.
+// Names that differ in their numbers alone (server2, server3), or in letters that stand alone (team-a, team-b), are numbered by
+// intent and are not near. An empty skeleton is near to nothing.
 func Near(a, b string) bool {
 	x, y := Skeleton(a), Skeleton(b)
 	if x == "" || y == "" {
@@ -122,19 +122,29 @@ func Near(a, b string) bool {
 	return oneSlip([]rune(x), []rune(y))
 }
 
-// numbered tells whether a and b are the same but for the values of ASCII digits at the same places, and differ there.
+// numbered tells whether a and b are of one length and differ, but only in ASCII digits, or letters between separators, at the same
+// places.
 func numbered(a, b string) bool {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	if a == b || len(a) != len(b) {
 		return false
 	}
 	for i := range len(a) {
-		if a[i] != b[i] && (a[i] < '0' || a[i] > '9' || b[i] < '0' || b[i] > '9') {
+		if a[i] != b[i] && !(digit(a[i]) && digit(b[i])) && !(alone(a, i) && alone(b, i)) {
 			return false
 		}
 	}
 	return true
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+// alone tells whether the character at i is an ASCII letter or digit with a separator on either side, or the end.
+func alone(s string, i int) bool {
+	return (digit(s[i]) || s[i] >= 'a' && s[i] <= 'z') && (i == 0 || separator(s[i-1])) && (i+1 == len(s) || separator(s[i+1]))
+}
+
+func separator(c byte) bool { return c == '-' || c == '_' || c == '.' || c == ' ' }
 
 // oneSlip tells whether a and b, which differ, are at distance one.
 func oneSlip(a, b []rune) bool {

@@ -79,6 +79,7 @@ func TestNear(t *testing.T) {
 		{"a", "b", false}, {"a", "A", true}, {"a", "а", true},
 		{"db", "dc", false}, {"jira", "jirra", false}, {"jira", "jlra", true},
 		{"db1", "db2", false}, {"server2", "server3", false}, {"server10", "server11", false},
+		{"team-a", "team-b", false}, {"team-a", "team-o", false}, {"team-a-x", "team-b-x", false}, {"team-a", "tean-a", true}, {"team-a", "team-а", true},
 		{"server", "server2", true},
 		{"sl4ck", "slack", true},
 		{"", "", false}, {"", "a", false}, {"\u200b", "\u200b", false},

@@ -63,7 +63,7 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 	h.mu.Lock()
 	policy := h.approval.policy()
 	h.mu.Unlock()
-	judge := h.judge(st.key)
+	judge := h.judge(st.key, nil)
 	by := a.s.Client()
 	switch blocking := p.Blocking(judge); {
 	case policy == config.ApprovalOOB:
@@ -104,7 +104,7 @@ func (h *Hub) approve(st standing, digest string, by quarantine.Means) (decision
 		return "", fmt.Errorf("server %s is not configured any more", strconv.Quote(st.key.name))
 	}
 	_, err = h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error {
-		decision, err = r.Approve(current, digest, by, h.judge(st.key))
+		decision, err = r.Approve(current, digest, by, h.judge(st.key, nil))
 		return err
 	})
 	return decision, err
@@ -194,7 +194,7 @@ func (a *admin) required(k key, p *quarantine.Proposal, why string) builtin.Outc
 	a.h.mu.Lock()
 	policy := a.h.approval.policy()
 	a.h.mu.Unlock()
-	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(k))) == 0 {
+	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(k, nil))) == 0 {
 		ways = append(ways, "with a code: the person runs mcpproxy-stdio review "+name+
 			" on a terminal, reads the eight digits at its end and types them in the chat; then call quarantine_approve with them as code")
 	}

@@ -52,6 +52,8 @@ type Hub struct {
 	ending   map[*first]bool // done, but not gone yet
 	asking   map[key]bool    // a person is being asked
 	watching bool
+	retrying bool          // records that can't be used are looked at again
+	retryIn  time.Duration // after this long
 
 	reload sync.Mutex // one Reload at a time: an older file must not win
 }

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +46,7 @@ func (nobody) Cork(bool) {}
 // InspectOptions say where a server is inspected: as a session there would start it.
 type InspectOptions struct {
 	Workspace string   // what ${workspaceFolder} is; "" for none
-	Dir       string   // where a server runs that names no directory and has no workspace
+	Dir       string   // where a server runs that names no directory and has no workspace; "" for the working directory
 	Environ   []string // as os.Environ
 	Version   string   // of the proxy
 	Log       zerolog.Logger
@@ -73,9 +72,6 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 	}
 	if launch.Dir == "" {
 		launch.Dir = o.Dir
-	}
-	if launch.Dir == "" {
-		launch.Dir = os.TempDir()
 	}
 	in := &inspected{done: make(chan struct{})}
 	instance := upstream.New(upstream.Spec{

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -53,7 +54,7 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 		screened.Items[catalog.Resources] = h.Screen(k.name, live.Items[catalog.Resources])
 		live = &screened
 	}
-	judge := h.judge(k)
+	judge := h.judge(k, live)
 	if !e.record.Clone().Learn(server, live, extent, auto, judge) {
 		return
 	}
@@ -83,22 +84,28 @@ func (h *Hub) Admit(server *config.Server) func(kind catalog.Kind, id, digest st
 		if e == nil || e.failed != nil || e.record == nil || e.record.LaunchKey != launch || e.record.Tool {
 			return fmt.Errorf("it is held in quarantine; the call was not sent. quarantine_review shows why")
 		}
-		if !e.record.Admits(quarantine.KindOf(kind), id, digest) {
+		if !e.gate.Admits(quarantine.KindOf(kind), id, digest) {
 			return fmt.Errorf("its definition is not the one that was approved; the call was not sent. It waits for a review: see quarantine_review, or run mcpproxy-stdio review %s on a terminal", strconv.Quote(k.name))
 		}
 		return nil
 	}
 }
 
-// judge tells the gravest finding of an item of a server; each is looked at once.
-func (h *Hub) judge(k key) quarantine.Judge {
-	ctx := sync.OnceValue(func() scan.Context { return h.scanContext(k) })
+// judge tells the gravest finding of an item of a server; each is looked at once. live is what the server lists, if that is at hand.
+func (h *Hub) judge(k key, live *catalog.Snapshot) quarantine.Judge {
+	scanner := sync.OnceValue(func() *quarantine.Scanner {
+		ctx := h.scanContext(k)
+		if live != nil {
+			ctx.Own = append(ctx.Own, toolNames(live)...)
+		}
+		return quarantine.NewScanner(ctx)
+	})
 	known := map[string]scan.Severity{}
 	return func(it quarantine.Item) scan.Severity {
 		if s, ok := known[it.Digest]; ok {
 			return s
 		}
-		worst := quarantine.Worst(quarantine.Scan(it, ctx()))
+		worst := quarantine.Worst(scanner().Scan(it))
 		known[it.Digest] = worst
 		return worst
 	}
@@ -109,21 +116,32 @@ func (h *Hub) scanContext(k key) scan.Context {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	ctx := scan.Context{Server: k.name}
+	if e := h.entries[k]; e != nil && e.record != nil {
+		for _, it := range slices.Concat(e.record.Found, e.record.Waiting) {
+			if it.Kind == quarantine.Tool {
+				ctx.Own = append(ctx.Own, it.ID)
+			}
+		}
+	}
 	for other, e := range h.entries {
 		if e.snapshot == nil {
 			continue
 		}
-		var tools []string
-		for _, raw := range e.snapshot.Items[catalog.Tools] {
-			tools = append(tools, catalog.Tools.ID(raw))
-		}
 		if other == k {
-			ctx.Own = tools
+			ctx.Own = append(ctx.Own, toolNames(e.snapshot)...)
 		} else {
-			ctx.Others = append(ctx.Others, scan.Peer{Server: other.name, Tools: tools})
+			ctx.Others = append(ctx.Others, scan.Peer{Server: other.name, Tools: toolNames(e.snapshot)})
 		}
 	}
 	return ctx
+}
+
+func toolNames(s *catalog.Snapshot) []string {
+	var names []string
+	for _, raw := range s.Items[catalog.Tools] {
+		names = append(names, catalog.Tools.ID(raw))
+	}
+	return names
 }
 
 // Screen implements session.Host: resources are data, but one that looks hostile enough is left out of the list.

@@ -15,6 +15,7 @@ type Known struct {
 	Effective *config.Server     // as it counts, with what is held
 	Record    *quarantine.Record // nil: it was never seen
 	Snapshot  *catalog.Snapshot  // what clients are shown; nil: nothing yet
+	Failed    error              // why its record can't be used
 }
 
 // Recorded reads what a hub with this configuration, in this workspace ("" for none), would know. Nothing is started or written: a
@@ -40,7 +41,7 @@ func Recorded(c *config.Config, workspace string, st *store.Store, log zerolog.L
 	var known []Known
 	for i, s := range h.derive("", written).effective.Servers {
 		e := h.entries[keyOf(s)]
-		known = append(known, Known{written.Servers[i], s, e.record, e.snapshot})
+		known = append(known, Known{written.Servers[i], s, e.record, e.snapshot, e.failed})
 	}
 	return known
 }

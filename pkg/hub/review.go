@@ -125,10 +125,10 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 
 // findings counts what the scanner found in the changes, by rule.
 func (h *Hub) findings(k key, p *quarantine.Proposal) []builtin.Found {
-	ctx := h.scanContext(k)
+	scanner := quarantine.NewScanner(h.scanContext(k))
 	var all []builtin.Found
 	for _, c := range p.Changes {
-		for _, f := range quarantine.Scan(c.Item, ctx) {
+		for _, f := range scanner.Scan(c.Item) {
 			if f.Severity < scan.Medium {
 				continue
 			}

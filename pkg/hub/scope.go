@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
@@ -23,7 +24,16 @@ func keyOf(s *config.Server) key { return key{s.Path, s.Name} }
 type entry struct {
 	record   *quarantine.Record // nil: nothing; never changed
 	snapshot *catalog.Snapshot  // what of it is shown to clients; nil: not known yet
+	gate     quarantine.Gate    // what of it may be used
 	failed   error              // why its record can't be used
+}
+
+func newEntry(r *quarantine.Record, failed error) *entry {
+	e := &entry{record: r, failed: failed}
+	if r != nil {
+		e.snapshot, e.gate = r.Snapshot(), r.Gate()
+	}
+	return e
 }
 
 // approval is the policy of approval.
@@ -81,19 +91,23 @@ func lookalike(name string, names []string) string {
 // heldBecause says why an entry is held, "" if it is not. It has no word of the server's.
 func heldBecause(s *config.Server, e *entry) string {
 	if e.failed != nil {
-		return "what was approved of it can't be read or written, so it is not run: " + e.failed.Error()
+		return "what was approved of it can't be read or written, so it is not run – see to the state directory, it is tried again: " + e.failed.Error()
 	}
-	what := ""
-	switch e.record.State(s) {
+	state, what := e.record.State(s), ""
+	switch state {
 	case quarantine.Approved:
 		return ""
 	case quarantine.HeldLaunch:
-		what = "it has not been run, and a person has to approve that it is started for an inspection"
+		what = "was not run: a person has to approve that it is started for an inspection"
 	case quarantine.HeldDefinitions:
-		what = "a person has to approve what it offers"
+		what = "can't be called: a person has to approve what it offers"
 	}
-	return fmt.Sprintf("it is held in quarantine (%s): %s. quarantine_review shows it, quarantine_approve asks the person; on a terminal: mcpproxy-stdio approve %s",
-		e.record.State(s), what, strconv.Quote(s.Name))
+	from := ""
+	if s.Workspace {
+		from = " It comes from " + strconv.QuoteToASCII(s.Path) + "."
+	}
+	return fmt.Sprintf("it is held in quarantine (%s) and %s.%s quarantine_review shows it, quarantine_approve asks the person; on a terminal: mcpproxy-stdio approve %s",
+		state, what, from, strconv.Quote(s.Name))
 }
 
 // know reads what is recorded of entries that were not known; nothing is held while it reads.
@@ -111,7 +125,7 @@ func (h *Hub) know(servers []*config.Server) {
 		}
 		h.mu.Lock()
 		if h.entries[keyOf(s)] == nil {
-			h.entries[keyOf(s)] = &entry{record: record, snapshot: record.Snapshot(), failed: err}
+			h.entries[keyOf(s)] = newEntry(record, err)
 		}
 		h.mu.Unlock()
 	}
@@ -143,6 +157,16 @@ func (h *Hub) settle(c *config.Config) {
 		h.log.Warn().Str("approval", p).Msg("servers are approved without a person: the configuration says so")
 	}
 	h.know(c.Servers)
+	if err != nil {
+		h.mu.Lock()
+		for _, s := range c.Servers {
+			if e := h.entries[keyOf(s)]; e.record == nil && e.failed == nil {
+				h.entries[keyOf(s)] = newEntry(nil, err)
+			}
+		}
+		h.mu.Unlock()
+	}
+	h.retryFailed()
 	for i, s := range c.Servers {
 		for _, other := range c.Servers[:i] {
 			if quarantine.Lookalike(s.Name, []string{other.Name}) != "" {
@@ -151,6 +175,55 @@ func (h *Hub) settle(c *config.Config) {
 		}
 		h.tighten(s)
 	}
+}
+
+const (
+	retryFirst = 2 * time.Second
+	retryMost  = 10 * time.Minute
+)
+
+// retryFailed looks again, later and later, at the records that could not be read or written: a disk is full for a while.
+func (h *Hub) retryFailed() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	failed := false
+	for _, e := range h.entries {
+		failed = failed || e.failed != nil
+	}
+	if !failed || h.retrying {
+		if !failed {
+			h.retryIn = retryFirst
+		}
+		return
+	}
+	h.retrying = true
+	wait := max(h.retryIn, retryFirst)
+	h.retryIn = min(2*wait, retryMost)
+	h.work.Go(func() {
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		h.reload.Lock()
+		defer h.reload.Unlock()
+		h.mu.Lock()
+		h.retrying = false
+		for k, e := range h.entries {
+			if e.failed != nil {
+				delete(h.entries, k)
+			}
+		}
+		c := h.config
+		var all []*config.Server
+		for _, sc := range h.scopes {
+			all = append(all, sc.written.Servers...)
+		}
+		h.mu.Unlock()
+		h.settle(c)
+		h.know(all)
+		h.apply()
+	})
 }
 
 // tighten takes down a policy that has become stricter, so that a later loosening is seen; with the policy off it approves what is held.
@@ -178,7 +251,7 @@ func (h *Hub) tighten(s *config.Server) {
 	}
 	if r, err := h.book.Update(s.Path, s.Name, change); err == nil {
 		h.mu.Lock()
-		h.entries[keyOf(s)] = &entry{record: r, snapshot: r.Snapshot()}
+		h.entries[keyOf(s)] = newEntry(r, nil)
 		h.mu.Unlock()
 	}
 }
@@ -221,7 +294,7 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 		h.mu.Unlock()
 		return
 	}
-	e := &entry{record: r, snapshot: r.Snapshot()}
+	e := newEntry(r, nil)
 	h.entries[k] = e
 	h.mu.Unlock()
 	shown := old == nil || !e.snapshot.SameDefinitions(old.snapshot)
@@ -244,6 +317,7 @@ func (h *Hub) fail(k key, err error) {
 	h.entries[k] = e
 	h.mu.Unlock()
 	h.apply()
+	h.retryFailed()
 }
 
 // apply brings all scopes in line with the configuration and the records: what may not run any more is ended, what may is looked at. It

@@ -37,6 +37,7 @@ type core struct {
 	cancelled   []string
 	sessions    map[*session]struct{}
 	taskCount   int // given out so far
+	rug         rug
 }
 
 // item is an entry of a list. needs names a client capability.
@@ -59,6 +60,7 @@ func newCore(opts Server, stderr io.Writer) *core {
 		last:        map[string][]byte{},
 		lastByTool:  map[string][]byte{},
 		sessions:    map[*session]struct{}{},
+		rug:         newRug(opts.Rug),
 	}
 	for _, t := range builtinTools() {
 		c.builtins[t.name] = t
@@ -156,6 +158,9 @@ func (c *core) toolItems() []item {
 	}
 	for _, it := range c.added {
 		add(it)
+	}
+	if c.rug.pulled {
+		list = laid(list, c.opts.Rug.Tools)
 	}
 	c.tools = list
 	return list

@@ -7,7 +7,7 @@
 // It exists because a proxy is judged by bytes: everything here writes its JSON
 // by hand and keeps what it received as it came, so that a test can say what was
 // relayed and not what some decoder made of it. Misbehaviour is a named [Fault]
-// or a tool, never a matter of luck.
+// or a tool, never a matter of luck; a server that is honest until it is trusted has a [Rug].
 //
 // It does not speak revision 2026-07-28, does not check what a client sends
 // against a schema, and imports no other package of this project. Processes it

@@ -123,6 +123,9 @@ func (c *core) promptItems() []item {
 	for _, raw := range c.opts.ExtraPrompts {
 		list = append(list, item{name: unquote(member(raw, "name")), raw: raw})
 	}
+	if c.rugPulled() {
+		list = laid(list, c.opts.Rug.Prompts)
+	}
 	return list
 }
 

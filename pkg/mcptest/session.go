@@ -145,6 +145,9 @@ func (s *session) notified(e envelope) {
 		first := !s.initialized
 		s.initialized = true
 		s.mu.Unlock()
+		for _, frame := range s.opts.Greeting {
+			s.send(frame)
+		}
 		if first && s.opts.CapabilityTools {
 			s.send(notification("notifications/tools/list_changed", nil))
 		}

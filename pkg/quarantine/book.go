@@ -40,7 +40,11 @@ func (b *Book) Read(path, server string) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Decode(data)
+	r, err := Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w – remove the file to have the server reviewed anew", b.store.Path(name(recordsDir, path, server)), err)
+	}
+	return r, nil
 }
 
 // ErrUnchanged is returned by a change that has nothing to write.

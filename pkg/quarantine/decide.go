@@ -79,37 +79,38 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 			for i := range r.Items {
 				r.Items[i].Served = false
 			}
-			for _, it := range r.Found { // in the server's order
-				if it.Digest != "" {
-					r.meetOrTake(it)
-				}
-			}
+			r.takeAll(r.Found) // in the server's order
 			r.Found, r.Seen, r.Inspect, r.First = nil, false, "", false
 			break
 		}
-		for _, it := range changes {
-			r.meetOrTake(it)
-		}
+		r.takeAll(changes)
 	}
 	r.decide(decision, by.How, by.By, changes, digest)
 	return decision, nil
 }
 
-func (r *Record) meetOrTake(it Item) {
-	if !r.meet(it, new(bool)) {
-		r.take(it)
+// takeAll makes items approved ones, but for those that can't be.
+func (r *Record) takeAll(items []Item) {
+	v := r.versions()
+	for _, it := range items {
+		if it.Digest != "" && !v.meet(it, new(bool)) {
+			v.take(it)
+		}
 	}
+	v.end()
 }
 
 func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
-	r.Launch, r.LaunchKey = p.Launch, s.LaunchKey()
+	r.Launch, r.LaunchKey = withoutQuery(p.Launch), s.LaunchKey()
 	r.Policy, r.Overrode, r.Tool = policyOf(s), s.Quarantined, false
 }
 
-// Baseline takes down that an entry is the person's own: the first look at it is trusted.
+// Baseline takes down that an entry is the person's own: the first look at it is trusted. What was known of another launch under the name
+// is forgotten, or that look would never be taken.
 func (r *Record) Baseline(s *config.Server, how string) {
 	r.approveLaunch(s, &Proposal{Launch: canonicalLaunch(s)})
-	r.First = true
+	r.First, r.Items, r.Waiting, r.Resources, r.Taken = true, nil, nil, nil, time.Time{}
+	r.Inspect, r.Found, r.Seen, r.Refused, r.Code = "", nil, false, time.Time{}, nil
 	r.decide("baseline", how, "", nil)
 }
 
@@ -137,6 +138,10 @@ func (r *Record) Block(tool string, by Means) {
 func (r *Record) Unblock(tool string, by Means) {
 	if slices.Contains(r.Blocked, tool) {
 		r.Blocked = slices.DeleteFunc(r.Blocked, func(t string) bool { return t == tool })
+		same := Item{Kind: Tool, ID: tool}.same
+		if i := slices.IndexFunc(r.Items, same); i >= 0 && !slices.ContainsFunc(r.Items, func(it Item) bool { return same(it) && it.Served }) {
+			r.Items[i].Served = true // a look that was taken meanwhile has left it out; the last version stands first
+		}
 		r.decide("unblock", by.How, by.By, []Item{{Kind: Tool, ID: tool}})
 	}
 }

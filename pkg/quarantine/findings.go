@@ -3,22 +3,52 @@ package quarantine
 import (
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
+// Scanner looks at the definitions of one server.
+type Scanner struct {
+	ctx  scan.Context
+	like map[string][]string // names of the server's tools by their skeletons
+}
+
+// NewScanner makes a scanner for a server among others.
+func NewScanner(ctx scan.Context) *Scanner {
+	s := &Scanner{ctx, make(map[string][]string, len(ctx.Own))}
+	for _, name := range ctx.Own {
+		skeleton := confusables.Skeleton(name)
+		s.like[skeleton] = append(s.like[skeleton], name)
+	}
+	return s
+}
+
 // Scan returns what looks hostile in a definition, the gravest first.
-func Scan(it Item, ctx scan.Context) []scan.Finding {
-	found := scan.Scan(scan.Item{Kind: string(it.Kind), Name: it.ID, Raw: it.Raw}, ctx)
-	for _, other := range ctx.Own {
-		if it.Kind == Tool && other != it.ID && confusables.Skeleton(other) == confusables.Skeleton(it.ID) {
-			found = append([]scan.Finding{{Rule: "name-lookalike", Severity: scan.Block, Place: "/name", Excerpt: strconv.QuoteToASCII(it.ID),
-				Message: fmt.Sprintf("the name can be taken for that of another tool, %s", strconv.QuoteToASCII(other))}}, found...)
+func (s *Scanner) Scan(it Item) []scan.Finding {
+	found := scan.Scan(scan.Item{Kind: string(it.Kind), Name: it.ID, Raw: it.Raw}, s.ctx)
+	if it.Kind != Tool {
+		return found
+	}
+	for _, other := range s.like[confusables.Skeleton(it.ID)] {
+		if other == it.ID {
+			continue
 		}
+		severity := scan.Low // "Case" beside "case"
+		if strings.ContainsFunc(it.ID, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			severity = scan.Block
+		}
+		found = append([]scan.Finding{{Rule: "name-lookalike", Severity: severity, Place: "/name", Excerpt: strconv.QuoteToASCII(it.ID),
+			Message: fmt.Sprintf("the name can be taken for that of another tool, %s", strconv.QuoteToASCII(other))}}, found...)
+		break
 	}
 	return found
 }
+
+// Scan looks at one definition.
+func Scan(it Item, ctx scan.Context) []scan.Finding { return NewScanner(ctx).Scan(it) }
 
 // Worst is the gravest severity among findings, scan.Info if there is none.
 func Worst(found []scan.Finding) scan.Severity {

@@ -44,6 +44,10 @@ func (it Item) Name() string {
 	return string(it.Kind) + " " + it.ID
 }
 
+// key is what the versions of an item have in common; version tells them apart.
+func (it Item) key() string     { return string(it.Kind) + "\x00" + it.ID }
+func (it Item) version() string { return it.key() + "\x00" + it.Digest }
+
 func (it Item) same(o Item) bool { return it.Kind == o.Kind && it.ID == o.ID }
 
 // newItem makes an item of raw bytes.

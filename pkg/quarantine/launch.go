@@ -1,6 +1,7 @@
 package quarantine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -8,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
 // LaunchText is a launch as people are shown it: whole, and escaped, so that what is read is what is run.
@@ -129,4 +133,14 @@ func unpinned(command string, args []string) string {
 		return a
 	}
 	return ""
+}
+
+// withoutQuery is a canonical launch to be kept: the query of its URL, which may hold a secret, is not.
+func withoutQuery(canonical []byte) []byte {
+	raw := protocol.Field(canonical, "url")
+	address, _, found := strings.Cut(string(jsonrpc.Unquote(raw)), "?")
+	if !found {
+		return canonical
+	}
+	return bytes.Replace(canonical, raw, jsonrpc.Quote(address+"?…"), 1)
 }

@@ -50,17 +50,19 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 	} else if auto {
 		how = "auto"
 	}
+	v := r.versions()
 	var taken []Item
 	for _, it := range items {
 		switch {
-		case r.meet(it, &changed):
+		case v.meet(it, &changed):
 		case how != "" && it.Digest != "" && judge(it) < scan.Block:
-			r.take(it)
+			v.take(it)
 			taken, changed = append(taken, it), true
 		default:
-			changed = r.wait(it, judge) || changed
+			changed = v.wait(it, judge) || changed
 		}
 	}
+	v.end()
 	if whole {
 		changed = r.forget(items) || changed
 	}
@@ -83,82 +85,19 @@ func sameItems(a, b []Item) bool {
 	return slices.EqualFunc(a, b, func(a, b Item) bool { return a.same(b) && bytes.Equal(a.Raw, b.Raw) })
 }
 
-// meet handles an item of which this version is approved; it is the one that is served from now on.
-func (r *Record) meet(it Item, changed *bool) bool {
-	i := slices.IndexFunc(r.Items, func(o Item) bool { return o.same(it) && o.Digest == it.Digest && it.Digest != "" })
-	if i < 0 {
-		return false
-	}
-	if !r.Items[i].Served {
-		r.serve(i)
-		*changed = true
-	}
-	before := len(r.Waiting)
-	r.Waiting = slices.DeleteFunc(r.Waiting, it.same)
-	*changed = *changed || len(r.Waiting) != before
-	return true
-}
-
-// serve makes one version the one that clients are shown.
-func (r *Record) serve(i int) {
-	for j := range r.Items {
-		if r.Items[j].same(r.Items[i]) {
-			r.Items[j].Served = j == i
-		}
-	}
-}
-
-// take makes an item an approved one, in the place of the version that was served.
-func (r *Record) take(it Item) {
-	r.Waiting = slices.DeleteFunc(r.Waiting, it.same)
-	it.Served, it.Text = true, false
-	at, versions := len(r.Items), 0
-	for i := range r.Items {
-		if r.Items[i].same(it) {
-			versions++
-			if r.Items[i].Served {
-				at = i
-			}
-		}
-	}
-	r.Items = slices.Insert(r.Items, at, it)
-	r.serve(at)
-	if versions >= maxVersions { // the oldest stands last
-		for i := len(r.Items) - 1; i > at; i-- {
-			if r.Items[i].same(it) {
-				r.Items = slices.Delete(r.Items, i, i+1)
-				break
-			}
-		}
-	}
-}
-
-// wait lets a version wait for a review.
-func (r *Record) wait(it Item, judge Judge) (changed bool) {
-	i := slices.IndexFunc(r.Waiting, it.same)
-	if i >= 0 && r.Waiting[i].Digest == it.Digest && bytes.Equal(r.Waiting[i].Raw, it.Raw) {
-		return false
-	}
-	served := slices.IndexFunc(r.Items, func(o Item) bool { return o.same(it) && o.Served })
-	it.Text = it.Digest != "" && served >= 0 && textOnly(it.Kind, r.Items[served].Raw, it.Raw) && judge(it) < scan.Medium
-	if i >= 0 {
-		r.Waiting[i] = it
-	} else {
-		r.Waiting = append(r.Waiting, it)
-	}
-	return true
-}
-
 // forget takes away what a whole look has not seen. What was approved stays approved, should it come back.
-func (r *Record) forget(seen []Item) (changed bool) {
-	gone := func(it Item) bool { return !slices.ContainsFunc(seen, it.same) }
+func (r *Record) forget(items []Item) (changed bool) {
+	seen := make(map[string]bool, len(items))
+	for _, it := range items {
+		seen[it.key()] = true
+	}
 	for i := range r.Items {
-		if r.Items[i].Served && gone(r.Items[i]) {
+		if r.Items[i].Served && !seen[r.Items[i].key()] {
 			r.Items[i].Served, changed = false, true
 		}
 	}
 	before := len(r.Waiting)
-	r.Waiting = slices.DeleteFunc(r.Waiting, gone)
+	r.Waiting = slices.DeleteFunc(r.Waiting, func(w Item) bool { return !seen[w.key()] })
 	return changed || len(r.Waiting) != before
 }
 

@@ -1,7 +1,6 @@
 package quarantine
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 
@@ -47,12 +46,13 @@ func (r *Record) Proposal(s *config.Server) *Proposal {
 		r = &Record{}
 	}
 	p := &Proposal{State: r.State(s), Launch: canonicalLaunch(s)}
-	if r.Launch != nil && !bytes.Equal(r.Launch, p.Launch) {
+	if r.Launch != nil && r.LaunchKey != s.LaunchKey() {
 		p.Was = r.Launch
 	}
 	if written := policyOf(s); r.Launch != nil && written.looser(r.Policy) || r.Launch == nil && written.ToolChanges == config.ToolChangesAuto {
 		p.Policy = &written
 	}
+	v := r.versions()
 	switch p.State {
 	case HeldLaunch:
 		p.Digest = digest(p, false)
@@ -63,7 +63,7 @@ func (r *Record) Proposal(s *config.Server) *Proposal {
 				return p
 			}
 			for _, it := range r.Found {
-				r.propose(p, it)
+				v.propose(p, it)
 			}
 			break
 		}
@@ -73,12 +73,12 @@ func (r *Record) Proposal(s *config.Server) *Proposal {
 			return nil
 		}
 		for _, it := range r.Items {
-			if it.Served && !slices.ContainsFunc(r.Waiting, it.same) {
+			if _, waits := v.waiting[it.key()]; it.Served && !waits {
 				p.Items = append(p.Items, it)
 			}
 		}
 		for _, it := range r.Waiting {
-			r.propose(p, it)
+			v.propose(p, it)
 		}
 	}
 	p.Items = sorted(p.Items)
@@ -87,17 +87,16 @@ func (r *Record) Proposal(s *config.Server) *Proposal {
 }
 
 // propose puts an item that is not approved yet, or perhaps is, into the proposal.
-func (r *Record) propose(p *Proposal, it Item) {
+func (v *versions) propose(p *Proposal, it Item) {
 	if it.Digest != "" {
 		p.Items = append(p.Items, it)
-	}
-	approved := func(o Item) bool { return o.same(it) && o.Digest == it.Digest }
-	if it.Digest != "" && slices.ContainsFunc(r.Items, approved) {
-		return
+		if slices.ContainsFunc(v.approved[it.key()], func(i int) bool { return v.r.Items[i].Digest == it.Digest }) {
+			return
+		}
 	}
 	c := Change{Item: it}
-	if i := slices.IndexFunc(r.Items, func(o Item) bool { return o.same(it) && o.Served }); i >= 0 {
-		c.Old = r.Items[i].Raw
+	if i := v.served(it); i >= 0 {
+		c.Old = v.r.Items[i].Raw
 	}
 	p.Changes = append(p.Changes, c)
 }

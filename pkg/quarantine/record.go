@@ -75,25 +75,40 @@ func (r *Record) Snapshot() *catalog.Snapshot {
 
 // served are the approved items less what is blocked or withheld.
 func (r *Record) served() []Item {
-	return slices.DeleteFunc(slices.Clone(r.Items), func(it Item) bool { return !it.Served || r.stopped(it) })
+	held := make(map[string]bool, len(r.Waiting))
+	for _, w := range r.Waiting {
+		held[w.key()] = !w.Text
+	}
+	return slices.DeleteFunc(slices.Clone(r.Items), func(it Item) bool {
+		return !it.Served || held[it.key()] || it.Kind == Tool && slices.Contains(r.Blocked, it.ID)
+	})
 }
 
-// stopped tells whether an item must not be used now, whatever was approved of it.
-func (r *Record) stopped(it Item) bool {
-	if it.Kind == Tool && slices.Contains(r.Blocked, it.ID) {
-		return true
+// Gate decides about live definitions. It is made of a record once, and safe for concurrent use.
+type Gate map[string]bool
+
+// Gate returns what may be used of an approved server: every approved version that is not blocked, and what differs from one in its text alone.
+func (r *Record) Gate() Gate {
+	g := make(Gate, len(r.Items))
+	for _, it := range r.Items {
+		g[it.version()] = true
 	}
-	return slices.ContainsFunc(r.Waiting, func(w Item) bool { return w.same(it) && !w.Text })
+	for _, w := range r.Waiting {
+		if w.Text {
+			g[w.version()] = true
+		}
+	}
+	for _, it := range slices.Concat(r.Items, r.Waiting) {
+		if it.Kind == Tool && slices.Contains(r.Blocked, it.ID) {
+			delete(g, it.version())
+		}
+	}
+	return g
 }
 
-// Admits tells whether a live definition may be used: this version of it was approved, or its text alone differs from an approved one.
-func (r *Record) Admits(kind Kind, id, digest string) bool {
-	it := Item{Kind: kind, ID: id, Digest: digest}
-	match := func(o Item) bool { return o.same(it) && o.Digest == digest && digest != "" }
-	if kind == Tool && slices.Contains(r.Blocked, id) {
-		return false
-	}
-	return slices.ContainsFunc(r.Items, match) || slices.ContainsFunc(r.Waiting, func(w Item) bool { return w.Text && match(w) })
+// Admits tells whether a live definition may be used.
+func (g Gate) Admits(kind Kind, id, digest string) bool {
+	return digest != "" && g[Item{Kind: kind, ID: id, Digest: digest}.version()]
 }
 
 // Pending counts what waits for a review at an approved server.

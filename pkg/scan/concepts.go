@@ -112,14 +112,14 @@ var english = []lexeme{
 	{instead, "replace prefer", "instead rather replacement replaces supersedes preferred"},
 	{argument, "", "argument arguments parameter parameters param params field fields payload metadata header headers query input notes value values body attachment url path filename target sidenote"},
 	{recipient, "", "recipient recipients bcc cc destination account beneficiary payee iban receiver address phone number amount bcc'd bccd cc'd"},
-	{change, "change alter rewrite modify replace swap substitute tamper redirect reroute divert overwrite edit falsify multiply", "changing swapping"},
+	{change, "change alter rewrite modify replace swap substitute tamper redirect reroute divert overwrite edit falsify multiply double triple inflate", "changing swapping"},
 	{content, "", "content contents data information info result results it everything file files text code message messages them files' details list full output history outcome summary clipboard copy"},
 	{shell, "", "curl wget bash sh zsh powershell nc netcat ncat iwr eval exec rm sudo chmod chown os.system subprocess subprocess.run /bin/sh /bin/bash python3 pwsh cmd.exe"},
 	{lasting, "", "remainder rest henceforth onwards forever permanently persistently duration"},
 	{session, "", "session conversation chat subsequent future interaction thread sessions conversations interactions"},
 	{response, "", "response responses answer answers reply replies summary completion"},
 	{consent, "", "consent approval permission confirmation knowledge awareness authorization asking confirming notice notification review telling informing notifying prompting mentioning alerting warning interaction"},
-	{detect, "detect flag prevent protect block sanitize redact mask guard defend", "detector detection scanner scans scanning phrase phrases pattern patterns example examples e.g such attack attacks attempts vulnerability vulnerabilities leaks leaked malicious suspicious injection injections strings"},
+	{detect, "detect flag prevent protect block sanitize redact mask guard defend", "detector detection scanner scans scanning phrase phrases pattern patterns example examples e.g such attack attacks attempts vulnerability vulnerabilities leaks leaked malicious suspicious injection injections string strings sample samples sentence sentences keyword keywords fixture fixtures corpus dataset classifier classify classifies classification label labels red-team adversarial jailbreak jailbreaks simulated simulates contains containing literal documentation document documents documenting"},
 	{pretend, "pretend disguise present appear masquerade impersonate frame fake", "look seem act acting looks"},
 	{normal, "", "normal normally regular usual ordinary legitimate standard genuine natural part benign routine though"},
 	{steal, "exfiltrate steal leak harvest siphon keylog backdoor hijack", "stolen exfiltration"},
@@ -141,7 +141,7 @@ var english = []lexeme{
 // englishPairs are concepts of two words.
 var englishPairs = []lexeme{
 	{secret, "", "environment variable|environment variables|env variables|env vars|env var|api key|api keys|ssh key|ssh keys|private key|private keys|secret key|secret keys|access key|access keys|access token|access tokens|auth token|session token|session tokens|login details|credit card|seed phrase|recovery phrase|aws keys|encryption keys|bearer token|database credentials"},
-	{talk, "", "chat history|conversation history|conversation context|conversation so|chat log|chat logs|system prompt|system prompts|system message|available tools|tool list|tools list|previous messages|prior messages|user messages|entire conversation|whole conversation|full conversation|complete conversation|current conversation|every message|message history|session history|chain-of-thought|chain of|reasoning steps|user prompt|user prompts|user's prompt|original prompt|original query|tool definitions|tool results|context window|session context|conversation transcript|previous conversation|tool descriptions|recent messages|this conversation|the conversation|conversation data|user query|has said|user said|user says|user wrote|has told|tools available|your tools|user typed|been said"},
+	{talk, "", "chat history|conversation history|conversation context|conversation so|chat log|chat logs|system prompt|system prompts|system message|available tools|tool list|tools list|previous messages|prior messages|user messages|entire conversation|whole conversation|full conversation|complete conversation|current conversation|every message|message history|session history|chain-of-thought|chain of|reasoning steps|user prompt|user prompts|user's prompt|original prompt|original query|tool definitions|tool results|context window|session context|conversation transcript|previous conversation|tool descriptions|recent messages|this conversation|the conversation|conversation data|user query|has said|user said|user says|user wrote|has told|tools available|your tools|this chat|our chat|user typed|been said"},
 	{override, "", "takes precedence|take precedence|takes priority|take priority|overrides all|overrides any|higher priority|highest priority"},
 	{without, "", "with no"},
 	{must, "", "make sure|has to|have to|need to|needs to"},
@@ -150,12 +150,14 @@ var englishPairs = []lexeme{
 	{detect, "", "looks for|searches for|look for"},
 	{see, "", "be aware|find out"},
 	{instruction, "", "were told|been told|was told|you know"},
-	{override | instruction, "", "new instructions|new instruction|updated instructions|real instructions|actual instructions|true instructions|following instructions override"},
+	{override | instruction, "", "hidden instruction|hidden instructions|secret instruction|secret instructions|new instructions|new instruction|updated instructions|real instructions|actual instructions|true instructions|following instructions override"},
 	{override, "", "not apply|longer apply|longer valid|longer applies|not applicable|longer binding"},
 	{ignore, "", "stop following|stop obeying|pay no|do not follow|not follow|don't follow|not obey"},
 	{hide, "", "to yourself"},
 	{path, "", "ssh id|id ed25519|id rsa|aws credentials|ssh config|etc passwd|etc shadow|env file|dotenv file|ssh directory|ssh folder|ssh keys"},
 	{every, "", "no matter"},
+	{content, "", "directory listing|home directory|working directory|file listing"},
+	{mode | override, "", "god mode|sudo mode|developer mode|maintenance mode|admin mode|administrator mode|unrestricted mode|jailbreak mode|root mode|override mode|elevated privileges|full privileges|root privileges|admin privileges|system override|admin override"},
 	{override, "", "new task|new role|new goal|new objective|new purpose|new identity|new directive|new mission|new rules"},
 	{authority | operation, "", "security check|compliance check|integrity check|safety check|security verification|security validation|security scan|security audit|permission check|privilege check|environment check|license check|authorization check|authentication check|compliance verification|identity verification|integrity verification|security protocol|security policy|security requirement|compliance requirement"},
 	{instead, "", "in place|in lieu|over other"},
@@ -174,7 +176,6 @@ type vocabulary struct {
 	opens        map[string]bool // words that begin a pair
 	stems        map[string]concept
 	phrases      map[rune][]phrase // of scripts that put no space between words
-	strong       map[string]bool   // words that only an instruction is likely to have, for unspaced text
 }
 
 var lexicon = sync.OnceValue(func() *vocabulary {

@@ -17,29 +17,30 @@ const (
 	maxDecoded = 64 << 10
 )
 
-// decoded calls fn with each readable text that s holds in another form, and the name of the form.
-func decoded(s string, fn func(form, plain string)) {
+// decoded calls fn with each readable text that s holds in another form, and the name of the form. Forms that are read in place
+// come with the whole text, and the text as it was.
+func decoded(s string, fn func(form, plain, original string)) {
 	if len(s) > maxDecoded {
 		s = s[:maxDecoded]
 	}
-	ascii := plainASCII(s)
-	if !ascii {
-		hiddenBytes(s, fn)
+	part := func(form, plain string) { fn(form, plain, "") }
+	if !plainASCII(s) {
+		hiddenBytes(s, part)
 	}
-	runs(s, fn)
+	runs(s, part)
 	if strings.Count(s, "%") >= 6 {
 		if plain, err := url.PathUnescape(percent(s)); err == nil && plain != s && strings.Count(s, "%") >= 6 && readable(plain) {
-			fn("percent-encoding", plain)
+			fn("percent-encoding", plain, s)
 		}
 	}
 	if strings.Count(s, "&") >= 4 && strings.Contains(s, ";") {
 		if plain := html.UnescapeString(s); len(s)-len(plain) >= 12 {
-			fn("HTML entities", plain)
+			fn("HTML entities", plain, s)
 		}
 	}
 	if strings.Count(s, `\u`)+strings.Count(s, `\x`)+strings.Count(s, `\U`) >= 4 {
 		if plain := unescape(s); plain != s && readable(plain) {
-			fn("escapes", plain)
+			fn("escapes", plain, s)
 		}
 	}
 }
@@ -80,6 +81,9 @@ func runs(s string, fn func(form, plain string)) {
 			end++
 		}
 		if run := s[i:end]; len(run) >= 16 {
+			if strings.HasPrefix(run, "0x") {
+				run, hexes = run[2:], hexes-1
+			}
 			plain, form := "", ""
 			if hexes == len(run) {
 				if b, err := hex.DecodeString(run[:len(run)&^1]); err == nil {
@@ -95,13 +99,23 @@ func runs(s string, fn func(form, plain string)) {
 					plain, form = string(b), "base64"
 				}
 			}
-			if readable(plain) && !strings.HasPrefix(plain, "{") && !strings.HasPrefix(plain, "<") { // tokens and images are data
+			if (readable(plain) || len(plain) >= 16 && nested(plain)) && !strings.HasPrefix(plain, "{") && !strings.HasPrefix(plain, "<") { // tokens and images are data
 				fn(form, plain)
 			}
 		}
 		i = end
 	}
-	spacedHex(s, fn)
+	numbers(s, fn)
+}
+
+// nested tells whether what was decoded can be decoded again.
+func nested(s string) bool {
+	for i := range len(s) {
+		if !base64Char(s[i]) && s[i] != '=' {
+			return false
+		}
+	}
+	return true
 }
 
 func boolInt(b bool) int {
@@ -111,33 +125,35 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// spacedHex decodes bytes in hexadecimal with spaces, commas or colons between.
-func spacedHex(s string, fn func(form, plain string)) {
-	var bytes []byte
-	start := true
-	for i := 0; i+1 < len(s); {
-		at := i
-		if strings.HasPrefix(s[i:], "0x") {
-			at += 2
-		}
-		if start && at+1 < len(s) && hexDigit(s[at]) && hexDigit(s[at+1]) && (at+2 == len(s) || strings.IndexByte(" ,:\n", s[at+2]) >= 0) {
-			n, _ := strconv.ParseUint(s[at:at+2], 16, 8)
-			bytes = append(bytes, byte(n))
-			i = at + 3
-			for i < len(s) && s[i] == ' ' {
-				i++
-			}
-			continue
-		}
-		if len(bytes) >= 12 && readable(string(bytes)) {
-			fn("hexadecimal", string(bytes))
-		}
-		bytes = bytes[:0]
-		start = strings.IndexByte(" ,:\n\"", s[i]) >= 0
-		i++
+// numbers decodes characters that are written as numbers with spaces, commas or colons between: hexadecimal, decimal or binary.
+func numbers(s string, fn func(form, plain string)) {
+	if digits(s[:min(len(s), maxDecoded)]) < 16 {
+		return
 	}
-	if len(bytes) >= 12 && readable(string(bytes)) {
-		fn("hexadecimal", string(bytes))
+	for _, as := range []struct {
+		form               string
+		base, least, width int
+	}{{"hexadecimal", 16, 2, 2}, {"decimal", 10, 2, 3}, {"binary", 2, 8, 8}} {
+		var plain []byte
+		flush := func() {
+			if len(plain) >= 12 && readable(string(plain)) {
+				fn(as.form, string(plain))
+			}
+			plain = plain[:0]
+		}
+		for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(" ,:;[]()\n\t", r) }) {
+			number := word
+			if as.base == 16 {
+				number = strings.TrimPrefix(strings.TrimPrefix(word, "0x"), "0X")
+			}
+			c, err := strconv.ParseUint(number, as.base, 8)
+			if err != nil || len(number) < as.least || len(number) > as.width {
+				flush()
+				continue
+			}
+			plain = append(plain, byte(c))
+		}
+		flush()
 	}
 }
 
@@ -200,9 +216,12 @@ func hiddenBytes(s string, fn func(form, plain string)) {
 			bits = append(bits, r)
 		}
 	}
-	for form, b := range map[string][]byte{"tag characters": tags, "private-use characters": private, "variation selectors": selectors} {
-		if readable(string(b)) {
-			fn(form, string(b))
+	for _, hidden := range []struct {
+		form string
+		b    []byte
+	}{{"tag characters", tags}, {"private-use characters", private}, {"variation selectors", selectors}} {
+		if readable(string(hidden.b)) {
+			fn(hidden.form, string(hidden.b))
 		}
 	}
 	if len(bits) < 64 {

@@ -12,21 +12,14 @@ const (
 	pushLines   = 12
 )
 
-var hiddenPatterns = sync.OnceValue(func() (p struct{ tag, label, comment *regexp.Regexp }) {
+// hiddenPatterns are compiled when they are first needed. An honest label is one that people write in documentation too.
+var hiddenPatterns = sync.OnceValue(func() (p struct{ tag, label, honest, comment *regexp.Regexp }) {
+	p.honest = regexp.MustCompile(`^\W*(security|compliance|model|agent|ai|internal|policy|hidden|mandatory|security note|required|prerequisite|background|global|developer|system prompt)\W*$`)
 	p.tag = regexp.MustCompile(`<[/|!\s]{0,3}(important|hidden|secret|system|instructions?|im_start|im_end|sys|override|critical|admin|internal|directive|mandatory|assistant|user_?info|confidential|private|prompt|rules?|policy)[^<>\n]{0,40}>|\[(important|critical|mandatory|system|hidden|urgent)\]|\[/?inst\]|<<sys>>|###\s?(system|instruction|human|assistant)\b`)
-	p.label = regexp.MustCompile(`(^|[\n.!?)>*]\s{0,4}|[-|]\s)[\[(*_]{0,3}((global|persistent|standing|new|mandatory|security|session|required) ){0,2}(system|sysadmin|admin|administrator|developer|assistant|policy|security|compliance|persistent|standing|global|background|passive|maintenance|mandatory|hidden|confidential|override|ai|agent|llm|model|internal|prerequisite)( (rule|policy|note|message|override|instructions?|directive|requirement|monitor|observer|service|prompt|notice|task|step|check|mode|alert|execution|session|prerequisite|update|command|only)){0,3}( ?\([^()\n]{0,60}\))?[\])*_]{0,3}\s?:`)
+	p.label = regexp.MustCompile(`(^|[\n.!?)>*]\s{0,4}|[-|]\s)[\[(*_]{0,3}((global|persistent|standing|new|mandatory|security|session|required) ){0,2}(system|sysadmin|admin|administrator|developer|assistant|policy|security|compliance|persistent|standing|global|background|passive|maintenance|mandatory|hidden|confidential|override|ai|agent|llm|model|internal|prerequisite|note (to|for) (the |any )?(ai|llm|assistant|model|agent)s?)( (rule|policy|note|message|override|instructions?|directive|requirement|monitor|observer|service|prompt|notice|task|step|check|mode|alert|execution|session|prerequisite|update|command|only)){0,3}( ?\([^()\n]{0,60}\))?[\])*_]{0,3}\s?:`)
 	p.comment = regexp.MustCompile(`<!--|\[//\]: ?#|/\*\*?\s`)
 	return p
 })
-
-// labels are what precedes a colon in honest descriptions too.
-var honest = regexpLazy(`(security|compliance|model|agent|ai|internal|policy|hidden|mandatory|security note|required|prerequisite|background|global|developer|system prompt)\s?[\])*_]{0,3}\s?:`)
-
-func regexpLazy(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(^|[\n.!?)>*]\s{0,4}|[-|]\s)[(*_]{0,3}` + pattern + `$`)
-	})
-}
 
 // hidden looks for what keeps a text from a person's eye or gives it a voice that is not the server's. s is normalized.
 func (j *judge) hidden(s string, node int) {
@@ -51,7 +44,7 @@ func (j *judge) hidden(s string, node int) {
 	if strings.Contains(s, ":") {
 		if m := hiddenPatterns().label.FindStringIndex(s); m != nil {
 			weight := 25
-			if honest().MatchString(s[m[0]:m[1]]) {
+			if hiddenPatterns().honest.MatchString(s[m[0]:m[1]]) {
 				weight = 12
 			}
 			j.signal("false-authority", weight, node, excerpt(s, m[0], m[1]), "it speaks as the system, a policy or an administrator")

@@ -1,35 +1,6 @@
 package scan
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
-)
-
-// What a definition's signs must weigh together to be told, and to stop an approval.
-const (
-	flagWeight  = 45
-	blockWeight = 150
-
-	// window is how many words one thought has: signs further apart have nothing to do with one another.
-	window = 100
-
-	// maxSignals bounds the work that a definition made of nothing but signs causes.
-	maxSignals = 4096
-)
-
-// signal is a sign that counts together with others.
-type signal struct {
-	rule             string
-	pattern          *pattern // nil: found otherwise
-	weight           int
-	at               int // the word where it stands
-	node             int
-	excerpt, message string
-}
+import "strings"
 
 // judge collects what is found in one definition.
 type judge struct {
@@ -46,12 +17,8 @@ type judge struct {
 
 // signal takes a sign of the text at hand, which begins with the word at.
 func (j *judge) signal(rule string, weight, node int, excerpt, message string) {
-	j.weigh(signal{rule, nil, weight, len(j.stream.tokens), node, excerpt, message})
-}
-
-func (j *judge) weigh(s signal) {
 	if len(j.signals) < maxSignals {
-		j.signals = append(j.signals, s)
+		j.signals = append(j.signals, signal{rule, nil, weight, len(j.stream.tokens), node, excerpt, message})
 	}
 }
 
@@ -74,16 +41,8 @@ func (j *judge) texts() {
 		structure(func(rule, excerpt, message string) { j.find(rule, t.node, excerpt, message) }, t.s)
 		j.text(t)
 	}
-	hits := j.stream.match()
-	for _, h := range hits {
+	for _, h := range j.stream.match() {
 		j.take(h)
-	}
-	st := &j.stream
-	if st.leet >= 3 {
-		j.signal("leetspeak", 35, st.nodes[st.leetAt], excerpt(st.texts[st.leetAt], 0, 40), "digits stand for letters in several words")
-	}
-	if st.spaced >= 3 {
-		j.signal("spaced-letters", 35, st.nodes[st.spacedAt], excerpt(st.texts[st.spacedAt], 0, 40), "words are spelled with spaces between their letters")
 	}
 }
 
@@ -113,19 +72,26 @@ func (j *judge) text(t *text) {
 			plain = w
 		}
 	}
+	leet, spaced := j.stream.leet, j.stream.spaced
 	j.stream.add(plain, t.node)
+	if j.stream.leet-leet >= 3 {
+		j.signal("leetspeak", 35, t.node, excerpt(t.s, 0, 40), "digits stand for letters in several words")
+	}
+	if j.stream.spaced-spaced >= 3 {
+		j.signal("spaced-letters", 35, t.node, excerpt(t.s, 0, 40), "words are spelled with spaces between their letters")
+	}
 	if !t.key {
 		j.hidden(plain, t.node)
 	}
 	if len(s) < 16 {
 		return
 	}
-	decoded(t.s, func(form, plain string) { j.inner(form, plain, t.node) })
+	decoded(t.s, func(form, plain, original string) { j.inner(form, plain, original, t.node) })
 	if j.stream.rotated-before >= 3 {
-		j.inner("ROT13", rotate(s), t.node)
+		j.inner("ROT13", rotate(s), "", t.node)
 	}
 	if j.stream.reversed-beforeReversed >= 3 {
-		j.inner("reversed text", reverse(s), t.node)
+		j.inner("reversed text", reverse(s), "", t.node)
 	}
 }
 
@@ -155,27 +121,6 @@ func words(s string) string {
 	return b.String()
 }
 
-// inner judges what was encoded. That it was encoded weighs as much as what it says.
-func (j *judge) inner(form, plain string, at int) {
-	if j.depth >= maxDecode {
-		return
-	}
-	inside := &judge{doc: &document{nodes: []node{{parent: -1, index: -1}}, texts: []text{{s: plain}}}, context: j.context, depth: j.depth + 1}
-	inside.stream.foreign, inside.stream.own = j.stream.foreign, j.stream.own
-	inside.texts()
-	signals, total := inside.weightiest()
-	rules := rulesOf(signals)
-	for _, f := range inside.found {
-		if f.Severity == Block {
-			total += flagWeight
-		}
-	}
-	about := inside.stream.all
-	if total >= 20 || about&(path|steal|setting) != 0 || about&shell != 0 && (about&address != 0 || strings.ContainsAny(plain, "|/-")) {
-		j.find("encoded-instruction", at, escape(plain), "an instruction is hidden as "+form+": "+strings.Join(rules, ", "))
-	}
-}
-
 // take weighs a pattern that was found.
 func (j *judge) take(h hit) {
 	weight := h.weight
@@ -200,20 +145,20 @@ func (j *judge) take(h hit) {
 	if b.text != a.text {
 		end = len(s)
 	}
-	j.weigh(signal{h.rule, h.pattern, weight, h.first, j.stream.nodes[a.text], excerpt(s, int(a.start), end), messageOf(h.rule)})
+	j.signals = append(j.signals, signal{h.rule, h.pattern, weight, h.first, j.stream.nodes[a.text], excerpt(s, int(a.start), end), messageOf(h.rule)})
 }
 
-// sentence is what the sentence around some words is about.
+// sentence is what the sentence around some words is about, as far as a window reaches.
 func (j *judge) sentence(first, last int) concept {
 	var all concept
 	tokens := j.stream.tokens
-	for i := first; i >= 0; i-- {
+	for i := first; i >= max(0, first-window); i-- {
 		all |= tokens[i].of
 		if tokens[i].stop {
 			break
 		}
 	}
-	for i := first; i < len(tokens) && (i <= last || !tokens[i].stop); i++ {
+	for i := first; i < min(len(tokens), last+window) && (i <= last || !tokens[i].stop); i++ {
 		all |= tokens[i].of
 	}
 	return all
@@ -234,7 +179,7 @@ func (j *judge) purpose(item Item) {
 	p.add(s, 0)
 	subject := p.all
 	for i, t := range p.tokens {
-		if t.of&detect != 0 && t.of&(read|show|put|send|call) == 0 && i < 8 {
+		if t.of&detect != 0 && t.of&(read|show|put|send|call) == 0 && i < 14 {
 			j.guard = subject&(secret|path|instruction|safety|hide|steal) != 0 || strings.Contains(s, "injection") || strings.Contains(s, "malicious") || strings.Contains(s, "phish")
 		}
 	}
@@ -245,112 +190,3 @@ func (j *judge) purpose(item Item) {
 
 // handles are words in the names of tools that have business with what others should leave alone.
 var handles = map[string]bool{"ssh": true, "env": true, "dotenv": true, "credential": true, "credentials": true, "secret": true, "secrets": true, "config": true, "dotfiles": true, "kube": true, "aws": true, "settings": true, "vault": true}
-
-// weightiest returns the signals of the window that weighs most, each rule by its weightiest, and their weight.
-func (j *judge) weightiest() (best []signal, total int) {
-	slices.SortStableFunc(j.signals, func(a, b signal) int { return a.at - b.at })
-	from := 0
-	for to := range j.signals {
-		for j.signals[to].at-j.signals[from].at > window {
-			from++
-		}
-		if to+1 < len(j.signals) && j.signals[to+1].at-j.signals[from].at <= window {
-			continue // a wider window has it all
-		}
-		rules, second := map[string]int{}, map[string]int{}
-		sum := 0
-		for i := from; i <= to; i++ {
-			s := &j.signals[i]
-			at, known := rules[s.rule]
-			if !known {
-				rules[s.rule] = i
-				sum += s.weight
-				continue
-			}
-			less := min(s.weight, j.signals[at].weight)
-			if s.weight > j.signals[at].weight {
-				rules[s.rule] = i
-				sum += s.weight - j.signals[at].weight
-			}
-			if s.pattern != j.signals[at].pattern {
-				second[s.rule] = max(second[s.rule], less)
-			}
-		}
-		for _, weight := range second { // the same thing said in another way
-			sum += weight / 4
-		}
-		if sum > total {
-			total, best = sum, best[:0]
-			for _, i := range rules {
-				best = append(best, j.signals[i])
-			}
-		}
-	}
-	slices.SortFunc(best, func(a, b signal) int { return cmp.Or(b.weight-a.weight, strings.Compare(a.rule, b.rule)) })
-	return best, total
-}
-
-func rulesOf(signals []signal) []string {
-	var rules []string
-	for _, s := range signals {
-		rules = append(rules, s.rule)
-	}
-	return rules
-}
-
-// conclude turns signals into findings: enough of them together flag the definition, fewer are told for what they are.
-func (j *judge) conclude() {
-	signals, total := j.weightiest()
-	rules := rulesOf(signals)
-	block := total >= blockWeight && len(rules) >= 3 && (slices.Contains(rules, "secrecy") || slices.Contains(rules, "override"))
-	for _, s := range signals {
-		severity := Low
-		switch {
-		case block:
-			severity = Block
-		case total >= flagWeight && (s.weight >= flagWeight || total >= 2*flagWeight):
-			severity = High
-		case total >= flagWeight:
-			severity = Medium
-		}
-		j.found = append(j.found, Finding{Rule: s.rule, Severity: severity, Place: j.doc.place(s.node), Excerpt: s.excerpt, Message: s.message})
-	}
-}
-
-// names compares names with those of other servers.
-func (j *judge) names(item Item) {
-	for i := range j.doc.texts {
-		t := &j.doc.texts[i]
-		if n := j.doc.nodes[t.node]; !t.key && n.depth == 1 && (n.key == "name") {
-			if !nameAllowed(t.s) {
-				j.find("odd-name", t.node, escape(t.s), "the name has characters outside A-Z a-z 0-9 _ . - or is longer than 128")
-			}
-			break
-		}
-	}
-	for _, peer := range j.context.Others {
-		if peer.Server != j.context.Server && confusables.Near(peer.Server, j.context.Server) {
-			j.find("server-lookalike", 0, escape(j.context.Server), fmt.Sprintf("its server's name looks like that of %s", escape(peer.Server)))
-		}
-		if plainASCII(item.Name) {
-			continue
-		}
-		for _, tool := range peer.Tools {
-			if tool != item.Name && confusables.Skeleton(tool) == confusables.Skeleton(item.Name) {
-				j.find("tool-lookalike", 0, escape(item.Name), fmt.Sprintf("the name looks like %s of %s", escape(tool), escape(peer.Server)))
-			}
-		}
-	}
-}
-
-func nameAllowed(s string) bool {
-	if len(s) < 1 || len(s) > 128 {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-') {
-			return false
-		}
-	}
-	return true
-}

@@ -10,8 +10,9 @@ type hit struct {
 // match finds the patterns in the stream: in time linear in the number of words.
 func (st *stream) match() []hit {
 	var hits []hit
-	for p := range patterns {
-		p := &patterns[p]
+	all := patterns()
+	for i := range all {
+		p := &all[i]
 		if !st.mayMatch(p) {
 			continue
 		}
@@ -47,11 +48,22 @@ func is(of concept, step []concept) bool {
 	return false
 }
 
-// maxSteps is how many steps a pattern has at most, maxHits how many places of it are kept.
+// maxSteps is how many steps a pattern has at most; of each stretch of words at most maxHits places of it are kept, so that many signs
+// cost no more than the text is long.
 const (
 	maxSteps = 6
-	maxHits  = 64
+	maxHits  = 16
+	stretch  = 500
 )
+
+// room tells whether a place of a pattern at word i may be kept; had counts those of its stretch.
+func room(i int, at, had *int) bool {
+	if i/stretch != *at {
+		*at, *had = i/stretch, 0
+	}
+	*had++
+	return *had <= maxHits
+}
 
 // matchOrdered keeps, for each step, the latest word that completed it and the first word of that chain. A step is only taken up
 // by a later word, within the gap of the one before.
@@ -61,7 +73,7 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 	for k := range done {
 		done[k].at = -1
 	}
-	had := len(hits)
+	at, had := 0, 0
 	place := 0 // counts the words that may not be overlooked
 	for i := range st.tokens {
 		t := &st.tokens[i]
@@ -84,17 +96,15 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 					continue
 				}
 				done[0] = chain{i, i, place}
-				continue
-			}
-			last := done[k-1]
-			if last.at < 0 || last.at == i || place-last.place > p.gap+1 {
-				continue
-			}
-			done[k] = chain{i, last.start, place}
-			if k == len(p.steps)-1 {
-				if hits = append(hits, hit{p, last.start, i, st.tokens[last.start].quoted}); len(hits)-had == maxHits {
-					return hits
+			} else {
+				last := done[k-1]
+				if last.at < 0 || last.at == i || place-last.place > p.gap+1 {
+					continue
 				}
+				done[k] = chain{i, last.start, place}
+			}
+			if start := done[k].start; k == len(p.steps)-1 && room(i, &at, &had) {
+				hits = append(hits, hit{p, start, i, st.tokens[start].quoted})
 			}
 		}
 	}
@@ -114,7 +124,7 @@ func (st *stream) denied(i int, by concept) bool {
 
 // matchFree is for languages whose order of words differs: all steps within a sentence and within gap words, in any order.
 func (st *stream) matchFree(hits []hit, p *pattern) []hit {
-	had := len(hits)
+	at, had := 0, 0
 	var seen [maxSteps]int
 	for k := range seen {
 		seen[k] = -1
@@ -138,8 +148,8 @@ func (st *stream) matchFree(hits []hit, p *pattern) []hit {
 				first = min(first, seen[j])
 			}
 			if whole && i-first <= p.gap && distinct(seen[:len(p.steps)]) {
-				if hits = append(hits, hit{p, first, i, t.quoted}); len(hits)-had == maxHits {
-					return hits
+				if room(i, &at, &had) {
+					hits = append(hits, hit{p, first, i, t.quoted})
 				}
 			}
 		}

@@ -1,4 +1,13 @@
-// Package scan tells what looks hostile in an MCP definition: deterministic, offline, without a model.
+// Package scan tells what looks hostile in the definitions that an MCP server gives: text that a model obeys and a person
+// overlooks.
+//
+// It reads every string of a definition, keys too, wherever it stands. First the characters themselves: what is invisible, turned
+// round or not text at all. Then what is said, however it is spelled or encoded: words are reduced to what they are about, in
+// several languages, and patterns of these (an order, a secret, an address, "do not tell the user") are weighed together
+// where they stand close to one another. So a finding can be explained: a rule, a place, an excerpt.
+//
+// It is deterministic, works offline and starts nothing. It does not decide: a definition that it finds nothing in can still be
+// hostile, because harm needs no hostile words, and one that it flags can be honest. Results of calls are not its concern.
 package scan
 
 import (
@@ -30,11 +39,11 @@ type Peer struct {
 type Severity int
 
 const (
-	Info   Severity = iota // told, never counted
-	Low                    // counted as nothing by itself
-	Medium                 // the item is flagged
-	High                   // the item is flagged
-	Block                  // the item can't be approved unless confirmed by name
+	Info   Severity = iota // nothing
+	Low                    // a remark: worth nothing by itself, and never counted
+	Medium                 // flagged: a person should look
+	High                   // flagged: a person should look twice
+	Block                  // flagged, and not to be approved unless confirmed by name
 )
 
 var severityNames = [...]string{"info", "low", "medium", "high", "block"}
@@ -53,7 +62,8 @@ type Finding struct {
 	Message  string   `json:"message"`
 }
 
-// Scan returns what was found, the gravest first.
+// Scan returns what was found, the gravest first; of each rule the gravest place. It never fails: bytes that are no JSON are a
+// finding, and what could be read of them is judged. The time it takes grows with the size of the item.
 func Scan(item Item, ctx Context) []Finding {
 	j := &judge{doc: walk(item.Raw), context: ctx}
 	if j.doc.err != nil {

@@ -11,8 +11,7 @@ import (
 
 // How many characters that show nothing are an accident of copying rather than a message.
 const (
-	fewInvisible = 2
-	fewPrivate   = 2
+	fewHyphens   = 2  // soft hyphens, and marks of direction in a text of one direction
 	fewMarks     = 4  // combining marks on one letter
 	manyMarks    = 16 // in one text of a script that has hardly any
 	fewSelectors = 2
@@ -20,9 +19,9 @@ const (
 
 // counts is what structure counts in one text.
 type counts struct {
-	invisible, interior   int // zero-width and the like; within a word of Latin letters
+	invisible, hyphens    int // zero-width and the like; soft hyphens and marks of direction
 	private, selectors    int
-	tags, bidi, direction int
+	tags, bidi            int
 	escapes, controls     int
 	annotations           int
 	run, longest          int // variation selectors in a row
@@ -64,17 +63,14 @@ func structure(add func(rule, excerpt, message string), s string) {
 	if c.annotations > 0 {
 		add("invisible", at("annotation"), "interlinear annotation characters hide text")
 	}
-	switch {
-	case c.private > fewPrivate:
-		add("private-use", at("private"), fmt.Sprintf("%d private-use characters, which mean what the writer wants", c.private))
-	case c.private > 0:
-		add("private-use-few", at("private"), "private-use characters")
+	if c.private > 0 {
+		add("private-use", at("private"), fmt.Sprintf("private-use characters, which mean what the writer wants: %d", c.private))
 	}
 	switch {
-	case c.invisible+c.direction > fewInvisible || c.interior > 0:
-		add("invisible", at("invisible"), fmt.Sprintf("invisible characters within words or where no script needs them: %d", c.invisible+c.direction))
-	case c.invisible+c.direction > 0:
-		add("invisible-few", at("invisible"), "an invisible character where no script needs one")
+	case c.invisible > 0 || c.hyphens > fewHyphens:
+		add("invisible", at("invisible"), fmt.Sprintf("invisible characters where no script needs them: %d", c.invisible+c.hyphens))
+	case c.hyphens > 0:
+		add("invisible-few", at("invisible"), "a soft hyphen, or a mark of direction in a text of one direction")
 	}
 	if c.flood > 0 || c.overlay > manyMarks {
 		add("combining-flood", at("mark"), "more combining marks than any script writes")
@@ -146,12 +142,13 @@ func (c *counts) character(r, before, base, next rune, rightToLeft bool, at int)
 		c.note("bidi", at)
 	case r == 0x200E || r == 0x200F || r == 0x061C:
 		if !rightToLeft {
-			c.direction++
+			c.hyphens++
 			c.note("invisible", at)
 		}
 	case r >= 0xFFF9 && r <= 0xFFFB:
 		c.annotations++
 		c.note("annotation", at)
+	case r == 0xF8FF: // Apple's logo
 	case unicode.Is(unicode.Co, r):
 		c.private++
 		c.note("private", at)
@@ -163,11 +160,12 @@ func (c *counts) character(r, before, base, next rune, rightToLeft bool, at int)
 		c.note("mark", at)
 	case confusables.Ignorable(r) || r == 0x2800:
 		if !joins(r, before, next) && !(r == 0xFEFF && at == 0) {
-			c.invisible++
-			c.note("invisible", at)
-			if latin(before) && latin(next) && r != 0xAD {
-				c.interior++
+			if r == 0xAD {
+				c.hyphens++
+			} else {
+				c.invisible++
 			}
+			c.note("invisible", at)
 		}
 	}
 }

@@ -26,9 +26,7 @@ type stream struct {
 	foreignPlain map[string]bool // those whose names are words, which count in quotes only
 	own          map[string]bool // tools of the same server
 	leet, spaced int             // words that were written so
-	leetAt       int
-	spacedAt     int
-	rotated      int // words that make sense when rotated by 13 letters
+	rotated      int             // words that make sense when rotated by 13 letters
 	reversed     int
 }
 
@@ -185,8 +183,10 @@ func (st *stream) meaning(word string) concept {
 	if of := v.words[word]; of != 0 {
 		return of
 	}
-	if bare, _, _ := strings.Cut(word, "("); st.own[bare] {
+	if bare, _, called := strings.Cut(word, "("); st.own[bare] {
 		return 0
+	} else if called && v.words[bare] != 0 {
+		return v.words[bare]
 	}
 	if of := literal(word); of != 0 {
 		return of
@@ -206,7 +206,6 @@ func (st *stream) meaning(word string) concept {
 			if of := v.words[plain]; of != 0 {
 				if len(plain) > 2 {
 					st.leet++
-					st.leetAt = len(st.texts) - 1
 				}
 				return of
 			}
@@ -230,29 +229,6 @@ func (st *stream) meaning(word string) concept {
 func name(word string) bool {
 	i := strings.IndexByte(word, '_')
 	return i > 0 && i < len(word)-1 && len(word) < 65
-}
-
-// common are words that every English text has, to know a text that was rotated or reversed by.
-var common = map[string]bool{"the": true, "and": true, "this": true, "you": true, "not": true, "all": true, "with": true, "that": true, "user": true, "before": true, "tool": true, "send": true, "read": true, "instructions": true, "from": true, "file": true}
-
-func rotate(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z':
-			return 'a' + (r-'a'+13)%26
-		case r >= 'A' && r <= 'Z':
-			return 'A' + (r-'A'+13)%26
-		}
-		return r
-	}, s)
-}
-
-func reverse(s string) string {
-	out := []rune(s)
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
-	return string(out)
 }
 
 // pairs joins words that mean something together.
@@ -288,80 +264,4 @@ func (st *stream) another(i int) bool {
 		}
 	}
 	return false
-}
-
-func unspacedScript(r rune) bool {
-	return r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
-}
-
-// phrases takes in a run of a script that puts no space between words.
-func (st *stream) phrases(s string, start, end int, text int32, stop, quoted bool) bool {
-	v := lexicon()
-	for i := start; i < end; {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		var found phrase
-		for _, p := range v.phrases[r] {
-			if len(p.s) > len(found.s) && strings.HasPrefix(s[i:end], p.s) {
-				found = p
-			}
-		}
-		if found.s != "" {
-			st.push(token{of: found.of, text: text, start: int32(i), end: int32(i + len(found.s)), stop: stop, quoted: quoted})
-			stop = false
-			i += len(found.s)
-			continue
-		}
-		i += n
-	}
-	return stop
-}
-
-// unspace reads letters that stand apart as words: the fifth of them was at. It moves end behind the last.
-func (st *stream) unspace(s string, at int, text int32, end *int) {
-	start := at
-	for range 4 {
-		start = strings.LastIndexAny(s[:max(0, start-1)], " \n\t") + 1
-		if start <= 0 {
-			break
-		}
-	}
-	stopAt := at
-	var joined strings.Builder
-	for i := start; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if unicode.IsSpace(r) {
-			i += n
-			continue
-		}
-		after, _ := utf8.DecodeRuneInString(s[i+n:])
-		if !unicode.IsLetter(r) || i+n < len(s) && !unicode.IsSpace(after) && !unicode.IsPunct(after) {
-			break
-		}
-		joined.WriteRune(r)
-		i += n
-		if unicode.IsPunct(after) {
-			i += utf8.RuneLen(after)
-		}
-		stopAt = i
-	}
-	v := lexicon()
-	letters := joined.String()
-	for i := 0; i < len(letters); {
-		best := 0
-		for n := min(16, len(letters)-i); n >= 3; n-- {
-			if v.words[letters[i:i+n]] != 0 || common[letters[i:i+n]] {
-				best = n
-				break
-			}
-		}
-		if best == 0 {
-			i++
-			continue
-		}
-		st.push(token{of: v.words[letters[i:i+best]], text: text, start: int32(start), end: int32(stopAt)})
-		st.spaced++
-		st.spacedAt = int(text)
-		i += best
-	}
-	*end = max(*end, stopAt)
 }

@@ -31,6 +31,7 @@ type document struct {
 	texts   []text
 	err     error // why the rest could not be read
 	tooDeep int   // the first node below maxDepth; 0: none
+	reads   int   // the member readOnlyHint that is true; 0: none
 }
 
 // maxDepth is how many levels a definition may have before that is worth telling. Deeper ones are read all the same: nothing here
@@ -152,6 +153,9 @@ func (w *walker) value(n node) bool {
 	}
 	switch word := string(w.b[start:w.i]); word {
 	case "true", "false", "null":
+		if word == "true" && n.key == "readOnlyHint" {
+			w.reads = at
+		}
 		return true
 	default:
 		if _, err := strconv.ParseFloat(word, 64); word == "" || err != nil && !errors.Is(err, strconv.ErrRange) {

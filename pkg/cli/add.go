@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// addFlags are what add is told of an entry.
+type addFlags struct {
+	url, dir, start string
+	env, headers    []string
+}
+
+func (a *app) addCommand() *cobra.Command {
+	var f addFlags
+	c := &cobra.Command{
+		Use: "add NAME (--url URL | -- COMMAND [ARGUMENT…])", Short: "Add a server to your configuration",
+		Long: `Add writes a server into your configuration file; comments and everything else in it stay. What you
+type on a terminal is your own and is trusted as what the file had at first. Run by an agent or a
+script it is added too, but held: mcpproxy-stdio approve NAME
+
+References in values are written as they are, in single quotes for the shell: '${env:NAME}',
+'${keyring:NAME}', '${workspaceFolder}'.`,
+		Example: `  mcpproxy-stdio add files -- npx -y @modelcontextprotocol/server-filesystem '${workspaceFolder}'
+  mcpproxy-stdio add github --url https://api.githubcopilot.com/mcp/ --header 'Authorization=Bearer ${keyring:github}'`,
+		Args: func(c *cobra.Command, args []string) error {
+			dash := c.ArgsLenAtDash()
+			switch {
+			case len(args) == 0 || dash == 0:
+				return errors.New("add: which server? Write: mcpproxy-stdio add NAME -- COMMAND, or add NAME --url URL")
+			case dash < 0 && len(args) > 1 || dash > 1:
+				return errors.New("add: write -- before the command: mcpproxy-stdio add NAME -- COMMAND [ARGUMENT…]")
+			case f.url == "" && len(args) == 1:
+				return errors.New("add: what is it? Write: mcpproxy-stdio add NAME -- COMMAND, or add NAME --url URL")
+			case f.url != "" && len(args) > 1:
+				return errors.New("add: a server has a command or a URL, not both")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.add(args[0], args[1:], f) },
+	}
+	fl := c.Flags()
+	fl.StringVar(&f.url, "url", "", "URL of a server that is reached over HTTP")
+	fl.StringArrayVar(&f.env, "env", nil, "NAME=VALUE to pass to the command; may be repeated")
+	fl.StringArrayVar(&f.headers, "header", nil, "NAME=VALUE to send with each request; may be repeated")
+	fl.StringVar(&f.dir, "workdir", "", "directory the command runs in (default: the workspace)")
+	fl.StringVar(&f.start, "start", "", "lazy (when first needed, the default) or eager (at once)")
+	return c
+}
+
+func (a *app) add(name string, command []string, f addFlags) error {
+	options, vars, err := f.options(command)
+	if err != nil {
+		return &exitError{ExitUsage, err}
+	}
+	d, err := a.desk()
+	if err != nil {
+		return failed(err)
+	}
+	if d.config.Server(name) != nil {
+		return failed(fmt.Errorf("there is a server %q already; change it in %s", plain(name), plain(d.config.Path)))
+	}
+	if len(command) > 0 && startsUs(command[0], command[1:]) {
+		return failed(errors.New("that is mcpproxy-stdio itself, which would start itself again and again"))
+	}
+	nobody := a.person()
+	if other := d.lookalike(name); other != "" && nobody != nil {
+		return failed(fmt.Errorf("the name %q can be taken for %q; choose another one", plain(name), plain(other)))
+	} else if other != "" {
+		fmt.Fprintf(a.err, "Mind that %q can be taken for %q.\n", plain(name), plain(other))
+	}
+	if err := d.write([]addition{{name, options}}, nobody == nil, "add"); err != nil {
+		return failed(err)
+	}
+	for _, v := range vars {
+		if looksSecret(v.Name, v.Value) {
+			fmt.Fprintf(a.err, "The value of %s looks like a secret and stands in %s now. To keep it in the system's keyring: mcpproxy-stdio secret set %s, and write ${keyring:%s} there.\n",
+				plain(v.Name), plain(d.config.Path), secretFor(name, v.Name), secretFor(name, v.Name))
+		}
+	}
+	if nobody != nil {
+		a.tellHeld(d, []string{name})
+	}
+	return nil
+}
+
+// tellHeld says that what was added waits for a person.
+func (a *app) tellHeld(d *desk, names []string) {
+	words := make([]string, len(names))
+	for i, name := range names {
+		words[i] = shellWord(name)
+	}
+	fmt.Fprintf(a.err, "Added to %s, and held, because no person typed it on a terminal. A person looks at it and approves it: mcpproxy-stdio approve %s\n",
+		plain(d.config.Path), strings.Join(words, ", "))
+}
+
+// secretFor is a name for a secret that package secret accepts.
+func secretFor(server, variable string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.-", r) {
+			return r
+		}
+		return -1
+	}, server+"."+variable), ".")
+}
+
+// options are an entry's options; vars are its variables and headers.
+func (f addFlags) options(command []string) (options []config.Option, vars []config.Var, err error) {
+	set := func(key string, value any) { options = append(options, config.Option{Key: key, Value: value}) }
+	env, err := pairs("--env", f.env)
+	if err != nil {
+		return nil, nil, err
+	}
+	headers, err := pairs("--header", f.headers)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.url != "" {
+		set("protocol", config.ProtocolHTTP)
+		set("url", f.url)
+		if env != nil || f.dir != "" {
+			return nil, nil, errors.New("add: --env and --workdir are for commands; a URL takes --header")
+		}
+	} else {
+		set("protocol", config.ProtocolStdio)
+		set("command", command[0])
+		if len(command) > 1 {
+			set("args", command[1:])
+		}
+		if headers != nil {
+			return nil, nil, errors.New("add: --header is for URLs; a command takes --env")
+		}
+	}
+	if env != nil {
+		set("env", env)
+	}
+	if headers != nil {
+		set("headers", headers)
+	}
+	if f.dir != "" {
+		set("working_dir", f.dir)
+	}
+	switch f.start {
+	case "":
+	case config.StartLazy, config.StartEager:
+		set("start", f.start)
+	default:
+		return nil, nil, fmt.Errorf("add: --start %q is neither lazy nor eager", f.start)
+	}
+	return options, append(env, headers...), nil
+}
+
+// pairs splits NAME=VALUE. An error does not show the value.
+func pairs(flag string, texts []string) (vars []config.Var, err error) {
+	for _, text := range texts {
+		name, value, found := strings.Cut(text, "=")
+		if !found || strings.TrimSpace(name) == "" {
+			return nil, fmt.Errorf("add: %s wants NAME=VALUE", flag)
+		}
+		vars = append(vars, config.Var{Name: strings.TrimSpace(name), Value: value})
+	}
+	return vars, nil
+}

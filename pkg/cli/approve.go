@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+)
+
+func (a *app) approveCommand() *cobra.Command {
+	var policy, noPager bool
+	var unblock string
+	c := &cobra.Command{
+		Use: "approve NAME | approve --policy", Short: "Approve what waits of a server; you are asked",
+		Long: `Approve shows what waits of a server, as review does, and asks you to type the server's name; nothing
+else approves. A server that was never run is started once first, when you have agreed to that, to see
+what it offers. A definition in which the scanner found something grave is confirmed by its own name.
+
+It works on a terminal only, and not for commands that an agent runs. A proxy that runs takes the
+decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
+		Example: "  mcpproxy-stdio approve github\n  mcpproxy-stdio approve github --unblock delete_repository\n  mcpproxy-stdio approve --policy",
+		Args: func(c *cobra.Command, args []string) error {
+			if policy && len(args) == 0 && unblock == "" {
+				return nil
+			} else if policy {
+				return errors.New("approve: --policy stands alone")
+			}
+			return oneServer(c, args)
+		},
+		ValidArgsFunction: a.serverNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.person(); err != nil {
+				return failed(err)
+			}
+			d, err := a.desk()
+			if err == nil {
+				err = d.begin()
+			}
+			if err != nil {
+				return failed(err)
+			}
+			ctx, stop := interruptible(c.Context())
+			defer stop()
+			if policy {
+				return failed(a.approvePolicy(ctx, d))
+			}
+			e, err := d.entry(args[0])
+			if err != nil {
+				return failed(err)
+			}
+			if unblock != "" {
+				return failed(a.unblock(ctx, e, unblock))
+			}
+			w := &approving{app: a, entry: e, p: newPrinter(a.out), noPager: noPager}
+			return failed(w.run(ctx))
+		},
+	}
+	c.Flags().BoolVar(&policy, "policy", false, "confirm the policy of approval that the configuration says")
+	c.Flags().StringVar(&unblock, "unblock", "", "give back a tool that was blocked")
+	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")
+	return c
+}
+
+// approving is one walk from what waits of a server to a decision.
+type approving struct {
+	*app
+	entry   *entry
+	p       *printer
+	noPager bool
+
+	launch    string            // digest of the launch whose inspection the person approved here
+	live      *catalog.Snapshot // what that inspection found
+	proposal  *quarantine.Proposal
+	confirmed []string
+}
+
+func (w *approving) run(ctx context.Context) error {
+	e := w.entry
+	w.proposal = e.proposal
+	switch {
+	case w.proposal == nil:
+		w.p.line("Nothing of ", plain(e.Written.Name), " waits for an approval.")
+		return nil
+	case e.blocked() != nil:
+		return e.blocked()
+	}
+	if err := w.show(); err != nil {
+		return err
+	}
+	if w.unseen() {
+		if err := w.look(ctx); err != nil {
+			return err
+		}
+	}
+	err := w.confirm(ctx)
+	if err != nil {
+		return w.refuse(err)
+	}
+	return w.record()
+}
+
+func (w *approving) show() error {
+	if err := w.paged(w.noPager, func(p *printer) { p.review(w.entry, w.proposal, showing{}) }); err != nil {
+		return err
+	}
+	w.p.line()
+	return nil
+}
+
+// unseen tells whether the server has to be started to know what would be approved: not for a changed launch of a server that the person
+// knows, whose next lists are the baseline.
+func (w *approving) unseen() bool {
+	if w.proposal.Digest == "" {
+		return true
+	}
+	decision, _ := w.entry.Record.Clone().Approve(w.entry.Written, w.proposal.Digest, means(), w.entry.judge(w.proposal))
+	return decision == "inspect"
+}
+
+// look starts the server once, when the person agrees, and makes what it offers the proposal. Nothing is recorded.
+func (w *approving) look(ctx context.Context) error {
+	e := w.entry
+	if err := w.app.confirm(ctx, w.p, "To start it once, type its name", e.Written.Name); err != nil {
+		return w.refuse(err)
+	}
+	w.launch = w.proposal.Digest
+	live, err := w.inspect(ctx)
+	if ctx.Err() != nil {
+		return w.refuse(errRefused)
+	}
+	if err != nil {
+		return fmt.Errorf("%s\nNothing was changed", plainLines(err.Error()))
+	}
+	w.live = live
+	after := e.Record.Clone()
+	if err := w.replay(after); err != nil {
+		return err
+	}
+	if w.proposal = after.Proposal(e.Written); w.proposal == nil || w.proposal.Digest == "" {
+		return errors.New("what it offers could not be taken in; run it again")
+	}
+	w.p.line()
+	return w.show()
+}
+
+// inspect runs the server, and says on the terminal how long it takes.
+func (w *approving) inspect(ctx context.Context) (live *catalog.Snapshot, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		live, err = hub.Inspect(ctx, w.entry.Written, hub.InspectOptions{
+			Workspace: w.entry.desk.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop(),
+		})
+	}()
+	begun := time.Now()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			w.p.passing("")
+			return live, err
+		case <-tick.C:
+			w.p.passing(fmt.Sprintf("starting for %d s …", int(time.Since(begun).Seconds())))
+		}
+	}
+}
+
+// replay brings a record to what the person was shown.
+func (w *approving) replay(r *quarantine.Record) error {
+	s, judge := w.entry.Written, w.entry.judge(w.proposal)
+	if w.launch != "" {
+		if _, err := r.Approve(s, w.launch, means(), judge); err != nil {
+			return err
+		}
+	}
+	if w.live != nil {
+		r.Learn(s, w.live, quarantine.Whole, false, judge)
+	}
+	return nil
+}
+
+// confirm asks for each grave finding, then for the whole.
+func (w *approving) confirm(ctx context.Context) error {
+	e := w.entry
+	for _, c := range w.proposal.Blocking(e.judge(w.proposal)) {
+		w.p.wrapped("", red, "The scanner found that "+itemWords(c.Item)+" looks hostile (see above). To approve it all the same, type its name; to go on without a tool, "+
+			"refuse, and block it: mcpproxy-stdio reject "+shellWord(e.Written.Name)+" --tool NAME")
+		name := inWords(c.ID)
+		if c.ID == "" {
+			name = string(c.Kind)
+		}
+		if err := w.app.confirm(ctx, w.p, "Type "+name+" to confirm", name); err != nil {
+			return err
+		}
+		w.confirmed = append(w.confirmed, c.Name())
+	}
+	return w.app.confirm(ctx, w.p, "To approve "+what(w.proposal)+", type the server's name", e.Written.Name)
+}
+
+// what names what is approved.
+func what(p *quarantine.Proposal) string {
+	switch p.State {
+	case quarantine.HeldLaunch:
+		return "this launch, and what it offers first"
+	case quarantine.HeldDefinitions:
+		return "all that it offers"
+	}
+	return "these changes"
+}
+
+// record takes the decision down, in one step with all that led to it.
+func (w *approving) record() error {
+	e := w.entry
+	by := means()
+	by.Confirmed = w.confirmed
+	err := e.update(func(r *quarantine.Record) error {
+		if err := w.replay(r); err != nil {
+			return err
+		}
+		_, err := r.Approve(e.Written, w.proposal.Digest, by, e.judge(w.proposal))
+		return err
+	})
+	if errors.Is(err, quarantine.ErrDigest) || errors.Is(err, quarantine.ErrNothing) {
+		return fmt.Errorf("what waits of %q has changed while you read it; nothing was changed – run it again", plain(e.Written.Name))
+	}
+	if err != nil {
+		return err
+	}
+	w.p.line(w.p.paint(green, "Approved."), " A proxy that runs takes it over at once.")
+	return e.unflag()
+}
+
+// refuse takes down that the person said no, and what an inspection they approved has found.
+func (w *approving) refuse(reason error) error {
+	err := w.entry.update(func(r *quarantine.Record) error {
+		if w.live != nil {
+			if err := w.replay(r); err != nil && !errors.Is(err, quarantine.ErrDigest) {
+				return err
+			}
+		}
+		r.Refused = time.Now()
+		return nil
+	})
+	return errors.Join(reason, err)
+}
+
+// unflag takes "quarantined": true out of an entry that was approved although it says so.
+func (e *entry) unflag() error {
+	if !e.Written.Quarantined || e.Written.Workspace {
+		return nil
+	}
+	set := func(doc *config.Document) error { return doc.Set(e.Written.Name, "quarantined", nil) }
+	if err := config.Edit(e.Written.Path, set, config.LockDir(e.desk.store.Locks())); err != nil {
+		return fmt.Errorf(`it is approved, but "quarantined": true could not be taken out of its entry, which is of no effect: %w`, err)
+	}
+	return nil
+}

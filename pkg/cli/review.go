@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+func (a *app) reviewCommand() *cobra.Command {
+	var asJSON, noPager bool
+	var show showing
+	c := &cobra.Command{
+		Use: "review [NAME]", Short: "Show what waits for your approval; nothing is started",
+		Long: `Review lists the servers of which something waits for an approval. With a name it shows all that is to
+be approved of that server: what is run, the definitions it offers or the differences from the
+approved ones, what the scanner found, and the digest that an approval names. What could deceive the
+eye is written as \u escapes.
+
+On a terminal it ends with a code of eight digits, valid for ten minutes, for clients that can't ask
+you: type it in the chat. Nothing is started or approved by looking.`,
+		Example: "  mcpproxy-stdio review\n  mcpproxy-stdio review github",
+		Args:    atMostOne, ValidArgsFunction: a.serverNames,
+		RunE: func(_ *cobra.Command, args []string) error {
+			d, err := a.desk()
+			if err != nil {
+				return failed(err)
+			}
+			if len(args) == 0 {
+				return a.inbox(d, show.all, asJSON)
+			}
+			return a.review(d, args[0], show, asJSON, noPager)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&show.all, "all", false, "show all servers; of a server all definitions, approved ones included")
+	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")
+	return c
+}
+
+// review shows one server.
+func (a *app) review(d *desk, name string, show showing, asJSON, noPager bool) error {
+	e, err := d.entry(name)
+	if err != nil {
+		return failed(err)
+	}
+	_, show.agent = agentMarker(os.Environ())
+	if asJSON {
+		return a.printASCII(describeReview(e, show))
+	}
+	if err := a.paged(noPager, func(p *printer) { p.review(e, e.proposal, show) }); err != nil {
+		return err
+	}
+	p := newPrinter(a.out)
+	if e.proposal == nil {
+		return nil
+	}
+	p.line()
+	if err := e.blocked(); err != nil {
+		p.wrapped("", "", err.Error())
+		return nil
+	}
+	code, until, err := a.code(e)
+	if err != nil {
+		fmt.Fprintf(a.err, "No code can be made: %v\n", err)
+	}
+	p.ways(e, code, until)
+	return nil
+}
+
+// codeLife is how long a code is valid, as people are told.
+const codeLife = 10 * time.Minute
+
+// code makes a one-time code where a person reads it, and nobody else: on a terminal, not under an agent, never through another program.
+// It is "" where no code may approve.
+func (a *app) code(e *entry) (code string, until time.Time, err error) {
+	p := e.proposal
+	if p.Digest == "" || e.desk.policy() != config.ApprovalHuman || len(p.Blocking(e.judge(p))) > 0 || a.person() != nil {
+		return "", time.Time{}, nil
+	}
+	if err := e.desk.begin(); err != nil {
+		return "", time.Time{}, err
+	}
+	until = time.Now().Add(codeLife)
+	code, err = e.desk.book.NewCode(e.Written.Path, e.Written.Name, p.Digest)
+	return code, until, err
+}
+
+// ways tells how to approve what was shown.
+func (p *printer) ways(e *entry, code string, until time.Time) {
+	name := shellWord(e.Written.Name)
+	p.line("To approve it:  ", p.paint(bold, "mcpproxy-stdio approve "+name))
+	switch blocking := e.proposal.Blocking(e.judge(e.proposal)); {
+	case code != "":
+		p.line("or type this code in the chat, once, before ", until.Format("15:04"), ":  ", p.paint(bold, code[:4]+" "+code[4:]))
+	case len(blocking) > 0:
+		p.wrapped("", "", "It has findings that stop an approval: each is confirmed by its name there, and by no other way.")
+	case e.desk.policy() == config.ApprovalOOB:
+		p.wrapped("", "", "The policy of approval is oob: no other way is taken.")
+	}
+	p.line("To refuse it:   mcpproxy-stdio reject ", name)
+}
+
+// shellWord is a word as a shell takes it, for people to copy.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.@", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(plain(s), "'", `'\''`) + "'"
+}
+
+// inbox lists what waits.
+func (a *app) inbox(d *desk, all, asJSON bool) error {
+	report := inboxReport{Config: d.config.Path, Approval: policyReport{d.config.Approval, d.confirmed, d.policy()}, Servers: []waiting{}}
+	for _, k := range d.known {
+		e := d.open(k)
+		if e.proposal == nil && !all || !all && e.blocked() != nil {
+			continue
+		}
+		report.Servers = append(report.Servers, describeWaiting(e))
+	}
+	if asJSON {
+		return a.printASCII(report)
+	}
+	p := newPrinter(a.out)
+	if len(report.Servers) > 0 {
+		p.inbox(report.Servers)
+		p.line()
+		p.line("Look at one with: mcpproxy-stdio review NAME")
+	} else {
+		fmt.Fprintln(a.err, "Nothing waits for a review.")
+	}
+	if policy := report.Approval; policy.InForce != policy.Written {
+		fmt.Fprintf(a.err, "The configuration says approval %s; %s is in force until you confirm it: mcpproxy-stdio approve --policy\n", policy.Written, policy.InForce)
+	}
+	if n := len(d.config.Problems); n > 0 {
+		fmt.Fprintf(a.err, "%s in the configuration: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
+	}
+	return nil
+}
+
+func (p *printer) inbox(servers []waiting) {
+	var rows [][]string
+	for _, w := range servers {
+		rows = append(rows, []string{plain(w.Name), w.State, orDash(w.Waits), orDash(countFindings(w.Findings)), plain(w.From)})
+	}
+	p.table([]column{{title: "NAME", cut: true}, {title: "STATE", paint: paintState}, {title: "WAITS", cut: true},
+		{title: "FINDINGS", paint: func(cell string) string {
+			if strings.Contains(cell, scan.Block.String()) {
+				return red
+			}
+			return ""
+		}}, {title: "FROM", cut: true}}, rows)
+}
+
+// waits says in a few words what waits of a proposal.
+func waits(p *quarantine.Proposal) string {
+	switch {
+	case p == nil:
+		return ""
+	case p.Digest == "":
+		return "its inspection, which has not ended"
+	case p.State == quarantine.HeldLaunch && p.Was != nil:
+		return "its changed launch"
+	case p.State == quarantine.HeldLaunch:
+		return "its first start"
+	}
+	text := countChanges(p)
+	if p.Policy != nil {
+		text = strings.TrimPrefix(text+", a looser policy", ", ")
+	}
+	if text == "" {
+		text = "what it offers"
+	}
+	return text
+}
+
+// countChanges says how many items are new or changed, and how.
+func countChanges(p *quarantine.Proposal) string {
+	counts := map[string]int{}
+	for _, c := range p.Changes {
+		counts[c.What()]++
+	}
+	var parts []string
+	for _, what := range []struct{ key, words string }{{"new", "new"}, {"changed", "changed"}, {"text", "with another text"}, {"unreadable", "unreadable"}} {
+		if n := counts[what.key]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what.words))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+// inboxReport is what review prints without a name.
+type inboxReport struct {
+	Config   string       `json:"config"`
+	Approval policyReport `json:"approval"`
+	Servers  []waiting    `json:"servers"`
+}
+
+type policyReport struct {
+	Written   string `json:"written"`
+	Confirmed string `json:"confirmed"`
+	InForce   string `json:"in_force"`
+}
+
+// waiting is one server in the inbox.
+type waiting struct {
+	Name     string         `json:"name"`
+	State    string         `json:"state"`
+	From     string         `json:"from"`
+	Waits    string         `json:"waits,omitempty"`
+	Digest   string         `json:"digest,omitempty"`
+	Items    map[string]int `json:"items,omitempty"`
+	Changes  map[string]int `json:"changes,omitempty"`
+	Findings []ruleCount    `json:"findings,omitempty"`
+}
+
+// ruleCount is how often a rule found something.
+type ruleCount struct {
+	Rule     string `json:"rule"`
+	Severity string `json:"severity"`
+	Count    int    `json:"count"`
+
+	severity scan.Severity
+}
+
+// serverReview is what review prints of one server.
+type serverReview struct {
+	waiting
+	Launch    launchReport       `json:"launch"`
+	Was       *launchReport      `json:"approved_launch,omitempty"`
+	Policy    *quarantine.Policy `json:"looser_policy,omitempty"`
+	Blocked   []string           `json:"blocked,omitempty"`
+	Changed   []changeReport     `json:"changed,omitempty"`
+	Unchanged []itemReport       `json:"unchanged,omitempty"`
+	Withheld  string             `json:"withheld,omitempty"` // why the definitions are not here
+}
+
+type launchReport struct {
+	Line      string   `json:"line"`
+	Dir       string   `json:"working_dir,omitempty"`
+	Env       []string `json:"env,omitempty"`
+	Headers   []string `json:"headers,omitempty"`
+	Isolation string   `json:"isolation"`
+	File      string   `json:"workspace_file,omitempty"`
+	Notes     []string `json:"notes,omitempty"`
+}
+
+type itemReport struct {
+	Kind       quarantine.Kind `json:"kind"`
+	Name       string          `json:"name,omitempty"`
+	Digest     string          `json:"digest,omitempty"`
+	Definition json.RawMessage `json:"definition,omitempty"`
+	Text       string          `json:"text,omitempty"` // of one that is not JSON of one meaning, as a Go string in ASCII
+}
+
+type changeReport struct {
+	itemReport
+	What     string          `json:"what"` // new, changed, text or unreadable
+	Old      json.RawMessage `json:"approved,omitempty"`
+	Findings []scan.Finding  `json:"findings,omitempty"`
+}
+
+func describeWaiting(e *entry) waiting {
+	p := e.proposal
+	state := e.Record.State(e.Written)
+	w := waiting{Name: e.Written.Name, State: string(state), From: e.Written.Path, Waits: waits(p), Findings: countRules(e.findings(p))}
+	if p == nil {
+		return w
+	}
+	w.Digest, w.Items, w.Changes = p.Digest, map[string]int{}, map[string]int{}
+	for _, it := range p.Items {
+		w.Items[string(it.Kind)]++
+	}
+	for _, c := range p.Changes {
+		w.Changes[c.What()]++
+	}
+	return w
+}
+
+func describeReview(e *entry, show showing) serverReview {
+	r := serverReview{waiting: describeWaiting(e), Launch: launchReport(quarantine.ReadLaunch(e.launch(), true)), Blocked: e.Record.Blocked}
+	items := e.items()
+	if p := e.proposal; p != nil {
+		if p.Was != nil {
+			was := launchReport(quarantine.ReadLaunch(p.Was, true))
+			r.Was = &was
+		}
+		r.Policy = p.Policy
+		items = unchanged(p)
+	}
+	if show.agent != "" {
+		r.Blocked = nil
+		r.Withheld = "run by " + show.agent + ": nothing of the definitions may reach a model before a person has approved them"
+		return r
+	}
+	for _, f := range e.findings(e.proposal) {
+		c := changeReport{itemReport: describeItem(f.change.Item, true), What: f.change.What(), Findings: f.findings}
+		if f.change.Old != nil {
+			c.Old = f.change.Old
+		}
+		r.Changed = append(r.Changed, c)
+	}
+	for _, it := range items {
+		r.Unchanged = append(r.Unchanged, describeItem(it, show.all))
+	}
+	return r
+}
+
+func describeItem(it quarantine.Item, whole bool) itemReport {
+	r := itemReport{Kind: it.Kind, Name: it.ID, Digest: it.Digest}
+	switch {
+	case !whole:
+	case it.Digest != "":
+		r.Definition = it.Raw
+	default:
+		r.Text = strconv.QuoteToASCII(string(it.Raw))
+	}
+	return r
+}
+
+// launch is the entry's launch in its canonical form.
+func (e *entry) launch() []byte {
+	canonical, err := jsonrpc.Canonical(e.Written.Launch())
+	if err != nil {
+		panic(err) // it was marshalled a moment ago
+	}
+	return canonical
+}
+
+// items are the approved definitions that are served.
+func (e *entry) items() []quarantine.Item {
+	return slices.DeleteFunc(slices.Clone(e.Record.Items), func(it quarantine.Item) bool { return !it.Served })
+}
+
+// countRules counts what was found, the gravest first. What is no more than an aside is left out.
+func countRules(all []found) []ruleCount {
+	var counts []ruleCount
+	for _, one := range all {
+		for _, f := range one.findings {
+			if f.Severity < scan.Medium {
+				continue
+			}
+			i := slices.IndexFunc(counts, func(c ruleCount) bool { return c.Rule == f.Rule && c.severity == f.Severity })
+			if i < 0 {
+				counts = append(counts, ruleCount{Rule: f.Rule, Severity: f.Severity.String(), severity: f.Severity})
+				i = len(counts) - 1
+			}
+			counts[i].Count++
+		}
+	}
+	slices.SortFunc(counts, func(a, b ruleCount) int {
+		return cmp.Or(cmp.Compare(b.severity, a.severity), strings.Compare(a.Rule, b.Rule))
+	})
+	return counts
+}
+
+// wordRules names what was found.
+func wordRules(counts []ruleCount) string {
+	var parts []string
+	for _, c := range counts {
+		text := c.Rule + " (" + c.Severity + ")"
+		if c.Count > 1 {
+			text += " ×" + strconv.Itoa(c.Count)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// countFindings says how many there are of each severity.
+func countFindings(counts []ruleCount) string {
+	var parts []string
+	for i := 0; i < len(counts); {
+		n, severity := 0, counts[i].Severity
+		for ; i < len(counts) && counts[i].Severity == severity; i++ {
+			n += counts[i].Count
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", n, severity))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func severityColor(all []found) string {
+	for _, one := range all {
+		if quarantine.Worst(one.findings) == scan.Block {
+			return red
+		}
+	}
+	return yellow
+}
+
+// countItems says how many items of each kind there are.
+func countItems(items []quarantine.Item) string {
+	counts := map[quarantine.Kind]int{}
+	for _, it := range items {
+		counts[it.Kind]++
+	}
+	text := fmt.Sprintf("%s, %s, %s", plural(counts[quarantine.Tool], "tool", "tools"), plural(counts[quarantine.Prompt], "prompt", "prompts"),
+		plural(counts[quarantine.Template], "resource template", "resource templates"))
+	if counts[quarantine.Instructions] > 0 {
+		text += ", instructions"
+	}
+	if counts[quarantine.Capabilities] > 0 {
+		text += ", experimental capabilities"
+	}
+	return text
+}
+
+// printASCII writes JSON in which nothing can deceive a terminal or an eye.
+func (a *app) printASCII(v any) error {
+	var b bytes.Buffer
+	if err := printJSON(&b, v); err != nil {
+		return err
+	}
+	_, err := a.out.Write(asciiJSON(b.Bytes()))
+	return failed(err)
+}

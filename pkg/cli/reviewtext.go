@@ -1,0 +1,283 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+// showing is how much of a server is shown.
+type showing struct {
+	all   bool   // the definitions that have not changed, too
+	agent string // who reads it, if it is no person: then nothing of it is the server's own text
+}
+
+// review writes all that a person has to know of a server before an approval. The proposal may be another one than the stored.
+func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) {
+	state := e.Record.State(e.Written)
+	if proposal != nil {
+		state = proposal.State
+	}
+	p.line(p.paint(bold, plain(e.Written.Name)), " – ", p.paint(paintState(string(state)), string(state)), ": ", standsFor(state, proposal))
+	p.line()
+	p.launch(e, proposal)
+	if proposal == nil {
+		p.offers(quarantine.Proposal{Items: e.items()}, nil)
+		p.unchanged(e.items(), show)
+		return
+	}
+	found := e.findings(proposal)
+	if state != quarantine.HeldLaunch && proposal.Digest != "" {
+		p.offers(*proposal, found)
+		if show.agent != "" {
+			p.line()
+			p.wrapped("", yellow, fmt.Sprintf("The definitions are not shown: this is run by %s, and nothing of them may reach a model before a person has approved them.", show.agent))
+		} else {
+			p.changes(found)
+			p.unchanged(unchanged(proposal), show)
+		}
+	}
+	if proposal.Digest != "" {
+		p.line()
+		p.line("Digest  ", proposal.Digest)
+	}
+}
+
+func standsFor(state quarantine.State, p *quarantine.Proposal) string {
+	switch {
+	case p == nil:
+		return "nothing waits for a review"
+	case p.Digest == "":
+		return "the inspection that was approved has not ended, or failed"
+	case state == quarantine.HeldLaunch && p.Was != nil:
+		return "its launch is another one than the approved one, so it is not run"
+	case state == quarantine.HeldLaunch:
+		return "it is not run before you approve that it is started once, to see what it offers"
+	case state == quarantine.HeldDefinitions:
+		return "it was started once; nothing of it is offered before you approve it"
+	}
+	return "what you approved is in force; what is new or changed waits"
+}
+
+// fact writes one labelled line, broken where the terminal ends.
+func (p *printer) fact(label, sgr, text string) {
+	if text == "" {
+		return
+	}
+	const indent = 14
+	for i, line := range p.wrap(text, indent) {
+		if i > 0 {
+			label = ""
+		}
+		p.line("  ", p.paint(dim, fmt.Sprintf("%-*s", indent-2, label)), p.paint(sgr, line))
+	}
+}
+
+// launch writes what is run, where from, and with what.
+func (p *printer) launch(e *entry, proposal *quarantine.Proposal) {
+	text := quarantine.ReadLaunch(e.launch(), true)
+	label := "Runs"
+	if e.Written.URL != "" {
+		label = "Reaches"
+	}
+	if proposal != nil && proposal.Was != nil {
+		was := quarantine.ReadLaunch(proposal.Was, true)
+		for _, line := range differences(was, text) {
+			sgr := green
+			if line[0] == '-' {
+				sgr = red
+			}
+			p.fact(label, sgr, line)
+			label = ""
+		}
+		if text.Line == was.Line { // the difference is elsewhere
+			p.fact(label, "", text.Line)
+		}
+	} else {
+		p.fact(label, "", text.Line)
+	}
+	p.fact("Directory", "", quotedDir(text.Dir, e))
+	p.fact("Variables", "", strings.Join(text.Env, ", "))
+	p.fact("Headers", "", strings.Join(text.Headers, ", "))
+	p.fact("Isolation", "", text.Isolation)
+	p.fact("From", "", fmt.Sprintf("%s:%d", plain(e.Written.Path), e.Written.Line))
+	for _, note := range text.Notes {
+		p.fact("Note", yellow, note)
+	}
+	if text.File != "" {
+		p.fact("Note", yellow, "the workspace proposes it: whoever can write to that folder chose what it runs")
+	}
+	if len(e.Record.Blocked) > 0 {
+		p.fact("Blocked", "", inWords(strings.Join(e.Record.Blocked, ", ")))
+	}
+	if proposal != nil && proposal.Policy != nil {
+		p.fact("Policy", yellow, "looser than the confirmed one: "+policyWords(*proposal.Policy))
+	}
+	if e.Record.Rejected() {
+		p.fact("Refused", "", ago(time.Since(e.Record.Refused)))
+	}
+}
+
+// quotedDir says where a child process runs.
+func quotedDir(dir string, e *entry) string {
+	if e.Written.URL != "" {
+		return ""
+	}
+	if dir == "" {
+		return "the workspace"
+	}
+	return inWords(dir)
+}
+
+// differences are the parts of a launch that are others now, the old one and the new one.
+func differences(was, now quarantine.LaunchText) (lines []string) {
+	pair := func(what, a, b string) {
+		if a == b {
+			return
+		}
+		if what != "" {
+			what += ": "
+		}
+		lines = append(lines, "- "+what+a, "+ "+what+b)
+	}
+	pair("", was.Line, now.Line)
+	pair("directory", inWords(was.Dir), inWords(now.Dir))
+	pair("variables", strings.Join(was.Env, ", "), strings.Join(now.Env, ", "))
+	pair("headers", strings.Join(was.Headers, ", "), strings.Join(now.Headers, ", "))
+	pair("isolation", was.Isolation, now.Isolation)
+	if len(lines) == 0 {
+		lines = []string{"+ the entry itself, though not what it runs"}
+	}
+	return lines
+}
+
+func policyWords(pol quarantine.Policy) string {
+	words := []string{"tool_changes " + inWords(pol.ToolChanges)}
+	list := func(name string, patterns []string) string { return name + " " + inWords(strings.Join(patterns, ", ")) }
+	if pol.Enabled != nil {
+		words = append(words, list("enabled_tools", pol.Enabled))
+	} else {
+		words = append(words, "all tools enabled")
+	}
+	if len(pol.Disabled) > 0 {
+		words = append(words, list("disabled_tools", pol.Disabled))
+	}
+	return strings.Join(words, "; ")
+}
+
+// offers writes how much there is, and what the scanner says of it.
+func (p *printer) offers(proposal quarantine.Proposal, all []found) {
+	p.line()
+	p.fact("Offers", "", countItems(proposal.Items))
+	p.fact("To review", "", countChanges(&proposal))
+	counts := countRules(all)
+	sgr := ""
+	if len(counts) > 0 {
+		sgr = severityColor(all)
+	}
+	if len(all) > 0 {
+		p.fact("Findings", sgr, orNothing(wordRules(counts)))
+	}
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// changes writes each item that differs, with what was found in it.
+func (p *printer) changes(all []found) {
+	for _, f := range all {
+		p.line()
+		p.line(p.paint(bold, itemWords(f.change.Item)), " – ", changeWords(f.change))
+		for _, finding := range f.findings {
+			if finding.Severity < scan.Low {
+				continue
+			}
+			sgr := yellow
+			if finding.Severity == scan.Block {
+				sgr = red
+			}
+			p.wrapped("  ", sgr, fmt.Sprintf("%s: %s at %s: %s – %s", finding.Severity, finding.Rule, orWhole(inWords(finding.Place)), inWords(finding.Excerpt), inWords(finding.Message)))
+		}
+		if f.change.Old != nil && f.change.Digest != "" {
+			p.difference(f.change.Old, f.change.Raw)
+			continue
+		}
+		for _, line := range definitionLines(f.change.Raw) {
+			p.line("  ", line)
+		}
+	}
+}
+
+func orWhole(place string) string {
+	if place == "" {
+		return "the whole"
+	}
+	return place
+}
+
+func changeWords(c quarantine.Change) string {
+	switch c.What() {
+	case "unreadable":
+		return "unreadable: it is not JSON of one meaning and can't be approved; it is left out"
+	case "text":
+		return "its text alone differs; the approved one goes on being served"
+	case "changed":
+		return "changed; withheld"
+	}
+	return c.What()
+}
+
+func (p *printer) difference(old, changed []byte) {
+	for _, line := range differenceLines(old, changed) {
+		sgr := ""
+		switch line[:min(1, len(line))] {
+		case "-":
+			sgr = red
+		case "+":
+			sgr = green
+		case "@":
+			sgr = dim
+		}
+		p.line("  ", p.paint(sgr, line))
+	}
+}
+
+// unchanged names what else an approval covers, or shows it.
+func (p *printer) unchanged(items []quarantine.Item, show showing) {
+	if len(items) == 0 || show.agent != "" {
+		return
+	}
+	p.line()
+	if !show.all {
+		names := make([]string, len(items))
+		for i, it := range items {
+			names[i] = itemWords(it)
+		}
+		p.wrapped("", "", "Approved already (shown with --all): "+strings.Join(names, ", "))
+		return
+	}
+	for i, it := range items {
+		if i > 0 {
+			p.line()
+		}
+		p.line(p.paint(bold, itemWords(it)), " – approved")
+		for _, line := range definitionLines(it.Raw) {
+			p.line("  ", line)
+		}
+	}
+}
+
+// unchanged are a proposal's items that are approved already.
+func unchanged(p *quarantine.Proposal) []quarantine.Item {
+	return slices.DeleteFunc(slices.Clone(p.Items), func(it quarantine.Item) bool {
+		return slices.ContainsFunc(p.Changes, func(c quarantine.Change) bool { return c.Kind == it.Kind && c.ID == it.ID })
+	})
+}

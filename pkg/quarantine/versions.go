@@ -1,0 +1,106 @@
+package quarantine
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+// versions finds the items of a record while they are changed: servers of ten thousand tools are not looked through for each of them.
+type versions struct {
+	r        *Record
+	approved map[string][]int // by Item.key
+	waiting  map[string]int
+}
+
+func (r *Record) versions() *versions {
+	v := &versions{r, make(map[string][]int, len(r.Items)), make(map[string]int, len(r.Waiting))}
+	for i, it := range r.Items {
+		v.approved[it.key()] = append(v.approved[it.key()], i)
+	}
+	for i, it := range r.Waiting {
+		v.waiting[it.key()] = i
+	}
+	return v
+}
+
+// end takes out what was given up; the index is not used after it.
+func (v *versions) end() {
+	gone := func(it Item) bool { return it.Kind == "" }
+	v.r.Items, v.r.Waiting = slices.DeleteFunc(v.r.Items, gone), slices.DeleteFunc(v.r.Waiting, gone)
+}
+
+// served is the position of the version that clients are shown, -1 if there is none.
+func (v *versions) served(it Item) int {
+	for _, i := range v.approved[it.key()] {
+		if v.r.Items[i].Served {
+			return i
+		}
+	}
+	return -1
+}
+
+// settled takes an item out of those that wait, and tells whether it was there.
+func (v *versions) settled(it Item) bool {
+	i, waits := v.waiting[it.key()]
+	if waits {
+		v.r.Waiting[i].Kind = ""
+		delete(v.waiting, it.key())
+	}
+	return waits
+}
+
+// meet handles an item of which this version is approved; it is the one that is served from now on.
+func (v *versions) meet(it Item, changed *bool) bool {
+	all := v.approved[it.key()]
+	i := slices.IndexFunc(all, func(i int) bool { return it.Digest != "" && v.r.Items[i].Digest == it.Digest })
+	if i < 0 {
+		return false
+	}
+	if !v.r.Items[all[i]].Served {
+		for _, j := range all {
+			v.r.Items[j].Served = j == all[i]
+		}
+		*changed = true
+	}
+	*changed = v.settled(it) || *changed
+	return true
+}
+
+// take makes an item an approved one, in the place of the version that was served.
+func (v *versions) take(it Item) {
+	v.settled(it)
+	it.Served, it.Text = true, false
+	k, at := it.key(), v.served(it)
+	if at >= 0 {
+		old := v.r.Items[at]
+		old.Served = false
+		v.r.Items[at] = it
+		it = old
+	}
+	v.approved[k] = append(v.approved[k], len(v.r.Items))
+	v.r.Items = append(v.r.Items, it)
+	if all := v.approved[k]; len(all) > maxVersions { // the one that was replaced first goes
+		i := slices.IndexFunc(all, func(i int) bool { return !v.r.Items[i].Served })
+		v.r.Items[all[i]].Kind = ""
+		v.approved[k] = slices.Delete(all, i, i+1)
+	}
+}
+
+// wait lets a version wait for a review.
+func (v *versions) wait(it Item, judge Judge) (changed bool) {
+	i, waits := v.waiting[it.key()]
+	if waits && v.r.Waiting[i].Digest == it.Digest && bytes.Equal(v.r.Waiting[i].Raw, it.Raw) {
+		return false
+	}
+	served := v.served(it)
+	it.Text = it.Digest != "" && served >= 0 && textOnly(it.Kind, v.r.Items[served].Raw, it.Raw) && judge(it) < scan.Medium
+	if waits {
+		v.r.Waiting[i] = it
+		return true
+	}
+	v.waiting[it.key()] = len(v.r.Waiting)
+	v.r.Waiting = append(v.r.Waiting, it)
+	return true
+}

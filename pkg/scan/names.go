@@ -1,0 +1,78 @@
+package scan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
+)
+
+// names compares names with those of other servers.
+func (j *judge) names(item Item) {
+	for i := range j.doc.texts {
+		t := &j.doc.texts[i]
+		if n := j.doc.nodes[t.node]; !t.key && n.depth == 1 && (n.key == "name") {
+			if !nameAllowed(t.s) {
+				j.find("odd-name", t.node, escape(t.s), "the name has characters outside A-Z a-z 0-9 _ . - or is longer than 128")
+			}
+			break
+		}
+	}
+	verb, _, _ := strings.Cut(strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(item.Name)), "_")
+	if j.doc.reads > 0 && changes[verb] {
+		j.find("read-only-hint", j.doc.reads, escape(item.Name), "it says that it only reads; its name says otherwise")
+	}
+	for _, peer := range j.context.Others {
+		if peer.Server != j.context.Server && confusables.Near(peer.Server, j.context.Server) {
+			j.find("server-lookalike", 0, escape(j.context.Server), fmt.Sprintf("its server's name looks like that of %s", escape(peer.Server)))
+		}
+		if plainASCII(item.Name) {
+			continue
+		}
+		for _, tool := range peer.Tools {
+			if tool != item.Name && confusables.Skeleton(tool) == confusables.Skeleton(item.Name) {
+				j.find("tool-lookalike", 0, escape(item.Name), fmt.Sprintf("the name looks like %s of %s", escape(tool), escape(peer.Server)))
+			}
+		}
+	}
+}
+
+// changes are verbs of what does not only read.
+var changes = map[string]bool{"delete": true, "remove": true, "drop": true, "write": true, "create": true, "update": true, "send": true, "execute": true, "exec": true, "run": true, "kill": true, "move": true, "upload": true, "set": true, "insert": true}
+
+func nameAllowed(s string) bool {
+	if len(s) < 1 || len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
+
+// parameters looks for parameters whose names ask for more than a tool needs, and for names of the proxy's own tools.
+func (j *judge) parameters() {
+	for i := range j.doc.texts {
+		t := &j.doc.texts[i]
+		if t.key && j.doc.under(t.node, "properties") {
+			if asks[strings.ReplaceAll(strings.ToLower(t.s), "-", "_")] {
+				j.signal("greedy-parameter", 30, t.node, escape(t.s), "the parameter asks for what the model was told, not for what the tool needs")
+			}
+		}
+		if !t.key && len(t.s) > 9 {
+			for _, own := range ownTools {
+				if at := strings.Index(t.s, own); at >= 0 {
+					j.find("own-tool", t.node, excerpt(t.s, at, at+len(own)), "it speaks of the proxy's own tool "+own+", with which servers are managed and approved")
+				}
+			}
+		}
+	}
+}
+
+var ownTools = []string{"upstream_servers", "quarantine_review", "quarantine_approve"}
+
+var asks = map[string]bool{"sidenote": true, "side_note": true, "sidenotes": true, "conversation_history": true, "chat_history": true, "full_conversation": true, "conversation_context": true, "system_prompt_content": true, "model_context": true, "previous_messages": true,
+	"all_messages": true, "available_tools": true, "tools_list": true, "tool_list": true, "full_context": true, "chain_of_thought": true, "user_secrets": true, "env_vars_dump": true, "environment_dump": true, "ssh_key_content": true, "file_contents_of_ssh": true,
+	"conversation_transcript": true, "session_history": true, "message_history": true, "conversation_id_history": true, "original_prompt": true, "tool_call_history": true}
