@@ -86,6 +86,10 @@ func TestOwnToolOperations(t *testing.T) {
 		t.Errorf("listed as %v", s)
 	}
 
+	if names := toolNames(c); !strings.Contains(names, " upstream_servers ") || !strings.Contains(names, " a__echo ") {
+		t.Errorf("after a call of an own tool the list is %s", names)
+	}
+
 	// What does not concern what is run, reached or offered does not hold it.
 	if r := servers(c, "update", map[string]any{"name": "a", "start_wait": "40s"}); r.IsError() || strings.Contains(r.Text(), "quarantine") {
 		t.Errorf("update: %s", r.Text())

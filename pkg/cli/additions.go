@@ -7,8 +7,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
@@ -91,13 +91,13 @@ func (d *desk) edit(all []addition, then func(*config.Document) error) error {
 
 // lookalike is the configured server, or the own tool, that a new name can be taken for.
 func (d *desk) lookalike(name string) string {
-	names := append([]string{"mcpproxy-stdio"}, builtin.Names...)
+	var names []string
 	for _, k := range d.known {
 		if !k.Written.Workspace || k.Record.State(k.Written) == quarantine.Approved {
 			names = append(names, k.Written.Name)
 		}
 	}
-	return quarantine.Lookalike(name, names)
+	return hub.Lookalike(name, names)
 }
 
 var (

@@ -52,6 +52,9 @@ func appendHonest(b []byte, text []byte) []byte {
 	return b
 }
 
+// shown is a text with all that could deceive as escapes. It is for reading: two texts can give the same.
+func shown(text string) string { return string(appendHonest(nil, []byte(text))) }
+
 // inWords is a name of a server's as it can be read, typed and told from every other one: ASCII, the rest escaped.
 func inWords(name string) string {
 	quoted := strconv.QuoteToASCII(name)

@@ -87,11 +87,11 @@ func (a *app) importFrom(file string, names []string, dry bool) error {
 		if other := d.lookalike(s.Name); other != "" {
 			why = fmt.Sprintf("mind that it can be taken for %q", other)
 		}
-		switch {
-		case dry:
+		if dry {
 			result = "would be imported"
-		case !own:
-			result = "imported, held"
+		}
+		if !own {
+			result += ", held"
 		}
 		results = append(results, imported{s.Name, result, why})
 	}

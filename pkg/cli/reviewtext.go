@@ -204,7 +204,7 @@ func (p *printer) changes(all []found) {
 			if finding.Severity == scan.Block {
 				sgr = red
 			}
-			p.wrapped("  ", sgr, fmt.Sprintf("%s: %s at %s: %s – %s", finding.Severity, finding.Rule, orWhole(inWords(finding.Place)), inWords(finding.Excerpt), inWords(finding.Message)))
+			p.wrapped("  ", sgr, fmt.Sprintf("%s: %s at %s: %s – %s", finding.Severity, finding.Rule, orWhole(shown(finding.Place)), shown(finding.Excerpt), shown(finding.Message)))
 		}
 		if f.change.Old != nil && f.change.Digest != "" {
 			p.difference(f.change.Old, f.change.Raw)

@@ -13,16 +13,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/zalando/go-keyring"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
 // TestMain makes the test binary the program itself when it runs as mcpproxy-stdio, so that it can start itself again as try
-// does, and as the shim of its servers. No test touches the real keyring: TEST_KEYRING is the one secret of another,
+// does, and as the shim of its servers; and a scripted server when the environment says so. No test touches the real keyring: TEST_KEYRING is the one secret of another,
 // as NAME=VALUE, and TEST_KEYRING_ERROR the error of one that can't be used.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == transport.ShimArg {
 		transport.RunShim()
 	}
+	mcptest.Main()
 	testscript.Main(m, map[string]func(){"mcpproxy-stdio": func() {
 		keyring.MockInit()
 		if text := os.Getenv("TEST_KEYRING_ERROR"); text != "" {

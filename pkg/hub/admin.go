@@ -171,7 +171,7 @@ func (a *admin) Add(name string, options []config.Option) error {
 			names = append(names, st.written.Name)
 		}
 	}
-	if other := lookalike(name, names); other != "" {
+	if other := Lookalike(name, names); other != "" {
 		return fmt.Errorf("the name %s can be taken for %s; choose another one", strconv.QuoteToASCII(name), strconv.QuoteToASCII(other))
 	}
 	options = append(options, config.Option{Key: "quarantined", Value: true})
@@ -192,7 +192,10 @@ func (a *admin) hold(name string, change func(*config.Document) error) error {
 		return err
 	}
 	err = a.h.edit(change)
-	if err != nil && was != nil { // nothing was changed: as it was
+	if err != nil { // nothing was changed: as it was
+		if was == nil {
+			was = &quarantine.Record{}
+		}
 		_, undo := a.h.book.Update(path, name, func(r *quarantine.Record) error {
 			r.Tool, r.Inspect, r.Found, r.Seen = was.Tool, was.Inspect, was.Found, was.Seen
 			return nil

@@ -52,6 +52,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	a.h.recall()
 	a.h.unflag(st.key)
 	if decision != "inspect" {
+		a.s.Refresh(ctx)
 		return builtin.Outcome{Status: statusApproved, Server: name, State: string(quarantine.Approved), Next: "it can be called now"}, nil
 	}
 	return a.inspected(ctx, name), nil
@@ -162,10 +163,10 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 	if p.Was != nil {
 		line("Approved before", quarantine.ReadLaunch(p.Was, true).Line)
 	}
-	line("Directory", text.Dir)
+	line("Directory", asciiPath(text.Dir))
 	line("Variables", strings.Join(text.Env, ", "))
 	line("Headers", strings.Join(text.Headers, ", "))
-	line("From", text.File)
+	line("From", asciiPath(text.File))
 	line("Isolation", text.Isolation)
 	line("Note", strings.Join(text.Notes, "; "))
 	if p.State != quarantine.HeldLaunch {
@@ -185,6 +186,14 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 	line("Digest", p.Digest)
 	fmt.Fprintf(&b, "All of it: mcpproxy-stdio review %s\n\nTo approve, type exactly: %s", strconv.Quote(st.key.name), c.Text)
 	return b.String()
+}
+
+// asciiPath shows a path that somebody else may have chosen, so that nothing in it passes for a line of ours.
+func asciiPath(path string) string {
+	if path == "" {
+		return ""
+	}
+	return strconv.QuoteToASCII(path)
 }
 
 // required tells the ways that are left.
@@ -208,6 +217,7 @@ const inspectMost = 45 * time.Second
 // inspected waits for the inspection that was approved, and tells what waits next.
 func (a *admin) inspected(ctx context.Context, name string) builtin.Outcome {
 	out := builtin.Outcome{Status: statusInspected, Server: name, State: string(quarantine.HeldDefinitions)}
+	a.h.inspectNew(a.s)
 	if f := a.h.look(a.s, name); f != nil {
 		select {
 		case <-f.done:

@@ -83,8 +83,11 @@ func stale(server *config.Server, s *catalog.Snapshot) bool {
 	return time.Since(s.Taken) > staleHTTP
 }
 
-// inspectNew takes the looks that are due, as the session would start the servers.
+// inspectNew takes the looks that are due, as the session would start the servers; before its handshake it would not know how.
 func (h *Hub) inspectNew(s *session.Session) {
+	if !s.Greeted() {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Err() != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -71,7 +72,7 @@ func (h *Hub) derive(workspace string, written *config.Config) *scope {
 			c.ToolChanges = config.ToolChangesAuto
 		}
 		c.Held = heldBecause(s, e)
-		if other := lookalike(s.Name, known); s.Workspace && other != "" {
+		if other := Lookalike(s.Name, known); s.Workspace && other != "" {
 			c.Refused = "its name can be taken for " + strconv.Quote(other) + " – rename it in the workspace's file"
 		}
 		effective.Servers = append(effective.Servers, &c)
@@ -83,9 +84,13 @@ func (h *Hub) derive(workspace string, written *config.Config) *scope {
 	return sc
 }
 
-// lookalike is the first of the names, or of our own, that a name can be taken for.
-func lookalike(name string, names []string) string {
-	return quarantine.Lookalike(name, append(append([]string{"mcpproxy-stdio"}, builtin.Names...), names...))
+// Lookalike is the first of the names, or of our own, that a new name is or can be taken for; a name among names is no lookalike of itself.
+func Lookalike(name string, names []string) string {
+	own := append([]string{"mcpproxy-stdio"}, builtin.Names...)
+	if slices.Contains(own, name) {
+		return name
+	}
+	return quarantine.Lookalike(name, append(own, names...))
 }
 
 // heldBecause says why an entry is held, "" if it is not. It has no word of the server's.
@@ -269,10 +274,14 @@ func (h *Hub) recall() {
 	}
 	c := h.config
 	h.mu.Unlock()
-	if base, err := h.book.ReadBaseline(c.Path); err == nil && base != nil {
+	if base, err := h.book.ReadBaseline(c.Path); err == nil {
+		confirmed := config.ApprovalHuman
+		if base != nil {
+			confirmed = base.Approval
+		}
 		h.mu.Lock()
-		other := h.approval.confirmed != base.Approval
-		h.approval.confirmed = base.Approval
+		other := h.approval.confirmed != confirmed
+		h.approval.confirmed = confirmed
 		h.mu.Unlock()
 		if other {
 			h.settle(c)
@@ -280,9 +289,28 @@ func (h *Hub) recall() {
 		}
 	}
 	for k, generation := range keys {
-		if r, err := h.book.Read(k.path, k.name); err == nil && r != nil && r.Generation > generation {
+		switch r, err := h.book.Read(k.path, k.name); {
+		case err != nil:
+		case r != nil && r.Generation > generation:
 			h.adopt(k, r)
+		case r == nil && generation > 0: // what was approved is gone: nothing is
+			h.forget(k, generation)
 		}
+	}
+}
+
+// forget takes down that a record was removed, unless another was written since.
+func (h *Hub) forget(k key, generation uint64) {
+	h.mu.Lock()
+	e := h.entries[k]
+	gone := e != nil && e.record != nil && e.record.Generation == generation
+	if gone {
+		h.entries[k] = newEntry(nil, nil)
+	}
+	h.mu.Unlock()
+	if gone {
+		h.log.Warn().Str("server", k.name).Msg("what was approved of it was removed from the state directory; it is held")
+		h.apply()
 	}
 }
 
@@ -297,9 +325,9 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 	e := newEntry(r, nil)
 	h.entries[k] = e
 	h.mu.Unlock()
-	shown := old == nil || !e.snapshot.SameDefinitions(old.snapshot)
-	if h.apply() || !shown {
-		return // told
+	h.apply()
+	if old != nil && e.snapshot.SameDefinitions(old.snapshot) {
+		return
 	}
 	for _, s := range h.all() { // the list of resources is each session's own
 		s.CatalogChanged()
@@ -320,9 +348,8 @@ func (h *Hub) fail(k key, err error) {
 	h.retryFailed()
 }
 
-// apply brings all scopes in line with the configuration and the records: what may not run any more is ended, what may is looked at. It
-// tells whether anything changed that sessions were told of.
-func (h *Hub) apply() (changed bool) {
+// apply brings all scopes in line with the configuration and the records: what may not run any more is ended, what may is looked at.
+func (h *Hub) apply() {
 	h.mu.Lock()
 	drops := map[string][]string{}
 	var stop []*first
@@ -352,14 +379,11 @@ func (h *Hub) apply() (changed bool) {
 	for workspace, names := range drops {
 		for _, s := range h.in(workspace) {
 			s.Drop(names...)
-			h.work.Go(func() {
-				h.inspectNew(s)
-				s.StartEager()
-			})
+			h.inspectNew(s) // now: who was told of the change finds the look to wait for
+			h.work.Go(s.StartEager)
 		}
 		h.changed(workspace)
 	}
-	return len(drops) > 0
 }
 
 func sameServers(a, b *config.Config) bool {
@@ -398,19 +422,44 @@ func (h *Hub) Moved(s *session.Session) {
 		return
 	}
 	data := readWorkspace(path)
-	written := h.userConfig().WithWorkspace(path, data)
-	h.know(written.Servers)
-	h.mu.Lock()
-	if path != "" && h.scopes[path] == nil {
-		h.scopes[path] = h.derive(path, written)
-		h.watchWorkspace(path, data)
+	for {
+		user := h.userConfig()
+		written := user
+		if data != nil {
+			written = user.WithWorkspace(path, data)
+		}
+		h.know(written.Servers)
+		h.mu.Lock()
+		if h.scopes[path] == nil && h.config != user { // another one was taken over meanwhile
+			h.mu.Unlock()
+			continue
+		}
+		if h.scopes[path] == nil {
+			h.scopes[path] = h.derive(path, written)
+			h.watchWorkspace(path, data)
+		}
+		break
 	}
-	h.sessions[s] = path
+	was, there = h.sessions[s]
+	if there && was == path { // somebody else was quicker
+		h.mu.Unlock()
+		return
+	}
+	var others []string // that are other servers now, or none
+	if there {
+		others = changedServers(h.scopes[was].effective, h.scopes[path].effective)
+		h.sessions[s] = path
+	}
 	h.leaveScope(was, s)
+	if !there { // the client has left
+		h.leaveScope(path, s)
+	}
 	h.mu.Unlock()
-	if s.Greeted() {
+	if there && s.Greeted() {
+		s.Drop(others...)
 		s.CatalogChanged()
 		h.inspectNew(s)
+		h.work.Go(s.StartEager)
 	}
 }
 

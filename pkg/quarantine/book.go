@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -70,7 +71,7 @@ func (b *Book) Update(path, server string, change func(*Record) error) (*Record,
 			return nil, err
 		}
 		decided = len(r.Outbox) > before
-		r.Generation++
+		r.Generation = max(r.Generation+1, uint64(time.Now().UnixMicro())) // later than one that was removed, too
 		return r.Encode(), nil
 	})
 	if err != nil {
@@ -138,7 +139,13 @@ func (b *Book) ReadBaseline(path string) (*Baseline, error) {
 		return nil, err
 	}
 	base := &Baseline{}
-	return base, json.Unmarshal(data, base)
+	if err = json.Unmarshal(data, base); err == nil && !slices.Contains(strictness, base.Approval) {
+		err = ErrFormat
+	}
+	if err != nil { // nothing in it counts: a policy that can't be read was not confirmed
+		return nil, fmt.Errorf("%s: %w – remove the file to have the servers reviewed anew", b.store.Path(name("baselines", path)), err)
+	}
+	return base, nil
 }
 
 // TakeBaseline records the servers of a configuration file as the person's own, if the file was never run before; a file that does not exist
@@ -157,7 +164,8 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 			return nil, err
 		}
 		for _, r := range records {
-			if r.Config == c.Path && !(r.First && r.Taken.IsZero()) { // but for what was cut short a moment ago
+			untouched := r.First && r.Taken.IsZero() || r.Launch == nil && r.Inspect == "" && !r.Tool && !r.Rejected() // cut short a moment ago, or taken back
+			if r.Config == c.Path && !untouched {
 				return json.Marshal(base)
 			}
 		}
@@ -192,8 +200,17 @@ func (b *Book) ConfirmApproval(path, policy string) error {
 				return nil, err
 			}
 		}
+		if base.Approval == policy {
+			return nil, nil
+		}
 		base.Approval = policy
-		return json.Marshal(base)
+		data, err := json.Marshal(base)
+		if err == nil { // first: a decision without effect is better than one that nobody finds
+			r := &Record{Config: path}
+			r.decide("policy", policy, "", nil)
+			err = b.log(r.Outbox)
+		}
+		return data, err
 	})
 }
 

@@ -75,6 +75,12 @@ func (b *Book) Redeem(s *config.Server, path, digest, code, by string, judge Jud
 	if err != nil {
 		return "", err
 	}
+	code = strings.Map(func(r rune) rune { // people write it as it is shown, in groups
+		if r == ' ' || r == '-' {
+			return -1
+		}
+		return r
+	}, code)
 	var refused error
 	_, err = b.Update(path, s.Name, func(r *Record) error {
 		c := r.Code

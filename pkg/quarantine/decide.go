@@ -72,7 +72,7 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 		r.approveLaunch(s, p)
 		r.First, r.Items, r.Waiting, r.Resources, r.Taken = true, nil, nil, nil, time.Time{}
 	case "approve":
-		inspected := r.Inspect == s.LaunchKey()
+		inspected := p.State == HeldDefinitions && r.Inspect == s.LaunchKey() // only then it is what was shown
 		r.approveLaunch(s, p)
 		if inspected {
 			r.Resources, r.Waiting, r.Taken = nil, nil, time.Now()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
 const format = "mcpproxy-stdio record 1"
@@ -37,8 +36,8 @@ func (r *Record) Encode() []byte {
 		line(key, "%s %s %s %s", it.Kind, orNone(it.Digest), mark, it.Raw)
 	}
 	b.WriteString(format + "\n")
-	line("config", "%s", jsonrpc.Quote(r.Config))
-	line("server", "%s", jsonrpc.Quote(r.Server))
+	line("config", "%+q", r.Config) // any bytes: a path need not be UTF-8
+	line("server", "%+q", r.Server)
 	line("generation", "%d", r.Generation)
 	flag("tool", r.Tool)
 	if r.Launch != nil {
@@ -65,7 +64,7 @@ func (r *Record) Encode() []byte {
 		object("outbox", e)
 	}
 	for _, tool := range r.Blocked {
-		line("blocked", "%s", jsonrpc.Quote(tool))
+		line("blocked", "%+q", tool)
 	}
 	for _, it := range r.Items {
 		item("item", it, mark(it.Served))
@@ -116,9 +115,9 @@ func Decode(data []byte) (*Record, error) {
 func (r *Record) decode(key string, value []byte) (err error) {
 	switch key {
 	case "config":
-		r.Config = string(jsonrpc.Unquote(value))
+		r.Config, err = strconv.Unquote(string(value))
 	case "server":
-		r.Server = string(jsonrpc.Unquote(value))
+		r.Server, err = strconv.Unquote(string(value))
 	case "generation":
 		r.Generation, err = strconv.ParseUint(string(value), 10, 64)
 	case "tool":
@@ -149,7 +148,9 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		err = json.Unmarshal(value, &e)
 		r.Outbox = append(r.Outbox, e)
 	case "blocked":
-		r.Blocked = append(r.Blocked, string(jsonrpc.Unquote(value)))
+		var tool string
+		tool, err = strconv.Unquote(string(value))
+		r.Blocked = append(r.Blocked, tool)
 	case "resource":
 		r.Resources = append(r.Resources, value)
 	case "item", "waiting", "found":

@@ -70,6 +70,7 @@ func ItemsOf(s *catalog.Snapshot) []Item {
 	for _, kind := range []Kind{Tool, Prompt, Template} {
 		k, seen := listed[kind], map[string]bool{}
 		for _, raw := range s.Items[k] {
+			raw = oneLine(raw) // before its name is read: what is read back from the record has the same
 			if id := k.ID(raw); id != "" && !seen[id] {
 				seen[id] = true
 				items = append(items, newItem(kind, id, raw))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,11 +18,11 @@ import (
 // LaunchText is a launch as people are shown it: whole, and escaped, so that what is read is what is run.
 type LaunchText struct {
 	Line      string   // the command line, or the URL
-	Dir       string   // working_dir, "" for the workspace
+	Dir       string   // working_dir, as written: not escaped; "" for the workspace
 	Env       []string // names, with what they refer to, and the values of those that decide what is run
 	Headers   []string
 	Isolation string
-	File      string   // the workspace's file it comes from, "" for the user's own
+	File      string   // the workspace's file it comes from, not escaped; "" for the user's own
 	Notes     []string // what a person should know of it
 }
 
@@ -39,7 +40,7 @@ type launch struct {
 	File      string `json:"workspace_file"`
 }
 
-// ReadLaunch words a canonical launch. The query of a URL, which may hold a secret, is shown only to people (whole).
+// ReadLaunch words a canonical launch. What may hold a secret (the query of a URL, the value of a variable) is shown only to people (whole).
 func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	var l launch
 	if err := json.Unmarshal(canonical, &l); err != nil {
@@ -47,7 +48,11 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	}
 	t := LaunchText{Dir: l.Dir, File: l.File, Isolation: "none: it runs with your rights"}
 	for _, v := range l.Env {
-		t.Env = append(t.Env, worded(v.Name, v.Value, v.Refs, "="))
+		value := v.Value
+		if !whole && value != "" { // an index of packages is reached with a password, at times
+			value = "…"
+		}
+		t.Env = append(t.Env, worded(v.Name, value, v.Refs, "="))
 		if v.Value != "" {
 			t.Notes = append(t.Notes, "sets "+quoted(v.Name)+", which decides what is run")
 		}
@@ -83,7 +88,11 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 
 func worded(name, value string, refs []string, between string) string {
 	text := quoted(name)
-	if value != "" {
+	switch value {
+	case "":
+	case "…":
+		text += between + value
+	default:
 		text += between + quoted(value)
 	}
 	if len(refs) > 0 {
@@ -106,9 +115,13 @@ func quoted(s string) string {
 // runners fetch a package by name when they are started.
 var runners = []string{"npx", "pnpx", "bunx", "uvx", "pipx", "npm", "pnpm", "yarn", "bun", "deno"}
 
+// commit ends the address of a repository at one state of it.
+var commit = regexp.MustCompile(`[@#][0-9a-f]{40}\b`)
+
 // unpinned is the package that a command fetches in whatever version is current, "" if it fetches none, or one of a version.
 func unpinned(command string, args []string) string {
-	base := strings.TrimSuffix(strings.TrimSuffix(path.Base(strings.ReplaceAll(command, `\`, "/")), ".exe"), ".cmd")
+	base := path.Base(strings.ReplaceAll(strings.ToLower(command), `\`, "/"))
+	base = strings.TrimSuffix(base, path.Ext(base)) // npx.cmd, uvx.exe
 	if !slices.Contains(runners, base) {
 		return ""
 	}
@@ -116,6 +129,11 @@ func unpinned(command string, args []string) string {
 		switch {
 		case strings.HasPrefix(a, "-"), slices.Contains([]string{"exec", "run", "dlx", "x", "tool"}, a):
 			continue
+		case strings.HasPrefix(a, "git+"):
+			if commit.MatchString(a) {
+				return ""
+			}
+			return a
 		case strings.HasPrefix(a, ".") || strings.HasPrefix(a, "/") || strings.Contains(a, "://"):
 			return ""
 		}

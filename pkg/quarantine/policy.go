@@ -15,26 +15,41 @@ type Policy struct {
 }
 
 func policyOf(s *config.Server) Policy {
-	return Policy{s.ToolChanges, slices.Clone(s.EnabledTools), slices.Clone(s.DisabledTools)}
+	p := Policy{ToolChanges: s.ToolChanges, Enabled: slices.Clone(s.EnabledTools)}
+	if len(s.DisabledTools) > 0 { // an empty list says nothing, and is not kept
+		p.Disabled = slices.Clone(s.DisabledTools)
+	}
+	return p
+}
+
+// within tells which parts of p allow nothing that q does not.
+func (p Policy) within(q Policy) (changes, disabled, enabled bool) {
+	among := func(some, all []string) bool {
+		return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(all, one) })
+	}
+	changes = p.ToolChanges != config.ToolChangesAuto || q.ToolChanges == config.ToolChangesAuto
+	return changes, among(q.Disabled, p.Disabled), q.Enabled == nil || p.Enabled != nil && among(p.Enabled, q.Enabled)
 }
 
 // looser tells whether p allows what q does not.
 func (p Policy) looser(q Policy) bool {
-	contains := func(all []string) func(string) bool {
-		return func(one string) bool { return slices.Contains(all, one) }
+	changes, disabled, enabled := p.within(q)
+	return !changes || !disabled || !enabled
+}
+
+// tightened is q with those parts of p that are stricter.
+func (q Policy) tightened(p Policy) Policy {
+	changes, disabled, enabled := p.within(q)
+	if changes {
+		q.ToolChanges = p.ToolChanges
 	}
-	lacks := func(all []string, has func(string) bool) bool {
-		return slices.ContainsFunc(all, func(one string) bool { return !has(one) })
+	if disabled {
+		q.Disabled = p.Disabled
 	}
-	switch {
-	case p.ToolChanges == config.ToolChangesAuto && q.ToolChanges != config.ToolChangesAuto:
-		return true
-	case lacks(q.Disabled, contains(p.Disabled)):
-		return true
-	case q.Enabled == nil:
-		return false
+	if enabled {
+		q.Enabled = p.Enabled
 	}
-	return p.Enabled == nil || lacks(p.Enabled, contains(q.Enabled))
+	return q
 }
 
 // strictness orders the policies of approval.

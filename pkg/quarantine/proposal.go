@@ -1,11 +1,13 @@
 package quarantine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
@@ -101,36 +103,50 @@ func (v *versions) propose(p *Proposal, it Item) {
 	p.Changes = append(p.Changes, c)
 }
 
-// digest is the SHA-256 over the canonical JSON of the launch, of every definition whole, and of the policy where one waits.
+// digest is the SHA-256 over the canonical JSON of the launch, of every definition whole, and of the policy where one waits. It is made of
+// the parts in their order, so that a definition that has a canonical form of its own is never nested too deeply here.
 func digest(p *Proposal, definitions bool) string {
-	text := append([]byte(`{"launch":`), p.Launch...)
+	h := sha256.New()
+	put := func(text string) { h.Write([]byte(text)) }
+	value := func(raw []byte) {
+		canonical, err := jsonrpc.Canonical(raw)
+		if err != nil { // it had one when it got its digest: the record was damaged
+			canonical = raw
+		}
+		h.Write(canonical)
+	}
+	put("{")
+	if definitions {
+		put(`"definitions":{`)
+		for i, it := range p.Items {
+			switch {
+			case i > 0 && it.Kind == p.Items[i-1].Kind:
+				put(",")
+			case i > 0:
+				put("],")
+				fallthrough
+			default:
+				put(`"` + string(it.Kind) + `":[`)
+			}
+			value(it.Raw)
+		}
+		if len(p.Items) > 0 {
+			put("]")
+		}
+		put("},")
+	}
+	put(`"launch":`)
+	value(p.Launch)
 	if p.Policy != nil {
 		policy, err := json.Marshal(p.Policy)
 		if err != nil {
 			panic(err) // strings alone
 		}
-		text = append(append(text, `,"policy":`...), policy...)
+		put(`,"policy":`)
+		value(policy)
 	}
-	if definitions {
-		text = append(text, `,"definitions":{`...)
-		for i, it := range p.Items {
-			switch {
-			case i > 0 && it.Kind == p.Items[i-1].Kind:
-				text = append(text, ',')
-			case i > 0:
-				text = append(text, `],`...)
-				fallthrough
-			default:
-				text = append(append(append(text, '"'), it.Kind...), `":[`...)
-			}
-			text = append(text, it.Raw...)
-		}
-		if len(p.Items) > 0 {
-			text = append(text, ']')
-		}
-		text = append(text, '}')
-	}
-	return catalog.Digest(append(text, '}'))
+	put("}")
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Blocking are the changes with a finding that stops an approval unless a person has confirmed the item by its name.

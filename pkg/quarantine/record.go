@@ -21,7 +21,7 @@ const (
 // Record is what is known and decided of one entry of one configuration file.
 type Record struct {
 	Config, Server string
-	Generation     uint64 // counts the writes
+	Generation     uint64 // grows with each write
 	Tool           bool   // a tool added the entry, or changed its launch since it was last approved
 
 	Launch    []byte // approved, canonical; nil: none is
@@ -126,7 +126,9 @@ func (r *Record) Effective(s *config.Server) *config.Server {
 		return s
 	}
 	c := *s
-	c.ToolChanges = r.Policy.ToolChanges
+	if s.ToolChanges == config.ToolChangesAuto && r.Policy.ToolChanges != config.ToolChangesAuto {
+		c.ToolChanges = config.ToolChangesReview
+	}
 	c.Confirmed = &config.ToolFilter{Enabled: r.Policy.Enabled, Disabled: r.Policy.Disabled}
 	return &c
 }
@@ -148,8 +150,11 @@ func (r *Record) Tighten(s *config.Server) (changed bool) {
 	if r.Overrode && !s.Quarantined {
 		r.Overrode, changed = false, true
 	}
-	if written := policyOf(s); r.Launch != nil && !written.looser(r.Policy) && !reflect.DeepEqual(written, r.Policy) {
-		r.Policy, changed = written, true
+	if r.Disabled && s.Enabled { // a person has enabled it again: it is theirs to disable, and to enable
+		r.Disabled, changed = false, true
+	}
+	if next := r.Policy.tightened(policyOf(s)); r.Launch != nil && !reflect.DeepEqual(next, r.Policy) {
+		r.Policy, changed = next, true
 	}
 	return changed
 }

@@ -26,7 +26,7 @@ func excerpt(s string, from, to int) string {
 	if start > 0 {
 		out = "..." + out
 	}
-	if end < len(s) {
+	if end < len(s) && !strings.HasSuffix(out, "...") {
 		out += "..."
 	}
 	return out
@@ -36,7 +36,7 @@ func excerpt(s string, from, to int) string {
 func escape(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if b.Len() > maxExcerpt-2*around {
+		if b.Len() > maxExcerpt-16 {
 			b.WriteString("...")
 			break
 		}

@@ -48,7 +48,9 @@ func (j *judge) texts() {
 
 func (j *judge) text(t *text) {
 	s := t.s
+	j.ownTools(t)
 	if t.key {
+		j.greedy(t)
 		s = words(s)
 		if s == "" {
 			return

@@ -52,21 +52,18 @@ func nameAllowed(s string) bool {
 	return true
 }
 
-// parameters looks for parameters whose names ask for more than a tool needs, and for names of the proxy's own tools.
-func (j *judge) parameters() {
-	for i := range j.doc.texts {
-		t := &j.doc.texts[i]
-		if t.key && j.doc.under(t.node, "properties") {
-			if asks[strings.ReplaceAll(strings.ToLower(t.s), "-", "_")] {
-				j.signal("greedy-parameter", 30, t.node, escape(t.s), "the parameter asks for what the model was told, not for what the tool needs")
-			}
-		}
-		if !t.key && len(t.s) > 9 {
-			for _, own := range ownTools {
-				if at := strings.Index(t.s, own); at >= 0 {
-					j.find("own-tool", t.node, excerpt(t.s, at, at+len(own)), "it speaks of the proxy's own tool "+own+", with which servers are managed and approved")
-				}
-			}
+// greedy looks at the name of a parameter, which may ask for more than a tool needs.
+func (j *judge) greedy(t *text) {
+	if j.doc.under(t.node, "properties") && asks[strings.ReplaceAll(strings.ToLower(t.s), "-", "_")] {
+		j.signal("greedy-parameter", 30, t.node, escape(t.s), "the parameter asks for what the model was told, not for what the tool needs")
+	}
+}
+
+// ownTools looks for the names of the proxy's own tools.
+func (j *judge) ownTools(t *text) {
+	for _, own := range ownTools {
+		if at := strings.Index(t.s, own); at >= 0 {
+			j.find("own-tool", t.node, excerpt(t.s, at, at+len(own)), "it speaks of the proxy's own tool "+own+", with which servers are managed and approved")
 		}
 	}
 }

@@ -41,6 +41,10 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "override", weight: 45, gap: 3, steps: [][]concept{one(pretend), one(mode, system, override)}, unless: not | detect, base: true},
 		{rule: "override", weight: 30, gap: 5, steps: [][]concept{one(obey), one(content, instruction, response), one(system, override)}, unless: not | detect, base: true},
 
+		{rule: "override", weight: 50, gap: 3, steps: [][]concept{one(ignore), one(prior), one(instead)}, unless: not | detect},
+		{rule: "override", weight: 30, gap: 1, steps: [][]concept{one(ignore), one(prior)}, unless: not | detect, base: true},
+		{rule: "override", weight: 45, gap: 3, steps: [][]concept{one(pretend), one(safety)}, unless: not | detect, base: true},
+
 		// The user shall not know.
 		{rule: "secrecy", weight: 55, gap: 5, steps: [][]concept{one(not), one(tell), one(person)}, unless: detect},
 		{rule: "secrecy", weight: 45, gap: 4, steps: [][]concept{one(not), one(tell), one(operation, instruction, trace, hide, tool)}, unless: detect | authority},
@@ -84,9 +88,13 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "conversation-read", weight: 30, gap: 5, steps: [][]concept{one(must), one(read, put, send), one(talk)}, unless: not | detect},
 		{rule: "conversation-read", weight: 25, gap: 6, steps: [][]concept{one(talk), one(send, put), one(argument, address, tool)}, unless: not | detect},
 
-		{rule: "conversation-read", weight: 30, gap: 2, steps: [][]concept{one(show, read), one(you), one(talk, instruction)}, unless: not | detect | person, base: true},
+		{rule: "conversation-read", weight: 40, gap: 2, steps: [][]concept{one(show, read), one(you), one(talk, instruction)}, unless: not | detect | person, base: true},
 		{rule: "conversation-read", weight: 45, gap: 2, steps: [][]concept{one(tell), one(you), one(talk, instruction)}, unless: not | detect | person, base: true},
 		{rule: "conversation-read", weight: 30, gap: 5, steps: [][]concept{one(read, show, put, send), one(every, tool), one(tool, you), one(you, put, send)}, base: true},
+
+		{rule: "conversation-read", weight: 45, gap: 4, steps: [][]concept{one(you), one(response), one(talk)}, unless: not | detect},
+		{rule: "secret-read", weight: 45, gap: 2, steps: [][]concept{one(tell), one(hide), one(content)}, unless: not | detect, base: true},
+		{rule: "secret-read", weight: 45, gap: 3, steps: [][]concept{one(must), one(read, send), one(person, you), one(secret)}, unless: not | detect | without},
 
 		// It goes somewhere.
 		{rule: "send-out", weight: 25, gap: 8, steps: [][]concept{one(send), one(address)}, unless: not | detect, base: true},
@@ -122,6 +130,10 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "prerequisite", weight: 25, gap: 2, steps: [][]concept{one(before, after), one(identifier), one(call)}},
 		{rule: "hook", weight: 10, gap: 3, steps: [][]concept{one(when), one(person), one(show, call, send, see)}},
 		{rule: "hook", weight: 15, gap: 3, steps: [][]concept{one(when), one(operation, tool), one(call, send)}},
+
+		{rule: "hook", weight: 45, gap: 2, steps: [][]concept{one(call), one(when), one(identifier), one(call)}},
+		{rule: "hook", weight: 45, gap: 3, steps: [][]concept{one(steal), one(identifier, otherTool)}, unless: not | detect},
+		{rule: "priority", weight: 45, gap: 3, steps: [][]concept{one(every), one(must), one(not), one(call)}},
 
 		// Something has to be done first that has nothing to do with the task.
 		{rule: "prerequisite", weight: 30, gap: 3, steps: [][]concept{one(must, first), one(call), one(identifier, otherTool)}, unless: not},

@@ -76,7 +76,6 @@ func Scan(item Item, ctx Context) []Finding {
 	j.purpose(item)
 	j.names(item)
 	j.texts()
-	j.parameters()
 	j.conclude()
 	sort.SliceStable(j.found, func(a, b int) bool { return j.found[a].Severity > j.found[b].Severity })
 	return j.found

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"hash/maphash"
 	"sync"
@@ -86,7 +87,7 @@ func (s *Session) page(k catalog.Kind, cursor string) ([]byte, error) {
 	}
 	hide := func(it catalog.Item) bool {
 		in := running[it.Server]
-		if in == nil || k == catalog.Resources {
+		if in == nil || it.Server == "" || k == catalog.Resources { // our own tools are what they are
 			return false
 		}
 		offers, known := in.Offers(k, it.Original)
@@ -122,6 +123,7 @@ type notices struct {
 	due    [catalog.Kinds]bool
 	forced [catalog.Kinds]bool
 	served [catalog.Kinds]uint64 // hash of what the client was last given or told of; 0: never
+	read   chan struct{}         // closed when the client next reads the tools; nil: nobody waits
 }
 
 const (
@@ -135,6 +137,34 @@ func (n *notices) serve(k catalog.Kind, page []byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.served[k] = maphash.Bytes(seed, page) | 1
+	if k == catalog.Tools && n.read != nil {
+		close(n.read)
+		n.read = nil
+	}
+}
+
+// refreshMost is how long Refresh waits: some clients never read a list again.
+const refreshMost = 1500 * time.Millisecond
+
+// Refresh tells the client now that its lists changed, and waits a moment until it has read the tools: what the caller says next may
+// be about a new one.
+func (s *Session) Refresh(ctx context.Context) {
+	n := &s.notice
+	n.mu.Lock()
+	if n.read == nil {
+		n.read = make(chan struct{})
+	}
+	read, due := n.read, n.due[catalog.Tools]
+	n.mu.Unlock()
+	if !due || !s.sendNotices() {
+		return
+	}
+	select {
+	case <-read:
+	case <-ctx.Done():
+	case <-s.ctx.Done():
+	case <-time.After(refreshMost):
+	}
 }
 
 func (n *notices) stop() {
@@ -160,13 +190,14 @@ func (s *Session) announce(forced bool, kinds ...catalog.Kind) {
 		n.since = time.Now()
 	}
 	if wait := min(coalesce, coalesceMost-time.Since(n.since)); n.timer == nil {
-		n.timer = time.AfterFunc(wait, s.sendNotices)
+		n.timer = time.AfterFunc(wait, func() { s.sendNotices() })
 	} else {
 		n.timer.Reset(wait)
 	}
 }
 
-func (s *Session) sendNotices() {
+// sendNotices tells whether it announced another list of tools.
+func (s *Session) sendNotices() (tools bool) {
 	n := &s.notice
 	n.mu.Lock()
 	due, forced := n.due, n.forced
@@ -182,8 +213,10 @@ func (s *Session) sendNotices() {
 		}
 		if differs || forced[k] {
 			s.write(jsonrpc.Whole(jsonrpc.NewNotification(method, nil)))
+			tools = tools || k == catalog.Tools
 		}
 	}
+	return tools
 }
 
 // differs tells whether the client would now read another list than it was given or told of, and notes that it is told.

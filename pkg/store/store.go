@@ -155,7 +155,7 @@ func (s *Store) Append(name string, data []byte) error {
 		return err
 	}
 	defer unlock()
-	old, err := s.Read(name) // refuses what others could have written
+	cut, err := s.endsInLine(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.Write(name, data)
 	}
@@ -167,13 +167,32 @@ func (s *Store) Append(name string, data []byte) error {
 		return err
 	}
 	defer f.Close()
-	if len(old) > 0 && old[len(old)-1] != '\n' {
+	if cut {
 		data = append([]byte("\n"), data...)
 	}
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
 	return f.Sync()
+}
+
+// endsInLine tells whether the file's last line has no end. It refuses what others could have written.
+func (s *Store) endsInLine(name string) (bool, error) {
+	f, err := openNoFollow(s.Path(name))
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		err = checkPrivate(s.Path(name), info)
+	}
+	if err != nil || info.Size() == 0 {
+		return false, err
+	}
+	last := make([]byte, 1)
+	_, err = f.ReadAt(last, info.Size()-1)
+	return last[0] != '\n', err
 }
 
 // List returns the names of the files in a directory, sorted; a missing one is empty.

@@ -1,0 +1,139 @@
+//go:build !windows
+
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+func raws(texts ...string) (all []json.RawMessage) {
+	for _, text := range texts {
+		all = append(all, json.RawMessage(text))
+	}
+	return all
+}
+
+func nothingFound(quarantine.Item) scan.Severity { return scan.Info }
+
+func TestCodeIsShownOnATerminalOnly(t *testing.T) {
+	p := workshop(t, clean(0))
+	text := p.open(nil, "review", "tools").end(0)
+	code := shownCode(text)
+	if code == "" {
+		t.Fatalf("no code:\n%s", text)
+	}
+	s, r := p.entry(proposed, "tools")
+	digest := r.Proposal(s).Digest
+	if !strings.Contains(text, digest) {
+		t.Errorf("the digest %s is not shown", digest)
+	}
+	if decision, err := p.book().Redeem(s, s.Path, digest, code, "test", nothingFound); err != nil || decision != "inspect" {
+		t.Errorf("Redeem() = %q, %v", decision, err)
+	}
+
+}
+
+func TestNoCodeElsewhere(t *testing.T) {
+	p := workshop(t, clean(0))
+	none := func(how, text string) {
+		t.Helper()
+		if _, r := p.entry(proposed, "tools"); shownCode(text) != "" || r != nil && r.Code != nil {
+			t.Errorf("%s: a code was made:\n%s", how, text)
+		}
+	}
+	out, _, _ := p.piped(nil, "review", "tools")
+	none("a pipe", out)
+	none("JSON", p.open(nil, "review", "tools", "--json").end(0))
+	none("an agent", p.open([]string{"GEMINI_CLI=1"}, "review", "tools").end(0))
+	p.write("config.json", map[string]any{"mine": server(clean(0))}, "approval", "oob")
+	none("oob", p.open(nil, "review", "tools").end(0))
+}
+
+// The pager is another program: it gets the text, never the code.
+func TestPagerDoesNotGetTheCode(t *testing.T) {
+	p := workshop(t, mcptest.Server{Tools: 60})
+	s := p.open([]string{"PAGER=tee " + p.path("paged")}, "approve", "tools")
+	s.await(askStart, "tools\n")
+	s.await(askServer, "\n")
+	s.end(1)
+	os.Remove(p.path("paged"))
+	code := shownCode(p.open([]string{"PAGER=tee " + p.path("paged")}, "review", "tools").end(0))
+	paged, err := os.ReadFile(p.path("paged"))
+	if err != nil || !strings.Contains(string(paged), "tool_00060") {
+		t.Fatalf("the pager got %d bytes: %v", len(paged), err)
+	}
+	if code == "" || strings.Contains(string(paged), code) || strings.Contains(string(paged), code[:4]+" "+code[4:]) {
+		t.Errorf("the code %q is in what the pager got, or there is none", code)
+	}
+	// One that can't be started, and none at all.
+	for _, env := range []string{"PAGER=" + p.path("missing") + " -R", "PAGER="} {
+		if text := p.open([]string{env}, "review", "tools").end(0); !strings.Contains(text, "tool_00060") || shownCode(text) == "" {
+			t.Errorf("%s: %d bytes shown", env, len(text))
+		}
+	}
+	os.Remove(p.path("paged"))
+	p.open([]string{"PAGER=tee " + p.path("paged")}, "review", "tools", "--no-pager").end(0)
+	if _, err := os.Stat(p.path("paged")); err == nil {
+		t.Error("--no-pager started it")
+	}
+}
+
+const hostileTool = `{"name":"cl\u001b[2Jear","title":"\u202egnp.exe","description":"one\ntwo \u001b]0;owned\u0007 \u200b\u200d \udb40\udc69\udb40\udc67 \u0430dmin \u05d0\u05d1 \u0085 ` +
+	"\U000E0041\u202E\u2066" + `","inputSchema":{"type":"object","properties":{"\u001b[31mred":{"type":"string","description":"\ufeff\ue000"}}}}`
+
+func TestNothingRawReachesTheTerminal(t *testing.T) {
+	hostile := mcptest.Server{Builtins: []string{"echo"}, Instructions: "do \x1b[8m this \u202e", ExtraTools: raws(hostileTool,
+		`{"name":"twice","name":"other \u001b[5m","description":"`+"\u202e"+`"}`), ExtraPrompts: raws(`{"name":"p\u2066","description":"\u001b[1A"}`)}
+	p := workshop(t, hostile)
+	s := p.open(nil, "approve", "tools")
+	s.await(askStart, "tools\n")
+	for _, name := range []string{`cl\x1b[2Jear`, `p\u2066`, "instructions"} {
+		s.await("Type "+name+" to confirm: ", name+"\n")
+	}
+	s.await(askServer, "tools\n")
+	all := s.end(0)
+	for _, args := range [][]string{{"review", "tools", "--all"}, {"review", "tools", "--all", "--json"}, {"history", "tools"}, {"history", "tools", "instructions"}, {"approvals"},
+		{"approvals", "--json"}, {"history", "tools", "--json"}, {"servers"}, {"check"}} {
+		all += p.open(nil, args...).end(0)
+	}
+	if !strings.Contains(all, "\x1b[31m") {
+		t.Error("no colours, so this test tells nothing of colours")
+	}
+	for _, want := range []string{`cl\x1b[2Jear`, `"title": "\u202egnp.exe"`, `\u0430dmin`, `\udb40\udc69`, `\u05d0\u05d1`, `"one\n"`} {
+		if !strings.Contains(all, want) {
+			t.Errorf("the terminal does not show %s", want)
+		}
+	}
+	text := ownSGR.ReplaceAllString(all, "")
+	for i, r := range text {
+		if r != '\n' && (!honest(r) || r == utf8.RuneError) && !strings.ContainsRune("–…×", r) {
+			t.Fatalf("%U reached the terminal: %q", r, text[max(0, i-80):min(len(text), i+80)])
+		}
+	}
+}
+
+// A model that runs the command reads nothing of what is held.
+func TestAgentIsNotShownDefinitions(t *testing.T) {
+	hostile := mcptest.Server{Builtins: []string{"echo"}, ExtraTools: raws(`{"name":"canary_name","description":"canary_text"}`)}
+	p := workshop(t, hostile)
+	s := p.open(nil, "approve", "tools")
+	s.await(askStart, "tools\n")
+	s.await(askServer, "no\n")
+	if !strings.Contains(s.end(1), "canary_text") {
+		t.Fatal("not shown to a person")
+	}
+	for _, args := range [][]string{{"review", "tools"}, {"review", "tools", "--all", "--json"}, {"review"}} {
+		out, errs, code := p.piped([]string{"CLAUDECODE=1"}, args...)
+		if code != 0 || strings.Contains(out+errs, "canary") || !strings.Contains(out, "held_definitions") {
+			t.Errorf("%v shows an agent\n%s%s", args, out, errs)
+		}
+	}
+}
