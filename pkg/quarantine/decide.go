@@ -70,12 +70,12 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 		r.Inspect, r.Found, r.Seen = s.LaunchKey(), nil, false
 	case "launch":
 		r.approveLaunch(s, p)
-		r.First, r.Items, r.Waiting, r.Resources, r.Taken = true, nil, nil, nil, time.Time{}
+		r.First, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, time.Time{}
 	case "approve":
 		inspected := p.State == HeldDefinitions && r.Inspect == s.LaunchKey() // only then it is what was shown
 		r.approveLaunch(s, p)
 		if inspected {
-			r.Resources, r.Waiting, r.Taken = nil, nil, time.Now()
+			r.Resources, r.Waiting, r.Texts, r.Taken = nil, nil, nil, time.Now()
 			for i := range r.Items {
 				r.Items[i].Served = false
 			}
@@ -109,7 +109,7 @@ func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
 // is forgotten, or that look would never be taken.
 func (r *Record) Baseline(s *config.Server, how string) {
 	r.approveLaunch(s, &Proposal{Launch: canonicalLaunch(s)})
-	r.First, r.Items, r.Waiting, r.Resources, r.Taken = true, nil, nil, nil, time.Time{}
+	r.First, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, time.Time{}
 	r.Inspect, r.Found, r.Seen, r.Refused, r.Code = "", nil, false, time.Time{}, nil
 	r.decide("baseline", how, "", nil)
 }

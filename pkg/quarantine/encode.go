@@ -72,6 +72,9 @@ func (r *Record) Encode() []byte {
 	for _, it := range r.Waiting {
 		item("waiting", it, mark(it.Text))
 	}
+	for _, it := range r.Texts {
+		line("text", "%s %s %+q", it.Kind, it.Digest, it.ID)
+	}
 	for _, it := range r.Found {
 		item("found", it, mark(false))
 	}
@@ -106,7 +109,7 @@ func Decode(data []byte) (*Record, error) {
 	for line := range bytes.Lines(rest) {
 		key, value, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
 		if err := r.decode(string(key), value); err != nil {
-			return nil, fmt.Errorf("%w: %s: %v", ErrFormat, key, err)
+			return nil, fmt.Errorf("%w: %.20q: %v", ErrFormat, key, err)
 		}
 	}
 	return r, nil
@@ -153,6 +156,14 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		r.Blocked = append(r.Blocked, tool)
 	case "resource":
 		r.Resources = append(r.Resources, value)
+	case "text":
+		parts := bytes.SplitN(value, []byte(" "), 3)
+		if len(parts) != 3 {
+			return errors.New("cut short")
+		}
+		it := Item{Kind: Kind(parts[0]), Digest: string(parts[1])}
+		it.ID, err = strconv.Unquote(string(parts[2]))
+		r.Texts = append(r.Texts, it)
 	case "item", "waiting", "found":
 		err = r.decodeItem(key, value)
 	case "end":

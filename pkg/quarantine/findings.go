@@ -12,13 +12,13 @@ import (
 
 // Scanner looks at the definitions of one server.
 type Scanner struct {
-	ctx  scan.Context
-	like map[string][]string // names of the server's tools by their skeletons
+	scanner *scan.Scanner
+	like    map[string][]string // names of the server's tools by their skeletons
 }
 
 // NewScanner makes a scanner for a server among others.
 func NewScanner(ctx scan.Context) *Scanner {
-	s := &Scanner{ctx, make(map[string][]string, len(ctx.Own))}
+	s := &Scanner{scan.New(ctx), make(map[string][]string, len(ctx.Own))}
 	for _, name := range ctx.Own {
 		skeleton := confusables.Skeleton(name)
 		s.like[skeleton] = append(s.like[skeleton], name)
@@ -28,7 +28,7 @@ func NewScanner(ctx scan.Context) *Scanner {
 
 // Scan returns what looks hostile in a definition, the gravest first.
 func (s *Scanner) Scan(it Item) []scan.Finding {
-	found := scan.Scan(scan.Item{Kind: string(it.Kind), Name: it.ID, Raw: it.Raw}, s.ctx)
+	found := s.scanner.Scan(scan.Item{Kind: string(it.Kind), Name: it.ID, Raw: it.Raw})
 	if it.Kind != Tool {
 		return found
 	}

@@ -37,6 +37,7 @@ type Record struct {
 
 	Items     []Item // approved versions; of one ID at most one is served
 	Waiting   []Item // changes since, at most one of an ID
+	Texts     []Item // digests of versions that differ from an approved one in their text alone, the latest last
 	Blocked   []string
 	Resources [][]byte  // the list as it last was: data
 	Taken     time.Time // of the last whole look
@@ -93,12 +94,10 @@ func (r *Record) Gate() Gate {
 	for _, it := range r.Items {
 		g[it.version()] = true
 	}
-	for _, w := range r.Waiting {
-		if w.Text {
-			g[w.version()] = true
-		}
+	for _, it := range r.Texts {
+		g[it.version()] = true
 	}
-	for _, it := range slices.Concat(r.Items, r.Waiting) {
+	for _, it := range slices.Concat(r.Items, r.Texts) {
 		if it.Kind == Tool && slices.Contains(r.Blocked, it.ID) {
 			delete(g, it.version())
 		}
@@ -137,6 +136,7 @@ func (r *Record) Effective(s *config.Server) *config.Server {
 func (r *Record) Clone() *Record {
 	c := *r
 	c.Found, c.Items, c.Waiting = slices.Clone(r.Found), slices.Clone(r.Items), slices.Clone(r.Waiting)
+	c.Texts = slices.Clone(r.Texts)
 	c.Blocked, c.Resources, c.Outbox = slices.Clone(r.Blocked), slices.Clone(r.Resources), slices.Clone(r.Outbox)
 	return &c
 }

@@ -96,6 +96,9 @@ func (v *versions) wait(it Item, judge Judge) (changed bool) {
 	}
 	served := v.served(it)
 	it.Text = it.Digest != "" && served >= 0 && textOnly(it.Kind, v.r.Items[served].Raw, it.Raw) && judge(it) < scan.Medium
+	if it.Text {
+		v.r.noteText(it)
+	}
 	if waits {
 		v.r.Waiting[i] = it
 		return true
@@ -103,4 +106,25 @@ func (v *versions) wait(it Item, judge Judge) (changed bool) {
 	v.waiting[it.key()] = len(v.r.Waiting)
 	v.r.Waiting = append(v.r.Waiting, it)
 	return true
+}
+
+// noteText takes down a version that may be used although another one is served: of two sessions' instances each may have its own text,
+// as when it names the workspace, and the one that lists later must not stop the other.
+func (r *Record) noteText(it Item) {
+	oldest, n := -1, 0
+	for i, o := range r.Texts {
+		if !o.same(it) {
+			continue
+		}
+		if o.Digest == it.Digest {
+			return
+		}
+		if n++; oldest < 0 {
+			oldest = i
+		}
+	}
+	if n >= maxVersions {
+		r.Texts = slices.Delete(r.Texts, oldest, oldest+1)
+	}
+	r.Texts = append(r.Texts, Item{Kind: it.Kind, ID: it.ID, Digest: it.Digest})
 }

@@ -34,7 +34,7 @@ func (j *judge) inner(form, plain, original string, at int) {
 // alone judges a text by itself, one decoding deeper.
 func (j *judge) alone(s string) *judge {
 	inside := &judge{doc: &document{nodes: []node{{parent: -1, index: -1}}, texts: []text{{s: s}}}, context: j.context, depth: j.depth + 1}
-	inside.stream.foreign, inside.stream.foreignPlain, inside.stream.own = j.stream.foreign, j.stream.foreignPlain, j.stream.own
+	inside.stream.tools, inside.stream.parameters = j.stream.tools, j.stream.parameters
 	inside.texts()
 	return inside
 }

@@ -62,46 +62,62 @@ type Finding struct {
 	Message  string   `json:"message"`
 }
 
+// Scanner judges the definitions of one server. It is safe for concurrent use.
+type Scanner struct {
+	context Context
+	tools   tools
+}
+
+// tools are names in lower case.
+type tools struct {
+	own          map[string]bool
+	foreign      map[string]bool // of other servers
+	foreignPlain map[string]bool // those of them that are words (search, fetch), which count in quotes only
+}
+
+// New makes a scanner for a server among others.
+func New(ctx Context) *Scanner {
+	t := tools{make(map[string]bool, len(ctx.Own)), map[string]bool{}, map[string]bool{}}
+	for _, name := range ctx.Own {
+		t.own[strings.ToLower(name)] = true
+	}
+	for _, peer := range ctx.Others {
+		for _, name := range peer.Tools {
+			switch lower := strings.ToLower(name); {
+			case t.own[lower]:
+			case strings.ContainsAny(name, "_-"):
+				t.foreign[lower] = true
+			default:
+				t.foreignPlain[lower] = true
+			}
+		}
+	}
+	return &Scanner{ctx, t}
+}
+
+// Scan is [Scanner.Scan] for one item.
+func Scan(item Item, ctx Context) []Finding { return New(ctx).Scan(item) }
+
 // Scan returns what was found, the gravest first; of each rule the gravest place. It never fails: bytes that are no JSON are a
 // finding, and what could be read of them is judged. The time it takes grows with the size of the item.
-func Scan(item Item, ctx Context) []Finding {
-	j := &judge{doc: walk(item.Raw), context: ctx}
+func (s *Scanner) Scan(item Item) []Finding {
+	j := &judge{doc: walk(item.Raw), context: s.context}
 	if j.doc.err != nil {
 		j.find("malformed", max(0, len(j.doc.nodes)-1), "", "not JSON: "+j.doc.err.Error())
 	}
 	if j.doc.tooDeep > 0 {
 		j.find("too-deep", j.doc.tooDeep, "", "nested deeper than any schema needs")
 	}
-	j.known()
+	j.stream.tools, j.stream.parameters = s.tools, map[string]bool{}
+	for i := range j.doc.texts {
+		if t := &j.doc.texts[i]; t.key {
+			j.stream.parameters[strings.ToLower(t.s)] = true
+		}
+	}
 	j.purpose(item)
 	j.names(item)
 	j.texts()
 	j.conclude()
 	sort.SliceStable(j.found, func(a, b int) bool { return j.found[a].Severity > j.found[b].Severity })
 	return j.found
-}
-
-// known tells the stream which words are names of tools.
-func (j *judge) known() {
-	j.stream.own, j.stream.foreign, j.stream.foreignPlain = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, name := range j.context.Own {
-		j.stream.own[strings.ToLower(name)] = true
-	}
-	for i := range j.doc.texts { // its parameters are no tools
-		if t := &j.doc.texts[i]; t.key {
-			j.stream.own[strings.ToLower(t.s)] = true
-		}
-	}
-	for _, peer := range j.context.Others {
-		for _, name := range peer.Tools {
-			// A name of one word (search, fetch) is a word in any text.
-			switch lower := strings.ToLower(name); {
-			case j.stream.own[lower]:
-			case strings.ContainsAny(name, "_-"):
-				j.stream.foreign[lower] = true
-			default:
-				j.stream.foreignPlain[lower] = true
-			}
-		}
-	}
 }

@@ -22,13 +22,15 @@ type stream struct {
 	nodes  []int    // where each stands
 	all    concept  // of all tokens
 
-	foreign      map[string]bool // tools of other servers
-	foreignPlain map[string]bool // those whose names are words, which count in quotes only
-	own          map[string]bool // tools of the same server
+	tools        tools
+	parameters   map[string]bool // of the same definition, which are no tools
 	leet, spaced int             // words that were written so
 	rotated      int             // words that make sense when rotated by 13 letters
 	reversed     int
 }
+
+// own tells whether a word is the server's own name for something.
+func (st *stream) own(word string) bool { return st.tools.own[word] || st.parameters[word] }
 
 // add takes a normalized text in.
 func (st *stream) add(s string, node int) {
@@ -146,9 +148,9 @@ func (st *stream) word(s string, start, end int, text int32, stop, quoted bool) 
 	of := st.meaning(raw)
 	if at > start && at+len(raw) < end && (s[at-1] == '`' || s[at-1] == '\'') && s[at+len(raw)] == s[at-1] && len(raw) > 2 { // `fetch`
 		switch {
-		case st.foreignPlain[raw]:
+		case st.tools.foreignPlain[raw] && !st.parameters[raw]:
 			of |= foreignTool | identifier
-		case !st.own[raw] && !strings.ContainsAny(raw, "./=:$-") && (s[at-1] == '`' || strings.HasPrefix(s[at+len(raw)+1:], " tool") || strings.HasPrefix(s[at+len(raw)+1:], " function")):
+		case !st.own(raw) && !strings.ContainsAny(raw, "./=:$-") && (s[at-1] == '`' || strings.HasPrefix(s[at+len(raw)+1:], " tool") || strings.HasPrefix(s[at+len(raw)+1:], " function")):
 			of |= identifier
 		}
 	}
@@ -177,13 +179,13 @@ func (st *stream) meaning(word string) concept {
 	if len(word) > maxWord {
 		return literal(word)
 	}
-	if st.foreign[word] {
+	if st.tools.foreign[word] && !st.parameters[word] {
 		return foreignTool | identifier | tool
 	}
 	if of := v.words[word]; of != 0 {
 		return of
 	}
-	if bare, _, called := strings.Cut(word, "("); st.own[bare] {
+	if bare, _, called := strings.Cut(word, "("); st.own(bare) {
 		return 0
 	} else if called && v.words[bare] != 0 {
 		return v.words[bare]
@@ -257,7 +259,7 @@ func (st *stream) another(i int) bool {
 		i--
 		t := &st.tokens[i]
 		switch word := st.texts[t.text][t.start:t.end]; {
-		case word == "this" || word == "these" || word == "the" && n == 0 || st.own[word]:
+		case word == "this" || word == "these" || word == "the" && n == 0 || st.own(word):
 			return false
 		case t.of&(identifier|every) != 0 || word == "a" || word == "an" || word == "the":
 			return true
