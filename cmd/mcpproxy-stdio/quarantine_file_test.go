@@ -273,10 +273,11 @@ func TestQuarantineFirstRun(t *testing.T) {
 			os.WriteFile(f, []byte(text), 0o600)
 		}
 		c = h.initialized("")
-		if out := approve(t, c, "b", nil); out.Status != "approval_required" {
+		digest := h.record("", "b").Proposal(h.entry("", "b")).Digest
+		if out := approve(t, c, "b", map[string]any{"digest": digest}); out.Status == "approved" || out.Status == "inspected" {
 			t.Errorf("with the baseline %q: %+v", text, out)
 		}
-		held(t, c, "b", "held_launch")
+		tells(t, c.Tool("b__echo", map[string]any{"message": "x"}), `server "b" is not available`)
 		answers(t, c, "a")
 		c.Close()
 	}
@@ -287,17 +288,10 @@ func TestQuarantineFirstRun(t *testing.T) {
 	launch, trace := witness(t, "new", mcptest.Server{Name: "new", Mark: mark})
 	servers(c, "add", launch)
 	held(t, c, "new", "held_launch")
-	data, err := os.ReadFile(h.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct{ McpServers entries }
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatalf("%v: %s", err, data)
-	}
-	file.McpServers["later"] = b
-	file.McpServers["new"] = withOptions(file.McpServers["new"], map[string]any{"quarantined": nil})
-	h.set(file.McpServers, nil)
+	text := string(must(os.ReadFile(h.config)))
+	later := withOptions(b, map[string]any{"name": "later", "protocol": "stdio"})
+	text = strings.Replace(text, `"mcpServers": [`, `"mcpServers": [`+string(later)+`,`, 1)
+	h.write(strings.Replace(text, `"quarantined": true`, `"enabled": true`, 1))
 	soon(t, 5*time.Second, "it is held", func() bool { return stateOf(t, c, "later") == "held_launch" })
 	held(t, c, "later", "held_launch")
 	held(t, c, "new", "held_launch") // an agent that takes the word out of the file has not approved it

@@ -305,3 +305,14 @@ func (h *home) reset(name string) {
 		h.t.Fatal(err)
 	}
 }
+
+// revoke is a person who takes all trust from a server on a terminal.
+func (h *home) revoke(name string) {
+	h.t.Helper()
+	if _, err := h.book().Update(h.config, name, func(r *quarantine.Record) error {
+		r.Reject(quarantine.Means{How: "terminal", By: "test"})
+		return nil
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+}

@@ -141,13 +141,13 @@ func TestQuarantineWorkspaceOverreaches(t *testing.T) {
 	looks, looksTrace := hostile("looks", nil)
 	own, ownTrace := hostile("own-tool", nil)
 	file := propose(t, folder, `"approval": "off", "tool_changes": "auto", "first_list_wait": "1ms", "max_name_length": 20,`, "", entries{
-		"plain": plain, "mailer": mail, "steals": steals, "rings": rings, "ma\u0456ler": looks, "quarantine_approve": own, "quarantine-reviev": own, "rnailer": looks})
+		"plain": plain, "mailer": mail, "steals": steals, "rings": rings, "ma\u0456ler": looks, "quarantine_approve": own, "quarantine_reviev": own, "rnailer": looks})
 	usersMail := calm(mcptest.Server{Name: "users", Mark: mark, Instructions: "the user's own"})
 	h := newHome(t).set(entries{"mailer": usersMail}, nil).learned()
 	c := h.run(forms, folder, []string{"PLANTED_SECRET=hunter2"})
 	honest(c)
 	held(t, c, "plain", "held_launch")
-	for _, name := range []string{"steals", "rings", "ma\u0456ler", "rnailer", "quarantine_approve", "quarantine-reviev"} {
+	for _, name := range []string{"steals", "rings", "ma\u0456ler", "rnailer", "quarantine_approve", "quarantine_reviev"} {
 		if state := stateOf(t, c, name); state != "refused" {
 			t.Errorf("%s is %s", name, state)
 		}

@@ -83,6 +83,17 @@ func TestAddUnderAnAgentIsHeld(t *testing.T) {
 	if s, _ := p.entry("config.json", "notes"); !s.Quarantined {
 		t.Error("the entry does not say so")
 	}
+	// The agent takes the flag out of the file, which was never run.
+	data, err := os.ReadFile(p.path("config.json"))
+	if err == nil {
+		err = os.WriteFile(p.path("config.json"), []byte(strings.Replace(string(data), "true", "false", 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, _, _ := p.piped(nil, "servers"); !strings.Contains(out, "held_launch") {
+		t.Errorf("without the flag it is\n%s", out)
+	}
 }
 
 func TestImportOnATerminalIsOwn(t *testing.T) {

@@ -22,10 +22,13 @@ func (s *Server) LaunchKey() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// telling are variables that decide what a program runs, whatever its command is: their values count as part of the launch.
-var telling = []string{"BUN_OPTIONS", "DENO_OPTIONS", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "GIT_SSH_COMMAND", "JAVA_TOOL_OPTIONS", "LD_AUDIT",
-	"LD_LIBRARY_PATH", "LD_PRELOAD", "NODE_OPTIONS", "NODE_PATH", "NPM_CONFIG_REGISTRY", "PATH", "PERL5LIB", "PERL5OPT", "PIP_INDEX_URL",
-	"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "RUBYLIB", "RUBYOPT", "UV_INDEX_URL", "npm_config_registry"}
+// telling are variables that decide what a program runs, whatever its command is: their values count as part of the launch. They are in
+// capitals: npm reads its own in any case, and on Windows all names are so.
+var telling = []string{"BASH_ENV", "BUN_OPTIONS", "CLASSPATH", "COMSPEC", "DENO_OPTIONS", "DOTNET_STARTUP_HOOKS", "DYLD_FRAMEWORK_PATH", "DYLD_INSERT_LIBRARIES",
+	"DYLD_LIBRARY_PATH", "ENV", "GIT_CONFIG_GLOBAL", "GIT_EXEC_PATH", "GIT_SSH", "GIT_SSH_COMMAND", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "LD_AUDIT",
+	"LD_LIBRARY_PATH", "LD_PRELOAD", "NODE_OPTIONS", "NODE_PATH", "NPM_CONFIG_GLOBALCONFIG", "NPM_CONFIG_REGISTRY", "NPM_CONFIG_USERCONFIG", "PATH", "PATHEXT",
+	"PERL5LIB", "PERL5OPT", "PIP_CONFIG_FILE", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "RUBYLIB",
+	"RUBYOPT", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_URL", "UV_PYTHON", "_JAVA_OPTIONS"}
 
 // launchVar is a variable or a header in a launch: its name, what its value refers to, and the value itself where that decides what is run.
 type launchVar struct {
@@ -43,7 +46,7 @@ func (s *Server) Launch() []byte {
 		out := make([]launchVar, 0, len(all))
 		for _, v := range all {
 			l := launchVar{Name: v.Name, Refs: s.refs(v.Value)}
-			if slices.Contains(telling, v.Name) {
+			if slices.Contains(telling, strings.ToUpper(v.Name)) {
 				l.Value = v.Value
 			}
 			out = append(out, l)
