@@ -49,8 +49,9 @@ type Hub struct {
 	sessions map[*session.Session]string // their scope
 	own      *catalog.Snapshot           // our own tools
 	firsts   map[key]*first
-	ending   map[*first]bool // done, but not gone yet
-	asking   map[key]bool    // a person is being asked
+	ending   map[*first]bool   // done, but not gone yet
+	asking   map[key]bool      // a person is being asked
+	programs map[key]time.Time // when they were looked at
 	watching bool
 	retrying bool          // records that can't be used are looked at again
 	retryIn  time.Duration // after this long
@@ -64,7 +65,7 @@ type Hub struct {
 // the hub without servers; the log and the tool upstream_servers tell why.
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
-		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}}
+		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, programs: map[key]time.Time{}}
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.config, h.broken = config.Load(opts.ConfigPath)
 	if h.broken != nil {

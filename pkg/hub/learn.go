@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -50,6 +52,7 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 	if e == nil || e.record == nil || e.failed != nil {
 		return
 	}
+	h.work.Go(func() { h.noteProgram(k, server) })
 	if live.Items[catalog.Resources] != nil {
 		screened := *live
 		screened.Items[catalog.Resources] = h.Screen(k.name, live.Items[catalog.Resources])
@@ -73,6 +76,39 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 		h.log.Warn().Str("server", k.name).Int("items", n).Msg("what it offers has changed; it is held for review")
 	}
 	h.adopt(k, r)
+}
+
+// programEvery is how often the program of a server is looked at, at most.
+const programEvery = 10 * time.Second
+
+// noteProgram tells of a program that is another file than when its server last ran.
+func (h *Hub) noteProgram(k key, server *config.Server) {
+	h.mu.Lock()
+	e := h.entries[k]
+	recent := time.Since(h.programs[k]) < programEvery
+	h.programs[k] = time.Now()
+	h.mu.Unlock()
+	if recent || e == nil || e.record == nil || server.Protocol != config.ProtocolStdio || strings.Contains(server.Command, "${") {
+		return
+	}
+	known := e.record.Program
+	now, err := quarantine.FindProgram(server.Command, known)
+	if err != nil || now == known {
+		return
+	}
+	if known != nil && (now.SHA256 != known.SHA256 || now.Path != known.Path) {
+		h.log.Warn().Str("server", k.name).Str("path", now.Path).Str("was", known.Path).Str("sha256", now.SHA256).Msg("the program of a server is another file than before")
+	}
+	r, err := h.book.Update(k.path, k.name, func(r *quarantine.Record) error {
+		if r.LaunchKey != server.LaunchKey() {
+			return quarantine.ErrUnchanged
+		}
+		r.Program = now
+		return nil
+	})
+	if err == nil {
+		h.adopt(k, r)
+	}
 }
 
 // Admit implements session.Host: the decision about each call is made here, when it is about to be sent.

@@ -57,6 +57,9 @@ func (r *Record) Encode() []byte {
 	if !r.Refused.IsZero() {
 		line("refused", "%s", r.Refused.UTC().Format(time.RFC3339Nano))
 	}
+	if r.Program != nil {
+		object("program", r.Program)
+	}
 	if r.Code != nil {
 		object("code", r.Code)
 	}
@@ -144,6 +147,8 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		r.Taken, err = time.Parse(time.RFC3339Nano, string(value))
 	case "refused":
 		r.Refused, err = time.Parse(time.RFC3339Nano, string(value))
+	case "program":
+		err = json.Unmarshal(value, &r.Program)
 	case "code":
 		err = json.Unmarshal(value, &r.Code)
 	case "outbox":

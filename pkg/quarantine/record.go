@@ -31,6 +31,8 @@ type Record struct {
 	Disabled  bool // a tool disabled it, so that a tool may enable it
 	Policy    Policy
 
+	Program *Program // behind the command, when it last ran; nil: not known
+
 	Inspect string // key of the launch whose inspection a person approved
 	Found   []Item // what the inspection found
 	Seen    bool   // there was one

@@ -1,0 +1,131 @@
+package quarantine
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+)
+
+// full is a record with something in every field.
+func full(t testing.TB) *Record {
+	odd := "{\"name\":\"o\xff\xed\xa0\x80 \\u2028\",\"description\":\"\x00\t\x7f \u202e\U000e0041 end\",\"n\":1e400}"
+	r := &Record{
+		Config: "/c\n \"\xff.json", Server: "a b\x00", Generation: 1 << 60, Tool: true, First: true, Overrode: true, Disabled: true, Seen: true,
+		Launch: []byte(`{"command":"x y"}`), LaunchKey: "00ff", Inspect: "11",
+		Policy:    Policy{ToolChanges: "auto", Enabled: []string{}, Disabled: []string{"*"}},
+		Blocked:   []string{"plain", "\xff\n", ""},
+		Resources: [][]byte{[]byte(`{"uri":"x:y"}`), []byte("{\"uri\":\"\xfe\"}")},
+		Taken:     time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Refused: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Code: &Code{Hash: "h", Digest: "d", Expires: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Tries: 3},
+	}
+	item := func(kind Kind, raw string, served, text bool) Item {
+		it := newItem(kind, "", []byte(raw))
+		if k, ok := listed[kind]; ok {
+			it.ID = k.ID(it.Raw)
+		}
+		it.Served, it.Text = served, text
+		return it
+	}
+	r.Items = []Item{item(Tool, odd, true, false), item(Prompt, `{"name":"p"}`, false, false), item(Instructions, `"x \n y"`, true, false)}
+	r.Waiting = []Item{item(Template, `{"uriTemplate":"a:{b}"}`, false, true), item(Capabilities, `{"experimental":{}}`, false, false)}
+	r.Texts = []Item{{Kind: Tool, ID: "o\xff \n", Digest: "aa"}}
+	r.Found = []Item{item(Tool, `{"name":"dup","a":1,"a":2}`, false, false)}
+	r.decide("approve", "terminal", "me", r.Items, "dd")
+	r.Outbox[0].Time = r.Outbox[0].Time.Truncate(time.Second)
+	r.Outbox[0].Items[0].ID = "valid" // a log is JSON: names in it are for people
+	return r
+}
+
+func TestRecordsAreReadBackAsTheyWere(t *testing.T) {
+	for name, r := range map[string]*Record{"full": full(t), "empty": {}, "approved": approved(t, entryOf(t, "a", plainEntry), tool("x", "d", schemaA))} {
+		data := r.Encode()
+		got, err := Decode(data)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, data)
+		}
+		r.Taken = r.Taken.UTC().Round(0)
+		if !reflect.DeepEqual(got, r) {
+			t.Errorf("%s:\n got %+v\nwant %+v", name, got, r)
+		}
+		if !bytes.Equal(got.Encode(), data) {
+			t.Errorf("%s is written otherwise the second time", name)
+		}
+	}
+}
+
+// Each definition keeps its bytes, whatever they are, but for line breaks between its tokens.
+func TestDefinitionsKeepTheirBytes(t *testing.T) {
+	s := entryOf(t, "a", plainEntry)
+	raw := "{ \"name\" : \"x\",\r\n \"n\" : 1.0e+2, \"u\":\"\\u0041\xff\" }"
+	r := approved(t, s, raw)
+	back := must(Decode(r.Encode()))(t)
+	want := strings.NewReplacer("\r", " ", "\n", " ").Replace(raw)
+	if got := shown(back); got != want {
+		t.Errorf("served %q, want %q", got, want)
+	}
+	if !admits(back, raw) {
+		t.Error("what was approved is not what is served")
+	}
+}
+
+func TestACutRecordIsNone(t *testing.T) {
+	data := full(t).Encode()
+	for i := range len(data) {
+		if _, err := Decode(data[:i]); !errors.Is(err, ErrFormat) {
+			t.Fatalf("cut after %d of %d bytes: %v", i, len(data), err)
+		}
+	}
+	for _, text := range []string{"", "{}", "mcpproxy-stdio record 2\nend\n", format + "\nend\n\n", format + "\nfuture x\nend\n", format + "\nitem tool none\nend\n",
+		format + "\nitem list none + {}\nend\n", format + "\ngeneration -1\nend\n", format + "\ntaken now\nend\n", format + "\nserver a\nend\n", format + "\npolicy []\nend\n"} {
+		if _, err := Decode([]byte(text)); !errors.Is(err, ErrFormat) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// Nothing of a server makes a line of its own.
+func TestNothingForgesALine(t *testing.T) {
+	s := entryOf(t, "a", plainEntry)
+	evil := "{\"name\":\"x\",\"description\":\"\nend\nfirst\nitem tool 00 + {}\nlaunch 00 {}\n\"}"
+	l := live(evil)
+	l.Items[catalog.Resources] = [][]byte{[]byte("{\"uri\":\"x:\nblocked \\\"y\\\"\n\"}")}
+	r := &Record{}
+	r.Baseline(s, "test")
+	r.Learn(s, l, Whole, false, harmless)
+	r.Block("y\nfirst\n", Means{})
+	r.Outbox = nil
+	back := must(Decode(r.Encode()))(t)
+	if len(back.Items) != 1 || back.First || len(back.Blocked) != 1 || back.LaunchKey != s.LaunchKey() || len(back.Resources) != 1 {
+		t.Errorf("read back: %+v", back)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(full(f).Encode())
+	f.Add([]byte(format + "\nend\n"))
+	f.Add([]byte(format + "\nlaunch k\nitem tool none + {}\nresource \ncode {}\noutbox {}\nend\nend\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := Decode(data)
+		if err != nil {
+			return
+		}
+		once := r.Encode()
+		again, err := Decode(once)
+		if err != nil {
+			t.Fatalf("%q can't be read back: %v", once, err)
+		}
+		if twice := again.Encode(); !bytes.Equal(once, twice) {
+			t.Fatalf("written as %q, then %q", once, twice)
+		}
+		s := entryOf(t, "a", plainEntry)
+		again.Proposal(s)
+		again.Gate()
+		again.Snapshot()
+		again.Learn(s, live(tool("x", "d", schemaA)), Whole, true, harmless)
+	})
+}

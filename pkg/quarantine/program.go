@@ -1,0 +1,59 @@
+package quarantine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Program is the file behind a command, as it was when its server last ran. Another one is told and not held: programs are
+// updated, and whoever can replace the file could replace ours.
+type Program struct {
+	Path     string    `json:"path"`
+	Size     int64     `json:"size,omitempty"`
+	Modified time.Time `json:"modified,omitzero"`
+	SHA256   string    `json:"sha256,omitempty"` // "" for an interpreter or a runner of packages, which says nothing of the server
+}
+
+// interpreters run what their arguments name.
+var interpreters = append([]string{"node", "nodejs", "python", "python3", "ruby", "perl", "php", "java", "dotnet", "sh", "bash", "zsh", "docker", "podman", "go", "env"}, runners...)
+
+// FindProgram looks at the file behind a command. known is what was recorded: a file that has its size and time is not read again.
+func FindProgram(command string, known *Program) (*Program, error) {
+	path, err := exec.LookPath(command)
+	if err != nil {
+		return nil, err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, err
+	}
+	p := &Program{Path: path}
+	if slices.Contains(interpreters, strings.TrimSuffix(filepath.Base(command), ".exe")) {
+		return p, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	p.Size, p.Modified = info.Size(), info.ModTime().UTC()
+	if known != nil && known.Path == p.Path && known.Size == p.Size && known.Modified.Equal(p.Modified) {
+		return known, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return nil, err
+	}
+	p.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return p, nil
+}
