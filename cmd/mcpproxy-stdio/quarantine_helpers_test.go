@@ -316,3 +316,16 @@ func (h *home) revoke(name string) {
 		h.t.Fatal(err)
 	}
 }
+
+// filesIn are all files below a directory, by path.
+func filesIn(dir string) map[string]string {
+	all := map[string]string{}
+	filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			data, _ := os.ReadFile(path)
+			all[path] = string(data)
+		}
+		return nil
+	})
+	return all
+}

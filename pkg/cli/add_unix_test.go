@@ -83,17 +83,24 @@ func TestAddUnderAnAgentIsHeld(t *testing.T) {
 	if s, _ := p.entry("config.json", "notes"); !s.Quarantined {
 		t.Error("the entry does not say so")
 	}
-	// The agent takes the flag out of the file, which was never run.
+}
+
+// A server that was approved under the name, and removed, is none that an agent can bring back.
+func TestAgentCantBringBack(t *testing.T) {
+	p := newPlace(t)
+	args := []string{"add", "notes", "--", "mcpproxy-stdio", "demo-server", "notes"}
+	p.open(nil, args...).end(0)
+	p.wantState("config.json", "notes", quarantine.Approved)
+	p.write("config.json", map[string]any{})
+	p.open([]string{"CLAUDECODE=1"}, args...).end(0)
 	data, err := os.ReadFile(p.path("config.json"))
-	if err == nil {
-		err = os.WriteFile(p.path("config.json"), []byte(strings.Replace(string(data), "true", "false", 1)), 0o600)
+	if err == nil { // nor by taking the flag out of the file
+		err = os.WriteFile(p.path("config.json"), []byte(strings.Replace(string(data), `"quarantined": true`, `"quarantined": false`, 1)), 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, _, _ := p.piped(nil, "servers"); !strings.Contains(out, "held_launch") {
-		t.Errorf("without the flag it is\n%s", out)
-	}
+	p.wantState("config.json", "notes", quarantine.HeldLaunch)
 }
 
 func TestImportOnATerminalIsOwn(t *testing.T) {

@@ -180,8 +180,17 @@ func TestBlockAndGiveBack(t *testing.T) {
 		_, r := p.entry(proposed, "tools")
 		return len(r.Snapshot().Items[0])
 	}
+	tools, r := p.entry(proposed, "tools")
+	live := r.Snapshot()
 	if _, errs, code := p.piped([]string{"CLAUDECODE=1"}, "reject", "tools", "--tool", "echo"); code != 0 || errs != "" || served() != 1 {
 		t.Fatalf("exit code %d, %d tools: %s", code, served(), errs)
+	}
+	// A look in the meantime leaves it out.
+	if _, err := p.book().Update(tools.Path, "tools", func(r *quarantine.Record) error {
+		r.Learn(tools, live, quarantine.Whole, false, nothingFound)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 	s = p.open(nil, "approve", "tools", "--unblock", "echo")
 	s.await("type its name: ", "tools\n")

@@ -37,7 +37,7 @@ func full(t testing.TB) *Record {
 	r.Found = []Item{item(Tool, `{"name":"dup","a":1,"a":2}`, false, false)}
 	r.decide("approve", "terminal", "me", r.Items, "dd")
 	r.Outbox[0].Time = r.Outbox[0].Time.Truncate(time.Second)
-	r.Outbox[0].Items[0].ID = "valid" // a log is JSON: names in it are for people
+	r.Outbox[0].Config, r.Outbox[0].Items[0].ID = "/c", "x" // the log is JSON: names in it are for people
 	return r
 }
 
