@@ -12,7 +12,6 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // The definitions change between the question and the answer: the yes was for others.
@@ -126,7 +125,8 @@ func TestQuarantineTwoProxies(t *testing.T) {
 		soon(t, 5*time.Second, "it is listed", func() bool { return strings.Contains(toolNames(c), " new__echo ") })
 		answers(t, c, "new")
 	}
-	if log := h.decisions("new"); log != "inspect:elicitation approve:elicitation" {
+	// Two people may both have said yes, if the second proxy had not seen the first one's edit of the file.
+	if log := h.decisions("new"); log != "inspect:elicitation approve:elicitation" && log != "inspect:elicitation approve:elicitation approve:elicitation" {
 		t.Errorf("logged: %s", log)
 	}
 	// One approves while the other rejects: both have the same, whichever came last.
@@ -177,7 +177,7 @@ func TestQuarantineKilledWhileApproving(t *testing.T) {
 		rounds = 5
 	}
 	for range rounds {
-		n := starts(t, trace)
+		n, before := starts(t, trace), h.decisions("new")
 		code, digest := h.code("", "new"), inspect(t, c, "new").Digest
 		c.Send(`{"jsonrpc":"2.0","id":"k","method":"tools/call","params":{"name":"quarantine_approve","arguments":{"name":"new","digest":"` + digest + `","code":"` + code + `"}}}`)
 		time.Sleep(time.Duration(rand.IntN(12_000)) * time.Microsecond)
@@ -186,7 +186,10 @@ func TestQuarantineKilledWhileApproving(t *testing.T) {
 		r := h.record("", "new")
 		state := r.State(h.entry("", "new"))
 		log := h.decisions("new")
-		approved := strings.HasSuffix(log, "inspect:code")
+		approved := strings.TrimSpace(log) == strings.TrimSpace(before+" inspect:code")
+		if !approved && log != before {
+			t.Errorf("logged %q, and before it %q", log, before)
+		}
 		if approved != (state == quarantine.HeldDefinitions) {
 			t.Errorf("logged %q, and it is %s", log, state)
 		}
@@ -205,13 +208,9 @@ func TestQuarantineKilledWhileApproving(t *testing.T) {
 		held(t, c, "new", string(state))
 		answers(t, c, "first")
 		h.reset("new")
-		h.forgetLog()
 		soon(t, 5*time.Second, "it is held", func() bool { return stateOf(t, c, "new") == "held_launch" })
 	}
 }
-
-// forgetLog is what only a test can do: it begins a new log.
-func (h *home) forgetLog() { os.Remove(store.Open(h.state()).Path("approvals.log")) }
 
 // After a person has said no, nobody is asked for a while; a code still counts.
 func TestQuarantineCoolDown(t *testing.T) {
@@ -298,7 +297,7 @@ func TestQuarantineCodes(t *testing.T) {
 	}
 	// Of another server, with spaces, as a number.
 	refused("another server's", with("other", code), "no code is valid")
-	refused("with a space", with("new", code+" "), "not the one")
+	refused("letters", with("new", "x"+code), "not the one")
 	// Too old.
 	h.changed("new", func(r *quarantine.Record) { r.Code.Expires = time.Now().Add(-time.Second) })
 	refused("too old", with("new", code), "no code is valid")

@@ -19,17 +19,22 @@ func DefaultPath(flag string) (string, error) {
 		path = os.Getenv(PathVariable)
 	}
 	if path == "" {
-		dir, err := os.UserConfigDir()
-		if err != nil {
-			return "", fmt.Errorf("config: no configuration directory: %w – name the file with --config or %s", err, PathVariable)
-		}
-		path = filepath.Join(dir, "mcpproxy", "mcp_config.json")
+		return StandardPath()
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("config: %w – give an absolute path", err)
 	}
 	return abs, nil
+}
+
+// StandardPath is the place of the user-level file when nothing names another.
+func StandardPath() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("config: no configuration directory: %w – name the file with --config or %s", err, PathVariable)
+	}
+	return filepath.Abs(filepath.Join(dir, "mcpproxy", "mcp_config.json"))
 }
 
 // WorkspacePath is where a workspace keeps the servers it proposes.

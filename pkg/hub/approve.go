@@ -37,7 +37,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	case p == nil:
 		return builtin.Outcome{}, fmt.Errorf("server %s: %w", strconv.Quote(name), quarantine.ErrNothing)
 	case p.Digest == "":
-		return builtin.Outcome{}, fmt.Errorf("server %s: %w; %s", strconv.Quote(name), quarantine.ErrInspecting, todo(p))
+		return builtin.Outcome{}, fmt.Errorf("server %s: %w; %s", strconv.Quote(name), quarantine.ErrInspecting, todo(st, p))
 	case !strings.EqualFold(p.Digest, digest):
 		return builtin.Outcome{}, fmt.Errorf("server %s: %w: its digest is %s; look at it again with quarantine_review", strconv.Quote(name), quarantine.ErrDigest, p.Digest)
 	}
@@ -46,7 +46,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 		return builtin.Outcome{}, err
 	}
 	if decision == "" {
-		return a.required(st.key, p, why), nil
+		return a.required(st, p, why), nil
 	}
 	a.h.log.Info().Str("server", name).Str("decision", decision).Msg("approved")
 	a.h.recall()
@@ -55,7 +55,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 		a.s.Refresh(ctx)
 		return builtin.Outcome{Status: statusApproved, Server: name, State: string(quarantine.Approved), Next: "it can be called now"}, nil
 	}
-	return a.inspected(ctx, name), nil
+	return a.inspected(ctx, st), nil
 }
 
 // decide lets a person decide, by the first way that there is. No decision means that it takes another way; why says which was tried.
@@ -93,6 +93,7 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 		return decision, "", err
 	case errors.Is(answer, quarantine.ErrDeclined):
 		_, err = h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error { r.Refused = time.Now(); return nil })
+		h.recall() // whoever asks again at once is told
 	}
 	h.log.Warn().Str("server", st.key.name).Err(answer).Msg("not approved by the client's form")
 	return "", answer.Error(), err
@@ -184,7 +185,7 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 		line("Policy", "looser than before: tool_changes "+p.Policy.ToolChanges)
 	}
 	line("Digest", p.Digest)
-	fmt.Fprintf(&b, "All of it: mcpproxy-stdio review %s\n\nTo approve, type exactly: %s", strconv.Quote(st.key.name), c.Text)
+	fmt.Fprintf(&b, "All of it: %s\n\nTo approve, type exactly: %s", command("review", st.written), c.Text)
 	return b.String()
 }
 
@@ -197,17 +198,16 @@ func asciiPath(path string) string {
 }
 
 // required tells the ways that are left.
-func (a *admin) required(k key, p *quarantine.Proposal, why string) builtin.Outcome {
-	name := strconv.Quote(k.name)
-	ways := []string{"on a terminal: mcpproxy-stdio approve " + name}
+func (a *admin) required(st standing, p *quarantine.Proposal, why string) builtin.Outcome {
+	ways := []string{"on a terminal: " + command("approve", st.written)}
 	a.h.mu.Lock()
 	policy := a.h.approval.policy()
 	a.h.mu.Unlock()
-	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(k, nil))) == 0 {
-		ways = append(ways, "with a code: the person runs mcpproxy-stdio review "+name+
+	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(st.key, nil))) == 0 {
+		ways = append(ways, "with a code: the person runs "+command("review", st.written)+
 			" on a terminal, reads the eight digits at its end and types them in the chat; then call quarantine_approve with them as code")
 	}
-	return builtin.Outcome{Status: statusRequired, Server: k.name, State: string(p.State), Why: why, Digest: p.Digest, Ways: ways,
+	return builtin.Outcome{Status: statusRequired, Server: st.key.name, State: string(p.State), Why: why, Digest: p.Digest, Ways: ways,
 		Next: "tell the person; do not try to approve it by other means"}
 }
 
@@ -215,7 +215,8 @@ func (a *admin) required(k key, p *quarantine.Proposal, why string) builtin.Outc
 const inspectMost = 45 * time.Second
 
 // inspected waits for the inspection that was approved, and tells what waits next.
-func (a *admin) inspected(ctx context.Context, name string) builtin.Outcome {
+func (a *admin) inspected(ctx context.Context, st standing) builtin.Outcome {
+	name := st.key.name
 	out := builtin.Outcome{Status: statusInspected, Server: name, State: string(quarantine.HeldDefinitions)}
 	a.h.inspectNew(a.s)
 	if f := a.h.look(a.s, name); f != nil {
@@ -231,7 +232,7 @@ func (a *admin) inspected(ctx context.Context, name string) builtin.Outcome {
 		out.Why = err.Error()
 	case in.Digest == "":
 		out.Why = "the inspection has not ended, or the server did not start"
-		out.Next = "a person sees why with mcpproxy-stdio approve " + strconv.Quote(name) + " on a terminal"
+		out.Next = "a person sees why on a terminal: " + command("approve", st.written)
 	default:
 		out.State, out.Digest = in.State, in.Digest
 		out.Next = "it was started once and its definitions are held: quarantine_review with operation inspect counts them, quarantine_approve with this digest asks the person to approve them"

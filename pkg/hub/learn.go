@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -122,7 +121,7 @@ func (h *Hub) Admit(server *config.Server) func(kind catalog.Kind, id, digest st
 			return fmt.Errorf("it is held in quarantine; the call was not sent. quarantine_review shows why")
 		}
 		if !e.gate.Admits(quarantine.KindOf(kind), id, digest) {
-			return fmt.Errorf("its definition is not the one that was approved; the call was not sent. It waits for a review: see quarantine_review, or run mcpproxy-stdio review %s on a terminal", strconv.Quote(k.name))
+			return fmt.Errorf("its definition is not the one that was approved; the call was not sent. It waits for a review: see quarantine_review, or run %s on a terminal", command("review", server))
 		}
 		return nil
 	}

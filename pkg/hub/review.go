@@ -61,7 +61,7 @@ func (a *admin) Waiting() []builtin.Waiting {
 		if p == nil || st.failed != nil {
 			continue
 		}
-		w := builtin.Waiting{Name: st.written.Name, State: string(p.State), Digest: p.Digest, Do: todo(p)}
+		w := builtin.Waiting{Name: st.written.Name, State: string(p.State), Digest: p.Digest, Do: todo(st, p)}
 		if p.State == quarantine.Approved {
 			w.Pending = st.record.Pending(st.written)
 		}
@@ -70,10 +70,10 @@ func (a *admin) Waiting() []builtin.Waiting {
 	return all
 }
 
-func todo(p *quarantine.Proposal) string {
+func todo(st standing, p *quarantine.Proposal) string {
 	switch {
 	case p.Digest == "":
-		return "the inspection that a person approved is under way, or failed; a person can repeat it on a terminal: mcpproxy-stdio approve"
+		return "the inspection that a person approved is under way, or failed; a person can repeat it on a terminal: " + command("approve", st.written)
 	case p.State == quarantine.HeldLaunch:
 		return "quarantine_approve asks the person whether it may be started for an inspection"
 	case p.State == quarantine.HeldDefinitions:
@@ -119,7 +119,7 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 		in.Do = "it can't be approved: " + st.effective.Refused
 		return in, nil
 	}
-	in.Digest, in.Do = p.Digest, todo(p)
+	in.Digest, in.Do = p.Digest, todo(st, p)
 	return in, nil
 }
 

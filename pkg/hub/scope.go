@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -111,8 +112,19 @@ func heldBecause(s *config.Server, e *entry) string {
 	if s.Workspace {
 		from = " It comes from " + strconv.QuoteToASCII(s.Path) + "."
 	}
-	return fmt.Sprintf("it is held in quarantine (%s) and %s.%s quarantine_review shows it, quarantine_approve asks the person; on a terminal: mcpproxy-stdio approve %s",
-		state, what, from, strconv.Quote(s.Name))
+	return fmt.Sprintf("it is held in quarantine (%s) and %s.%s quarantine_review shows it, quarantine_approve asks the person; on a terminal: %s",
+		state, what, from, command("approve", s))
+}
+
+// command is what a person types on a terminal about an entry, wherever the terminal is.
+func command(verb string, s *config.Server) string {
+	words := "mcpproxy-stdio " + verb
+	if standard, err := config.StandardPath(); s.Workspace {
+		words += " --workspace " + quarantine.Word(filepath.Dir(filepath.Dir(s.Path)))
+	} else if err != nil || standard != s.Path {
+		words += " --config " + quarantine.Word(s.Path)
+	}
+	return words + " " + quarantine.Word(s.Name)
 }
 
 // know reads what is recorded of entries that were not known; nothing is held while it reads.

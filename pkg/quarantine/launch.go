@@ -54,55 +54,55 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 		}
 		t.Env = append(t.Env, worded(v.Name, value, v.Refs, "="))
 		if v.Value != "" {
-			t.Notes = append(t.Notes, "sets "+quoted(v.Name)+", which decides what is run")
+			t.Notes = append(t.Notes, "sets "+Word(v.Name)+", which decides what is run")
 		}
 	}
 	for _, v := range l.Headers {
 		t.Headers = append(t.Headers, worded(v.Name, v.Value, v.Refs, ": "))
 	}
 	if l.Isolation != nil {
-		t.Isolation = quoted(strings.TrimSpace(l.Isolation.Type + " " + l.Isolation.Image))
+		t.Isolation = Word(strings.TrimSpace(l.Isolation.Type + " " + l.Isolation.Image))
 	}
 	if l.Protocol != "stdio" {
 		t.Isolation = "does not apply: it runs elsewhere"
-		t.Line = quoted(l.URL)
+		t.Line = Word(l.URL)
 		if u, err := url.Parse(l.URL); err == nil && u.RawQuery != "" && !whole {
 			u.RawQuery = ""
-			t.Line = quoted(u.String()) + "?…"
+			t.Line = Word(u.String()) + "?…"
 		}
 		if l.AllowHTTP {
 			t.Notes = append(t.Notes, "plain http is allowed: it can be read and changed on the way")
 		}
 		return t
 	}
-	words := []string{quoted(l.Command)}
+	words := []string{Word(l.Command)}
 	for _, a := range l.Args {
-		words = append(words, quoted(a))
+		words = append(words, Word(a))
 	}
 	t.Line = strings.Join(words, " ")
 	if pkg := unpinned(l.Command, l.Args); pkg != "" {
-		t.Notes = append(t.Notes, fmt.Sprintf("%s is not pinned: each start may run another version", quoted(pkg)))
+		t.Notes = append(t.Notes, fmt.Sprintf("%s is not pinned: each start may run another version", Word(pkg)))
 	}
 	return t
 }
 
 func worded(name, value string, refs []string, between string) string {
-	text := quoted(name)
+	text := Word(name)
 	switch value {
 	case "":
 	case "…":
 		text += between + value
 	default:
-		text += between + quoted(value)
+		text += between + Word(value)
 	}
 	if len(refs) > 0 {
-		text += " from " + quoted(strings.Join(refs, ", "))
+		text += " from " + Word(strings.Join(refs, ", "))
 	}
 	return text
 }
 
-// quoted shows a word as a shell would take it, in ASCII, so that nothing in it can pass for something else.
-func quoted(s string) string {
+// Word shows a word as a shell would take it, in ASCII, so that nothing in it can pass for something else.
+func Word(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./-_?&~^{}$", r)
 	}

@@ -1,0 +1,289 @@
+package quarantine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
+)
+
+var (
+	toolA     = tool("a", "one", schemaA)
+	toolText  = tool("a", "two", schemaA)
+	toolText2 = tool("a", "three", schemaA)
+	toolOdd   = tool("a", "ODD", schemaA)
+	toolEvil  = tool("a", "EVIL", schemaA)
+	toolB     = tool("a", "one", schemaB)
+	toolHint  = strings.Replace(toolA, `"name"`, `"annotations":{"readOnlyHint":true},"name"`, 1)
+	toolTwice = strings.Replace(toolA, `"name"`, `"x":1,"x":2,"name"`, 1)
+	toolNew   = tool("n", "new", schemaA)
+)
+
+// What an approved server lists later, by rule.
+func TestLearn(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	for name, c := range map[string]struct {
+		list   []string
+		extent Extent
+		auto   bool
+		shown  string // descriptions in order
+		waits  string
+		used   []string // live definitions that calls may use
+		not    []string
+	}{
+		"the same":           {[]string{toolA}, Whole, false, toolA, "", []string{toolA}, []string{toolText}},
+		"another text":       {[]string{toolText}, Whole, false, toolA, "tool a text", []string{toolA, toolText}, []string{toolText2}},
+		"text, part":         {[]string{toolText}, Part, false, toolA, "tool a text", []string{toolA, toolText}, nil},
+		"text with findings": {[]string{toolOdd}, Whole, false, "", "tool a withheld", []string{toolA}, []string{toolOdd}},
+		"hostile text":       {[]string{toolEvil}, Whole, false, "", "tool a withheld", nil, []string{toolEvil}},
+		"schema":             {[]string{toolB}, Part, false, "", "tool a withheld", nil, []string{toolB}},
+		"annotation":         {[]string{toolHint}, Part, false, "", "tool a withheld", nil, []string{toolHint}},
+		"unreadable":         {[]string{toolTwice}, Part, false, "", "tool a withheld", nil, []string{toolTwice}},
+		"new":                {[]string{toolA, toolNew}, Part, false, toolA, "tool n withheld", []string{toolA}, []string{toolNew}},
+		"gone, whole":        {nil, Whole, false, "", "", []string{toolA}, nil},
+		"gone, late":         {nil, Late, false, toolA, "", []string{toolA}, nil},
+		"gone, part":         {nil, Part, false, toolA, "", []string{toolA}, nil},
+		"twice":              {[]string{toolA, toolEvil}, Whole, false, toolA, "", []string{toolA}, []string{toolEvil}},
+		"auto schema":        {[]string{toolB}, Part, true, toolB, "", []string{toolA, toolB}, nil},
+		"auto text":          {[]string{toolText}, Whole, true, toolText, "", []string{toolA, toolText}, nil},
+		"auto new":           {[]string{toolA, toolNew}, Part, true, toolA + "\n" + toolNew, "", []string{toolNew}, nil},
+		"auto odd":           {[]string{toolOdd}, Part, true, toolOdd, "", []string{toolOdd}, nil},
+		"auto hostile":       {[]string{toolEvil}, Part, true, "", "tool a withheld", nil, []string{toolEvil}},
+		"auto unreadable":    {[]string{toolTwice}, Part, true, "", "tool a withheld", nil, []string{toolTwice}},
+	} {
+		r := approved(t, s, toolA)
+		r.Learn(s, live(c.list...), c.extent, c.auto, suspicious)
+		if got := shown(r); got != c.shown {
+			t.Errorf("%s: shown %s, want %s", name, got, c.shown)
+		}
+		if got := waits(r); got != c.waits {
+			t.Errorf("%s: waits %q, want %q", name, got, c.waits)
+		}
+		for _, raw := range c.used {
+			if !admits(r, raw) {
+				t.Errorf("%s: %s can't be used", name, raw)
+			}
+		}
+		for _, raw := range c.not {
+			if admits(r, raw) {
+				t.Errorf("%s: %s can be used", name, raw)
+			}
+		}
+		if r.Learn(s, live(c.list...), c.extent, c.auto, suspicious) {
+			t.Errorf("%s: learned twice", name)
+		}
+		want := ""
+		if c.auto && c.waits == "" {
+			want = "auto"
+		}
+		if got := decisions(r.Outbox); got != want {
+			t.Errorf("%s: logged %q, want %q", name, got, want)
+		}
+	}
+}
+
+// The first look under a launch of the baseline is the baseline, but for what looks hostile; what comes after it is new.
+func TestLearnTheBaseline(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	r := &Record{}
+	r.Baseline(s, "first run")
+	if r.Snapshot() != nil {
+		t.Error("something is shown before the first look")
+	}
+	if r.Learn(s, live(toolA), Part, false, suspicious) {
+		t.Error("an instance of a session made the baseline")
+	}
+	if !r.Learn(s, live(toolA, toolOdd, tool("evil", "EVIL", schemaA), toolTwice), Whole, false, suspicious) {
+		t.Error("nothing learned")
+	}
+	if got := shown(r) + "|" + waits(r); got != toolA+"|tool evil withheld" {
+		t.Error(got)
+	}
+	if got := decisions(r.Outbox); got != "baseline baseline" || len(r.Outbox[1].Items) != 1 || string(r.Outbox[1].Items[0].Raw) != toolA {
+		t.Errorf("logged %s, %+v", got, r.Outbox)
+	}
+	r.Learn(s, live(toolA, toolNew), Part, false, suspicious)
+	if got := shown(r); got != toolA {
+		t.Errorf("what came later is shown: %s", got)
+	}
+
+	// A look that had its time counts too; what it could not read is reviewed.
+	r = &Record{}
+	r.Baseline(s, "first run")
+	r.Learn(s, live(toolA), Late, false, suspicious)
+	if got := shown(r); got != toolA || r.First {
+		t.Errorf("late: %s", got)
+	}
+	// A server that offers nothing was looked at too.
+	r = &Record{}
+	r.Baseline(s, "first run")
+	r.Learn(s, live(), Whole, false, suspicious)
+	if r.First || r.Snapshot() == nil {
+		t.Error("an empty server is looked at for ever")
+	}
+}
+
+// A server that toggles between two versions is reviewed once for each, and what is served follows it.
+func TestLearnVariants(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	r := approved(t, s, toolA)
+	r.Learn(s, live(toolB), Part, false, suspicious)
+	if _, err := r.Approve(s, r.Proposal(s).Digest, Means{}, suspicious); err != nil {
+		t.Fatal(err)
+	}
+	for i, now := range []string{toolB, toolA, toolB, toolA} {
+		if changed := r.Learn(s, live(now), Part, false, suspicious); changed != (i > 0) || waits(r) != "" || shown(r) != now {
+			t.Errorf("%d: changed %t, waits %q, shown %s", i, changed, waits(r), shown(r))
+		}
+	}
+	if !admits(r, toolA) || !admits(r, toolB) {
+		t.Error("one of the two can't be used")
+	}
+	// A version that waits goes when the server is back at an approved one.
+	r.Learn(s, live(toolHint), Part, false, suspicious)
+	r.Learn(s, live(toolA), Part, false, suspicious)
+	if waits(r) != "" || shown(r) != toolA || admits(r, toolHint) {
+		t.Errorf("waits %q, shown %s", waits(r), shown(r))
+	}
+	// With auto there may be many; the last ones are kept, and at most one is served.
+	for i := range 3 * maxVersions {
+		r.Learn(s, live(tool("a", fmt.Sprint("text ", i), schemaA)), Part, true, suspicious)
+	}
+	served := 0
+	for _, it := range r.Items {
+		if it.Served {
+			served++
+		}
+	}
+	if len(r.Items) != maxVersions || served != 1 || shown(r) != tool("a", fmt.Sprint("text ", 3*maxVersions-1), schemaA) {
+		t.Errorf("%d versions, %d served: %s", len(r.Items), served, shown(r))
+	}
+}
+
+// Two sessions' instances have a text each, as when it names the workspace: the one that lists later does not stop the other.
+func TestTextsOfTwoSessions(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	r := approved(t, s, toolA)
+	for range 2 {
+		for _, raw := range []string{toolText, toolText2, toolA, toolText} {
+			r.Learn(s, live(raw), Part, false, suspicious)
+		}
+		for _, raw := range []string{toolA, toolText, toolText2} {
+			if !admits(r, raw) {
+				t.Errorf("%s can't be used", raw)
+			}
+		}
+		if len(r.Texts) != 2 || shown(r) != toolA {
+			t.Errorf("%d texts, shown %s", len(r.Texts), shown(r))
+		}
+		r = must(Decode(r.Encode()))(t)
+	}
+	for i := range 3 * maxVersions {
+		r.Learn(s, live(tool("a", fmt.Sprint("text ", i), schemaA)), Part, false, suspicious)
+	}
+	if len(r.Texts) != maxVersions {
+		t.Errorf("%d texts are kept", len(r.Texts))
+	}
+	r.Block("a", Means{})
+	if admits(r, toolA) || admits(r, tool("a", fmt.Sprint("text ", 3*maxVersions-1), schemaA)) {
+		t.Error("a blocked tool can be used")
+	}
+}
+
+// What a whole look has not seen comes back without a review, as long as it is one of the approved versions.
+func TestLearnWhatComesBack(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	r := approved(t, s, toolA, toolNew)
+	r.Learn(s, live(toolNew), Whole, false, suspicious)
+	if shown(r) != toolNew {
+		t.Errorf("shown %s", shown(r))
+	}
+	r.Learn(s, live(toolText, toolNew), Part, false, suspicious) // not beside an approved one that is served
+	if shown(r) != toolNew || waits(r) != "tool a withheld" {
+		t.Errorf("shown %s, waits %s", shown(r), waits(r))
+	}
+	r.Learn(s, live(toolA, toolNew), Part, false, suspicious)
+	if shown(r) != toolA+"\n"+toolNew || waits(r) != "" {
+		t.Errorf("shown %s, waits %s", shown(r), waits(r))
+	}
+	r.Learn(s, live(toolB, toolNew), Part, false, suspicious)
+	r.Learn(s, live(toolNew), Whole, false, suspicious) // what is not there any more need not be reviewed
+	if waits(r) != "" {
+		t.Errorf("waits %s", waits(r))
+	}
+}
+
+func TestLearnTheOtherKinds(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	l := live()
+	l.Instructions, l.Capabilities = "be kind", []byte(`{"experimental":{"x":{}}}`)
+	l.Items[catalog.Prompts] = [][]byte{[]byte(`{"name":"p","arguments":[{"name":"q"}]}`)}
+	l.Items[catalog.Templates] = [][]byte{[]byte(`{"uriTemplate":"x:{y}","name":"t"}`)}
+	l.Items[catalog.Resources] = [][]byte{[]byte(`{"uri":"x:1"}`)}
+	r := &Record{}
+	r.Baseline(s, "test")
+	r.Learn(s, l, Whole, false, suspicious)
+
+	next := *l
+	next.Instructions, next.Capabilities = "be EVIL", []byte(`{"experimental":{"x":{},"z":{}}}`)
+	next.Items[catalog.Prompts] = [][]byte{[]byte(`{"name":"p","arguments":[{"name":"q","required":true}]}`), []byte(`{"name":"new"}`)}
+	next.Items[catalog.Templates] = [][]byte{[]byte(`{"uriTemplate":"x:{y}","name":"t","description":"now with one"}`)}
+	next.Items[catalog.Resources] = [][]byte{[]byte(`{"uri":"x:2"}`)}
+	r.Learn(s, &next, Part, false, suspicious)
+	if got, want := waits(r), "prompt p withheld, prompt new withheld, template x:{y} text, instructions withheld, capabilities withheld"; got != want {
+		t.Errorf("waits %s, want %s", got, want)
+	}
+	got := r.Snapshot()
+	if len(got.Items[catalog.Prompts]) != 0 || got.Instructions != "" || got.Capabilities != nil {
+		t.Errorf("shown: %+v", got)
+	}
+	if string(got.Items[catalog.Templates][0]) != `{"uriTemplate":"x:{y}","name":"t"}` || string(got.Items[catalog.Resources][0]) != `{"uri":"x:2"}` {
+		t.Error("the template's text is new, or the list of resources, which is data, is old")
+	}
+	// A list that was not read says nothing.
+	next.Items[catalog.Resources] = nil
+	r.Learn(s, &next, Part, false, suspicious)
+	if len(r.Resources) != 1 {
+		t.Error("a list of resources that was not read emptied the known one")
+	}
+}
+
+func TestLearnNothingWhereHeld(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	flagged := entryOf(t, "s", `{"command":"x","quarantined":true}`)
+	changed := entryOf(t, "s", `{"command":"y"}`)
+	held := approved(t, s, toolA)
+	held.Hold()
+	for name, learn := range map[string]func() bool{
+		"never approved": func() bool { return (&Record{}).Learn(s, live(toolA), Whole, true, suspicious) },
+		"flagged":        func() bool { return approved(t, s, toolA).Learn(flagged, live(toolB), Whole, true, suspicious) },
+		"other launch":   func() bool { return approved(t, s, toolA).Learn(changed, live(toolB), Whole, true, suspicious) },
+		"by a tool":      func() bool { return held.Learn(s, live(toolB), Whole, true, suspicious) },
+	} {
+		if learn() {
+			t.Errorf("%s: learned", name)
+		}
+	}
+	// An inspection's finds are kept apart; only a whole look replaces them.
+	r := &Record{Inspect: s.LaunchKey()}
+	if !r.Learn(s, live(toolA), Late, false, suspicious) || r.Learn(s, live(toolB), Part, false, suspicious) || !r.Learn(s, live(toolB), Whole, false, suspicious) {
+		t.Error("finds were not kept as they should")
+	}
+	if len(r.Found) != 1 || string(r.Found[0].Raw) != toolB || r.Snapshot() == nil || shown(r) != "" || admits(r, toolB) {
+		t.Errorf("found %+v, shown %s", r.Found, shown(r))
+	}
+}
+
+func BenchmarkLearnAgain(b *testing.B) {
+	s := entryOf(b, "s", plainEntry)
+	var tools []string
+	for i := range 2000 {
+		tools = append(tools, tool(fmt.Sprint("tool_", i), strings.Repeat("some words of text ", 50), schemaB))
+	}
+	r, l := approved(b, s, tools...), live(tools...)
+	for b.Loop() {
+		r.Clone().Learn(s, l, Part, false, func(Item) scan.Severity { return scan.Info })
+	}
+}
