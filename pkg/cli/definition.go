@@ -68,7 +68,7 @@ func itemWords(it quarantine.Item) string { return inWords(it.Name()) }
 // letter), and broken where they have line breaks, each piece in quotes of its own.
 func definitionLines(raw []byte) []string {
 	var indented bytes.Buffer
-	if json.Indent(&indented, raw, "", "  ") != nil || !utf8.Valid(raw) {
+	if json.Indent(&indented, bytes.TrimSpace(raw), "", "  ") != nil || !utf8.Valid(raw) {
 		return []string{"not JSON: " + strconv.QuoteToASCII(string(raw))}
 	}
 	var out []byte

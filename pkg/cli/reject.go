@@ -1,15 +1,14 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 func (a *app) rejectCommand() *cobra.Command {
@@ -24,40 +23,73 @@ over at once. Give it back with: mcpproxy-stdio approve NAME [--unblock TOOL]`,
 		Example: "  mcpproxy-stdio reject github\n  mcpproxy-stdio reject github --tool delete_repository",
 		Args:    oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error {
-			d, err := a.desk()
-			if err != nil {
-				return failed(err)
-			}
-			return failed(a.reject(d, args[0], tool))
+			return failed(a.reject(args[0], tool))
 		},
 	}
 	c.Flags().StringVar(&tool, "tool", "", "block this tool only")
 	return c
 }
 
-func (a *app) reject(d *desk, name, tool string) error {
-	e, err := d.entry(name)
+func (a *app) reject(name, tool string) error {
+	d, err := a.desk()
+	var e *entry
+	if err == nil {
+		e, err = d.entry(name)
+	}
+	if err != nil {
+		return a.rejectUnconfigured(name, tool, err)
+	}
+	if err := d.begin(); err != nil {
+		return err
+	}
+	if tool == "" {
+		return e.update(rejection(""))
+	}
+	id, known := e.tool(tool)
+	if !known {
+		fmt.Fprintf(a.err, "No tool %q of server %q is known; the name is blocked all the same.\n", plain(tool), plain(name))
+	}
+	return e.update(rejection(id))
+}
+
+// rejection is what is changed of a record: all of it, or one tool.
+func rejection(tool string) func(*quarantine.Record) error {
+	return func(r *quarantine.Record) error {
+		switch {
+		case tool == "":
+			r.Reject(means())
+		case slices.Contains(r.Blocked, tool):
+			return quarantine.ErrUnchanged
+		default:
+			r.Block(tool, means())
+		}
+		return nil
+	}
+}
+
+// rejectUnconfigured takes trust from what is recorded under a name, because a proxy that runs goes on with the last configuration that
+// it could read, and an entry that was removed can come back. why is the error if nothing is recorded.
+func (a *app) rejectUnconfigured(name, tool string, why error) error {
+	path, err := config.DefaultPath(a.config)
 	if err != nil {
 		return err
 	}
-	if err := d.begin(); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return err
+	paths := []string{path}
+	if folder := a.workspaceFolder(); folder != "" {
+		paths = append(paths, config.WorkspacePath(folder))
 	}
-	change := func(r *quarantine.Record) error { r.Reject(means()); return nil }
-	if tool != "" {
-		id, known := e.tool(tool)
-		if !known {
-			fmt.Fprintf(os.Stderr, "No tool %q of server %q is known; the name is blocked all the same.\n", plain(tool), plain(name))
+	book := quarantine.NewBook(store.Open(store.DefaultDir()))
+	for _, path := range paths {
+		r, err := book.Read(path, name)
+		if r == nil || err != nil {
+			continue
 		}
-		change = func(r *quarantine.Record) error {
-			if slices.Contains(r.Blocked, id) {
-				return quarantine.ErrUnchanged
-			}
-			r.Block(id, means())
-			return nil
+		if _, err := book.Update(path, name, rejection(tool)); err != nil {
+			return err
 		}
+		why = nil
 	}
-	return e.update(change)
+	return why
 }
 
 // tool is the tool that a name means, as its server wrote it or as review shows it.

@@ -86,11 +86,8 @@ func TestPagerDoesNotGetTheCode(t *testing.T) {
 	}
 }
 
-const hostileTool = `{"name":"cl\u001b[2Jear","title":"\u202egnp.exe","description":"one\ntwo \u001b]0;owned\u0007 \u200b\u200d \udb40\udc69\udb40\udc67 \u0430dmin \u05d0\u05d1 \u0085 ` +
-	"\U000E0041\u202E\u2066" + `","inputSchema":{"type":"object","properties":{"\u001b[31mred":{"type":"string","description":"\ufeff\ue000"}}}}`
-
 func TestNothingRawReachesTheTerminal(t *testing.T) {
-	hostile := mcptest.Server{Builtins: []string{"echo"}, Instructions: "do \x1b[8m this \u202e", ExtraTools: raws(hostileTool,
+	hostile := mcptest.Server{Builtins: []string{"echo"}, Instructions: "do \x1b[8m this \u202e", ExtraTools: raws(hostileDefinition,
 		`{"name":"twice","name":"other \u001b[5m","description":"`+"\u202e"+`"}`), ExtraPrompts: raws(`{"name":"p\u2066","description":"\u001b[1A"}`)}
 	p := workshop(t, hostile)
 	s := p.open(nil, "approve", "tools")

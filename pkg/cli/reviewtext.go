@@ -116,6 +116,9 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal) {
 	}
 	if proposal != nil && proposal.Policy != nil {
 		p.fact("Policy", yellow, "looser than the confirmed one: "+policyWords(*proposal.Policy))
+		if e.Record.Launch != nil {
+			p.fact("Confirmed", "", policyWords(e.Record.Policy))
+		}
 	}
 	if e.Record.Rejected() {
 		p.fact("Refused", "", ago(time.Since(e.Record.Refused)))

@@ -56,8 +56,7 @@ type Hub struct {
 	retrying bool          // records that can't be used are looked at again
 	retryIn  time.Duration // after this long
 
-	screened verdicts
-
+	screen screen
 	reload sync.Mutex // one Reload at a time: an older file must not win
 }
 

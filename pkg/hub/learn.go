@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,46 +177,6 @@ func toolNames(s *catalog.Snapshot) []string {
 		names = append(names, catalog.Tools.ID(raw))
 	}
 	return names
-}
-
-// Screen implements session.Host: resources are data, but one that looks hostile enough is left out of the list.
-func (h *Hub) Screen(server string, items [][]byte) [][]byte {
-	kept := make([][]byte, 0, len(items))
-	scanner := scan.New(scan.Context{Server: server})
-	for _, raw := range items {
-		if !h.screened.hostile(scanner, server, raw) {
-			kept = append(kept, raw)
-		}
-	}
-	return kept
-}
-
-// verdicts remembers which resources were looked at: each list of a running server has them again.
-type verdicts struct {
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]bool
-}
-
-// verdictsMost bounds what is remembered.
-const verdictsMost = 50_000
-
-func (v *verdicts) hostile(scanner *scan.Scanner, server string, raw []byte) bool {
-	id := sha256.Sum256(append([]byte(server+"\x00"), raw...))
-	v.mu.Lock()
-	hostile, known := v.known[id]
-	v.mu.Unlock()
-	if known {
-		return hostile
-	}
-	found := scanner.Scan(scan.Item{Kind: "resource", Name: catalog.Resources.ID(raw), Raw: raw})
-	hostile = quarantine.Worst(found) >= scan.Block
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.known == nil || len(v.known) >= verdictsMost {
-		v.known = map[[sha256.Size]byte]bool{}
-	}
-	v.known[id] = hostile
-	return hostile
 }
 
 // Withheld implements session.Host: why an item that a client names is not there, nil if nothing of the server is withheld.

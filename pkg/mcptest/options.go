@@ -84,7 +84,7 @@ type Server struct {
 	Rug     *Rug   `json:"rug,omitempty"`     // what it offers once it is trusted
 	CallLog string `json:"callLog,omitempty"` // a file that gets a line "method name" for each tools/call, prompts/get and resources/read
 	// Greeting is sent after notifications/initialized, each frame as it stands.
-	Greeting []json.RawMessage `json:"greeting,omitempty"`
+	Greeting []string `json:"greeting,omitempty"`
 
 	// Mark is of no use to the server; it stands in the environment that
 	// [Command] gives, so that [ProcessesWithEnv] finds its processes again.

@@ -146,7 +146,7 @@ func (s *session) notified(e envelope) {
 		s.initialized = true
 		s.mu.Unlock()
 		for _, frame := range s.opts.Greeting {
-			s.send(frame)
+			s.send([]byte(frame))
 		}
 		if first && s.opts.CapabilityTools {
 			s.send(notification("notifications/tools/list_changed", nil))

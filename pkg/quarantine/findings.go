@@ -47,9 +47,6 @@ func (s *Scanner) Scan(it Item) []scan.Finding {
 	return found
 }
 
-// Scan looks at one definition.
-func Scan(it Item, ctx scan.Context) []scan.Finding { return NewScanner(ctx).Scan(it) }
-
 // Worst is the gravest severity among findings, scan.Info if there is none.
 func Worst(found []scan.Finding) scan.Severity {
 	worst := scan.Info

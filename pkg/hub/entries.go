@@ -1,0 +1,258 @@
+package hub
+
+import (
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+)
+
+// entry is what is known of one configured server.
+type entry struct {
+	record   *quarantine.Record // nil: nothing; never changed
+	snapshot *catalog.Snapshot  // what of it is shown to clients; nil: not known yet
+	gate     quarantine.Gate    // what of it may be used
+	failed   error              // why its record can't be used
+}
+
+func newEntry(r *quarantine.Record, failed error) *entry {
+	e := &entry{record: r, failed: failed}
+	if r != nil {
+		e.snapshot, e.gate = r.Snapshot(), r.Gate()
+	}
+	return e
+}
+
+// know reads what is recorded of entries that were not known; nothing is held while it reads.
+func (h *Hub) know(servers []*config.Server) {
+	for _, s := range servers {
+		h.mu.Lock()
+		known := h.entries[keyOf(s)] != nil
+		h.mu.Unlock()
+		if known {
+			continue
+		}
+		record, err := h.book.Read(s.Path, s.Name)
+		if err != nil {
+			h.log.Error().Str("server", s.Name).Err(err).Msg("what was approved can't be read")
+		}
+		h.mu.Lock()
+		if h.entries[keyOf(s)] == nil {
+			h.entries[keyOf(s)] = newEntry(record, err)
+		}
+		h.mu.Unlock()
+	}
+}
+
+// settle records the baseline of a configuration that was never run, tightens policies that have become stricter, and reads what is
+// known of the servers. The caller holds reload or is New, and not mu.
+func (h *Hub) settle(c *config.Config) {
+	base, err := h.book.TakeBaseline(c)
+	if err != nil {
+		h.log.Error().Err(err).Msg("the servers of the first run can't be recorded as the person's own; they are held")
+	}
+	a := approval{written: c.Approval, confirmed: config.ApprovalHuman}
+	if base != nil {
+		a.confirmed = base.Approval
+		if tighter := quarantine.Stricter(a.written, a.confirmed); tighter != a.confirmed {
+			if err := h.book.ConfirmApproval(c.Path, tighter); err == nil {
+				a.confirmed = tighter
+			}
+		}
+	}
+	h.mu.Lock()
+	h.approval = a
+	h.mu.Unlock()
+	switch p := a.policy(); {
+	case p != a.written:
+		h.log.Warn().Str("written", a.written).Str("in_force", p).Msg("the policy of approval waits for a person: mcpproxy-stdio approve --policy")
+	case p == config.ApprovalOff || p == config.ApprovalHost:
+		h.log.Warn().Str("approval", p).Msg("servers are approved without a person: the configuration says so")
+	}
+	h.know(c.Servers)
+	if err != nil {
+		h.mu.Lock()
+		for _, s := range c.Servers {
+			if e := h.entries[keyOf(s)]; e.record == nil && e.failed == nil {
+				h.entries[keyOf(s)] = newEntry(nil, err)
+			}
+		}
+		h.mu.Unlock()
+	}
+	h.retryFailed()
+	for i, s := range c.Servers {
+		for _, other := range c.Servers[:i] {
+			if quarantine.Lookalike(s.Name, []string{other.Name}) != "" {
+				h.log.Warn().Str("server", s.Name).Str("other", other.Name).Msg("two servers have names that can be taken for one another")
+			}
+		}
+		h.tighten(s)
+	}
+}
+
+const (
+	retryFirst = 2 * time.Second
+	retryMost  = 10 * time.Minute
+)
+
+// retryFailed looks again, later and later, at the records that could not be read or written: a disk is full for a while.
+func (h *Hub) retryFailed() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	failed := false
+	for _, e := range h.entries {
+		failed = failed || e.failed != nil
+	}
+	if !failed || h.retrying {
+		if !failed {
+			h.retryIn = retryFirst
+		}
+		return
+	}
+	h.retrying = true
+	wait := max(h.retryIn, retryFirst)
+	h.retryIn = min(2*wait, retryMost)
+	h.work.Go(func() {
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		h.reload.Lock()
+		defer h.reload.Unlock()
+		h.mu.Lock()
+		h.retrying = false
+		for k, e := range h.entries {
+			if e.failed != nil {
+				delete(h.entries, k)
+			}
+		}
+		c := h.config
+		var all []*config.Server
+		for _, sc := range h.scopes {
+			all = append(all, sc.written.Servers...)
+		}
+		h.mu.Unlock()
+		h.settle(c)
+		h.know(all)
+		h.apply()
+	})
+}
+
+// tighten takes down a policy that has become stricter, so that a later loosening is seen; with the policy off it approves what is held.
+func (h *Hub) tighten(s *config.Server) {
+	h.mu.Lock()
+	e := h.entries[keyOf(s)]
+	off := h.approval.policy() == config.ApprovalOff
+	h.mu.Unlock()
+	change := func(r *quarantine.Record) error {
+		if off && r.State(s) != quarantine.Approved && !s.Quarantined && !r.Rejected() {
+			r.Baseline(s, "off")
+			return nil
+		}
+		if !r.Tighten(s) {
+			return quarantine.ErrUnchanged
+		}
+		return nil
+	}
+	probe := &quarantine.Record{}
+	if e.record != nil {
+		probe = e.record.Clone()
+	}
+	if e.failed != nil || change(probe) != nil {
+		return
+	}
+	if r, err := h.book.Update(s.Path, s.Name, change); err == nil {
+		h.mu.Lock()
+		h.entries[keyOf(s)] = newEntry(r, nil)
+		h.mu.Unlock()
+	}
+}
+
+// recall reads what other processes have recorded.
+func (h *Hub) recall() {
+	h.reload.Lock()
+	defer h.reload.Unlock()
+	h.mu.Lock()
+	keys := make(map[key]uint64, len(h.entries))
+	for k, e := range h.entries {
+		if keys[k] = 0; e.record != nil {
+			keys[k] = e.record.Generation
+		}
+	}
+	c := h.config
+	h.mu.Unlock()
+	if base, err := h.book.ReadBaseline(c.Path); err == nil {
+		confirmed := config.ApprovalHuman
+		if base != nil {
+			confirmed = base.Approval
+		}
+		h.mu.Lock()
+		other := h.approval.confirmed != confirmed
+		h.approval.confirmed = confirmed
+		h.mu.Unlock()
+		if other {
+			h.settle(c)
+			h.apply()
+		}
+	}
+	for k, generation := range keys {
+		switch r, err := h.book.Read(k.path, k.name); {
+		case err != nil:
+		case r != nil && r.Generation > generation:
+			h.adopt(k, r)
+		case r == nil && generation > 0: // what was approved is gone: nothing is
+			h.forget(k, generation)
+		}
+	}
+}
+
+// forget takes down that a record was removed, unless another was written since.
+func (h *Hub) forget(k key, generation uint64) {
+	h.mu.Lock()
+	e := h.entries[k]
+	gone := e != nil && e.record != nil && e.record.Generation == generation
+	if gone {
+		h.entries[k] = newEntry(nil, nil)
+	}
+	h.mu.Unlock()
+	if gone {
+		h.log.Warn().Str("server", k.name).Msg("what was approved of it was removed from the state directory; it is held")
+		h.apply()
+	}
+}
+
+// adopt takes a record that was written over, unless a newer one is known.
+func (h *Hub) adopt(k key, r *quarantine.Record) {
+	h.mu.Lock()
+	old := h.entries[k]
+	if old != nil && old.record != nil && old.record.Generation >= r.Generation {
+		h.mu.Unlock()
+		return
+	}
+	e := newEntry(r, nil)
+	h.entries[k] = e
+	h.mu.Unlock()
+	h.apply()
+	if old != nil && e.snapshot.SameDefinitions(old.snapshot) {
+		return
+	}
+	for _, s := range h.all() { // the list of resources is each session's own
+		s.CatalogChanged()
+	}
+}
+
+// fail takes down that a record can't be written: what can't be pinned is not run.
+func (h *Hub) fail(k key, err error) {
+	h.log.Error().Str("server", k.name).Err(err).Msg("what it offers can't be recorded; it is held")
+	h.mu.Lock()
+	e := &entry{failed: err}
+	if old := h.entries[k]; old != nil {
+		e.record = old.record
+	}
+	h.entries[k] = e
+	h.mu.Unlock()
+	h.apply()
+	h.retryFailed()
+}

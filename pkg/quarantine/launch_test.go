@@ -1,0 +1,143 @@
+package quarantine
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+)
+
+func launchOf(t testing.TB, entry string) []byte { return canonicalLaunch(entryOf(t, "s", entry)) }
+
+func TestReadLaunch(t *testing.T) {
+	for entry, want := range map[string]LaunchText{
+		`{"command":"x","args":["a b","","--k=v","'q'"],"working_dir":"/w"}`: {Line: `x "a b" "" --k=v "'q'"`, Dir: "/w", Isolation: "none: it runs with your rights"},
+		`{"command":"x","env":{"B":"${env:K}-${keyring:k2}","A":"secret","NODE_OPTIONS":"--require /evil.js"}}`: {Line: "x", Isolation: "none: it runs with your rights",
+			Env: []string{"A", "B from \"env:K, keyring:k2\"", `NODE_OPTIONS="--require /evil.js"`}, Notes: []string{"sets NODE_OPTIONS, which decides what is run"}},
+		`{"url":"https://h/p?key=secret","headers":{"Authorization":"Bearer ${env:T}","X-Y":"secret"}}`: {Line: "https://h/p?key=secret", Isolation: "does not apply: it runs elsewhere",
+			Headers: []string{"Authorization from env:T", "X-Y"}},
+		`{"url":"http://h.example/p","allow_http":true}`: {Line: "http://h.example/p", Isolation: "does not apply: it runs elsewhere",
+			Notes: []string{"plain http is allowed: it can be read and changed on the way"}},
+		`{"command":"npx","args":["-y","pkg"]}`: {Line: "npx -y pkg", Isolation: "none: it runs with your rights", Notes: []string{"pkg is not pinned: each start may run another version"}},
+	} {
+		got := ReadLaunch(launchOf(t, entry), true)
+		for what, pair := range map[string][2]string{
+			"line": {got.Line, want.Line}, "directory": {got.Dir, want.Dir}, "isolation": {got.Isolation, want.Isolation}, "file": {got.File, want.File},
+			"env":     {strings.Join(got.Env, "|"), strings.Join(want.Env, "|")},
+			"headers": {strings.Join(got.Headers, "|"), strings.Join(want.Headers, "|")},
+			"notes":   {strings.Join(got.Notes, "|"), strings.Join(want.Notes, "|")},
+		} {
+			if pair[0] != pair[1] {
+				t.Errorf("%s: the %s is %s, want %s", entry, what, pair[0], pair[1])
+			}
+		}
+	}
+	if got := ReadLaunch(canonicalLaunch(workspaceEntry(t, "s", plainEntry)), true); got.File != "/w/.mcpproxy/mcp_config.json" {
+		t.Errorf("from %s", got.File)
+	}
+	if got := ReadLaunch([]byte("{"), true); !strings.HasPrefix(got.Line, "unreadable") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What may be a secret is not for a model.
+func TestReadLaunchForAModel(t *testing.T) {
+	for _, entry := range []string{
+		`{"url":"https://h/p?key=SECRET","headers":{"X":"SECRET"}}`,
+		`{"command":"uvx","args":["p==1.0"],"env":{"A":"SECRET","PIP_INDEX_URL":"https://me:SECRET@h/simple","npm_config_registry":"SECRET"}}`,
+	} {
+		got := ReadLaunch(launchOf(t, entry), false)
+		all := strings.Join(append(append(append([]string{got.Line}, got.Env...), got.Headers...), got.Notes...), "\n")
+		if strings.Contains(all, "SECRET") {
+			t.Errorf("%s: %s", entry, all)
+		}
+	}
+	// Nor is it kept with what was approved.
+	s := entryOf(t, "s", `{"url":"https://h/p?key=SECRET"}`)
+	r := approved(t, s, toolA)
+	if strings.Contains(string(r.Encode()), "SECRET") || r.State(s) != Approved || r.State(entryOf(t, "s", `{"url":"https://h/p?key=other"}`)) == Approved {
+		t.Errorf("kept: %s", r.Encode())
+	}
+}
+
+// Whatever stands in an entry shows as printable ASCII on one line, and words can't be taken for several.
+func TestReadLaunchEscapes(t *testing.T) {
+	for _, evil := range []string{"\n", "\r\x1b[2J", "\x00", "\u202e", "\u200b", "\U000e0041", "ａ", "а", "\u2028", "\x7f", "\u0085", " \t", `"`, `\`, "'; rm", "`", "\ufeff", "é"} {
+		q := string(jsonrpc.Quote("a" + evil + "b"))
+		for _, entry := range []string{`{"command":` + q + `,"args":[` + q + `],"env":{"NODE_OPTIONS":` + q + `}}`, `{"url":` + string(jsonrpc.Quote("https://h/"+evil)) + `}`} {
+			s := configOf(t, "/c.json", `{"mcpServers":{"s":`+entry+`}}`).Server("s")
+			if s == nil || s.Refused != "" {
+				continue // it never gets here
+			}
+			for _, whole := range []bool{true, false} {
+				got := ReadLaunch(canonicalLaunch(s), whole)
+				for _, text := range append(append([]string{got.Line, got.Isolation}, got.Env...), got.Notes...) {
+					bad := func(r rune) bool { return r != '…' && (r >= utf8.RuneSelf || !unicode.IsPrint(r)) }
+					if strings.ContainsFunc(text, bad) {
+						t.Errorf("%q: %q", evil, text)
+					}
+				}
+			}
+		}
+	}
+	// Two launches that differ look different.
+	seen := map[string]string{}
+	for _, entry := range []string{`{"command":"x","args":["a","b"]}`, `{"command":"x","args":["a b"]}`, `{"command":"x a","args":["b"]}`, `{"command":"x","args":["\"a b\""]}`, `{"command":"x","args":["a","b",""]}`} {
+		line := ReadLaunch(launchOf(t, entry), true).Line
+		if other := seen[line]; other != "" {
+			t.Errorf("%s and %s both show as %s", entry, other, line)
+		}
+		seen[line] = entry
+	}
+}
+
+func TestUnpinned(t *testing.T) {
+	for line, want := range map[string]string{
+		"npx -y pkg":                        "pkg",
+		"npx -y @scope/pkg":                 "@scope/pkg",
+		"npx @scope/pkg@1.2.3":              "",
+		"npx pkg@1.2.3":                     "",
+		"npx pkg@latest":                    "pkg@latest",
+		"npx pkg@1":                         "pkg@1",
+		"npx pkg@1.x":                       "pkg@1.x",
+		"npx pkg@^1.2.3":                    "pkg@^1.2.3",
+		"/usr/bin/npx pkg":                  "pkg",
+		`C:\node\NPX.CMD pkg`:               "pkg",
+		"uvx pkg":                           "pkg",
+		"uvx pkg==1.0":                      "",
+		"uvx pkg==1.*":                      "pkg==1.*",
+		"uvx pkg>=1.0":                      "pkg>=1.0",
+		"uvx pkg@1.0.0":                     "",
+		"uvx --from git+https://h/x pkg":    "git+https://h/x",
+		"uvx --from git+https://h/x@main p": "git+https://h/x@main",
+		"uvx git+https://h/x@" + commit40:   "",
+		"pnpm dlx pkg":                      "pkg",
+		"npm exec -- pkg":                   "pkg",
+		"bunx ./local":                      "",
+		"deno run https://h/x.ts":           "",
+		"node server.js":                    "",
+		"python -m pkg":                     "",
+		"npx":                               "",
+	} {
+		words := strings.Fields(line)
+		if got := unpinned(words[0], words[1:]); got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
+const commit40 = "0123456789abcdef0123456789abcdef01234567"
+
+func TestLookalike(t *testing.T) {
+	names := []string{"github", "files", "db1", "team-a"}
+	for name, want := range map[string]string{
+		"github": "", "githud": "github", "gıthub": "github", "GitHub": "github", "giithub": "github", "g1thub": "github", "gith\u200bub": "github",
+		"fi1es": "files", "db2": "", "team-b": "", "postgres": "", "": "", "ｇｉｔｈｕｂ": "github", "gіthub": "github",
+	} {
+		if got := Lookalike(name, names); got != want {
+			t.Errorf("%q looks like %q, want %q", name, got, want)
+		}
+	}
+}
