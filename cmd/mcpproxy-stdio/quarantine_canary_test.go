@@ -86,11 +86,10 @@ func TestQuarantineCanary(t *testing.T) {
 	}))
 	defer web.Close()
 	log := filepath.Join(t.TempDir(), "log")
-	h := newHome(t).set(entries{"first": calm(mcptest.Server{Name: "first", Mark: mark})}, nil)
+	h := newHome(t).set(entries{"first": calm(mcptest.Server{Name: "first"})}, nil)
 	c := h.run(forms, "", []string{"PLANTED_ENV=" + planted + "-env-by-reference"}, "--log-level", "trace", "--log-file", log)
 	c.List("tools/list")
 	c.Call("logging/setLevel", map[string]any{"level": "debug"})
-	honest(c)
 	versioned, dies := singing(mark), singing(mark)
 	versioned.ProtocolVersion = canary + "-version"
 	dies.Faults, dies.ExitCode = []mcptest.Fault{mcptest.FaultExitAtStart}, 3
@@ -110,7 +109,6 @@ func TestQuarantineCanary(t *testing.T) {
 	}
 	servers(c, "add", map[string]any{"name": "webby", "protocol": "http", "url": web.URL + "/mcp?key=" + planted + "-query",
 		"headers": map[string]string{"Authorization": "Bearer " + planted + "-header", "X-Key": "${env:PLANTED_ENV}"}})
-	// bother approves with a form what waits: the question is asked twice for each server, first for the launch. The definitions must stay held.
 	c.Handle("elicitation/create", func(params json.RawMessage) (any, error) {
 		return map[string]any{"action": "accept", "content": map[string]any{}}, nil
 	})
@@ -126,8 +124,13 @@ func TestQuarantineCanary(t *testing.T) {
 	for name, trace := range traces { // an inspection is one start, also of a server that fails
 		soon(t, 5*time.Second, name+" was started for its inspection", func() bool { return starts(t, trace) > 0 })
 	}
-	time.Sleep(1500 * time.Millisecond) // the sooner retries of a server that fails
-	t.Log(traces, mcptest.ProcessesWithEnv(mark))
+	soon(t, 5*time.Second, "its processes are gone", func() bool { return mcptest.ProcessesWithEnv(mark) == nil })
+	time.Sleep(1200 * time.Millisecond) // the first retry of a server that fails would be due
+	for name, trace := range traces {
+		if n := starts(t, trace); n != 1 {
+			t.Errorf("%s was started %d times", name, n)
+		}
+	}
 	for _, name := range names {
 		bother(t, c, name)
 		held(t, c, name, "held_definitions")
@@ -140,15 +143,12 @@ func TestQuarantineCanary(t *testing.T) {
 	}
 	answers(t, two, "first")
 	two.Close()
-	for name, trace := range traces {
-		t.Log(name, starts(t, trace))
-	}
-
 	said := map[string]string{"the client": received(c), "the second client": received(two), "the log": string(must(readable(log)))}
 	if len(said["the log"]) < 100 {
 		t.Errorf("no log: %q", said["the log"])
 	}
 	for where, text := range said {
+		text = strings.ReplaceAll(text, "Launch: "+web.URL+"/mcp?key="+planted+"-query", "") // the one place: the form shows a person the launch in full
 		lacks(t, where, text, canary, planted, canary[:9], planted[:9])
 		lacks(t, where, strings.ToLower(text), strings.ToLower(canary), strings.ToLower(planted))
 	}

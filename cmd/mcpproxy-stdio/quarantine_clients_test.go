@@ -162,7 +162,7 @@ func TestQuarantineFalsePeople(t *testing.T) {
 				if out.Status != "approval_required" || out.State != state || !strings.Contains(out.Why, falsePeople[name].why) || out.Digest != digest {
 					t.Errorf("%s: %+v", name, out)
 				}
-				if len(out.Ways) != 2 || !strings.Contains(out.Ways[0], `mcpproxy-stdio approve "`+name+`"`) || !strings.Contains(out.Ways[1], "review") {
+				if len(out.Ways) != 2 || !strings.HasSuffix(out.Ways[0], " "+name) || !strings.Contains(out.Ways[0], "mcpproxy-stdio approve --config ") || !strings.Contains(out.Ways[1], "review") {
 					t.Errorf("%s: the ways that are left: %q", name, out.Ways)
 				}
 			})

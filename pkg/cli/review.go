@@ -95,7 +95,7 @@ func (a *app) code(e *entry) (code string, until time.Time, err error) {
 // ways tells how to approve what was shown.
 func (p *printer) ways(e *entry, code string, until time.Time) {
 	name := shellWord(e.Written.Name)
-	p.line("To approve it:  ", p.paint(bold, "mcpproxy-stdio approve "+name))
+	p.line("To approve it:   ", p.paint(bold, "mcpproxy-stdio approve "+name))
 	switch blocking := e.proposal.Blocking(e.judge(e.proposal)); {
 	case code != "":
 		p.line("or type this code in the chat, once, before ", until.Format("15:04"), ":  ", p.paint(bold, code[:4]+" "+code[4:]))
@@ -104,7 +104,11 @@ func (p *printer) ways(e *entry, code string, until time.Time) {
 	case e.desk.policy() == config.ApprovalOOB:
 		p.wrapped("", "", "The policy of approval is oob: no other way is taken.")
 	}
-	p.line("To refuse it:   mcpproxy-stdio reject ", name)
+	if e.proposal.State == quarantine.Approved { // reject would take away what is in force
+		p.line("To block a tool: mcpproxy-stdio reject ", name, " --tool TOOL")
+		return
+	}
+	p.line("To refuse it:    mcpproxy-stdio reject ", name)
 }
 
 // shellWord is a word as a shell takes it, for people to copy.

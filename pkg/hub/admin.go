@@ -181,7 +181,7 @@ func (a *admin) Add(name string, options []config.Option) error {
 // hold edits an entry and holds it; it is held before it is edited, so that there is no moment in between.
 func (a *admin) hold(name string, change func(*config.Document) error) error {
 	path := a.h.opts.ConfigPath
-	if _, err := a.h.book.TakeBaseline(a.h.userConfig()); err != nil {
+	if _, err := a.h.baseline(a.h.userConfig()); err != nil {
 		return err
 	}
 	was, err := a.h.book.Read(path, name)

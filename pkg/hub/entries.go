@@ -45,10 +45,23 @@ func (h *Hub) know(servers []*config.Server) {
 	}
 }
 
+// baseline is that of a configuration, taken now if the file was never run. What this hub has run is not run for the first time when
+// somebody removes the state directory: what was approved is gone, and nothing is trusted in its place.
+func (h *Hub) baseline(c *config.Config) (*quarantine.Baseline, error) {
+	if h.ran.Load() {
+		return h.book.ReadBaseline(c.Path)
+	}
+	base, err := h.book.TakeBaseline(c)
+	if base != nil {
+		h.ran.Store(true)
+	}
+	return base, err
+}
+
 // settle records the baseline of a configuration that was never run, tightens policies that have become stricter, and reads what is
 // known of the servers. The caller holds reload or is New, and not mu.
 func (h *Hub) settle(c *config.Config) {
-	base, err := h.book.TakeBaseline(c)
+	base, err := h.baseline(c)
 	if err != nil {
 		h.log.Error().Err(err).Msg("the servers of the first run can't be recorded as the person's own; they are held")
 	}

@@ -95,12 +95,12 @@ func (h *Hub) inspectNew(s *session.Session) {
 	}
 	for _, server := range h.scopes[h.sessions[s]].effective.Servers {
 		k, l := keyOf(server), h.due(server)
-		if l.kind == noLook || h.firsts[k] != nil {
+		if l.kind == noLook || h.firsts[k] != nil || l.kind == inspection && h.tried[k] == l {
 			continue
 		}
 		log := h.log
 		if l.kind == inspection {
-			log = zerolog.Nop()
+			log, h.tried[k] = zerolog.Nop(), l
 		}
 		spec := s.Spec(server, log)
 		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout, spec.Admit = []byte(allAbilities), protocol.Latest, l.kind == newServer, 0, nil

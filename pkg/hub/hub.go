@@ -9,6 +9,7 @@ package hub
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -51,12 +52,15 @@ type Hub struct {
 	firsts   map[key]*first
 	ending   map[*first]bool   // done, but not gone yet
 	asking   map[key]bool      // a person is being asked
+	tried    map[key]look      // inspections that were begun: an approval is one start, also of a server that fails
 	programs map[key]time.Time // when they were looked at
 	watching bool
 	retrying bool          // records that can't be used are looked at again
 	retryIn  time.Duration // after this long
 
 	screen screen
+	ran atomic.Bool // the configuration has a baseline
+
 	reload sync.Mutex // one Reload at a time: an older file must not win
 }
 
@@ -64,7 +68,7 @@ type Hub struct {
 // the hub without servers; the log and the tool upstream_servers tell why.
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
-		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, programs: map[key]time.Time{}}
+		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, programs: map[key]time.Time{}}
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.config, h.broken = config.Load(opts.ConfigPath)
 	if h.broken != nil {
@@ -104,6 +108,7 @@ func (h *Hub) Leave(s *session.Session) {
 	}
 	for k, f := range h.firsts {
 		delete(h.firsts, k)
+		delete(h.tried, k)
 		h.ending[f] = true
 	}
 	for f := range h.ending {

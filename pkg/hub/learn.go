@@ -90,7 +90,7 @@ func (h *Hub) noteProgram(k key, server *config.Server) {
 		return
 	}
 	known := e.record.Program
-	now, err := quarantine.FindProgram(server.Command, known)
+	now, err := quarantine.FindProgram(h.ctx, server.Command, known)
 	if err != nil || now == known {
 		return
 	}

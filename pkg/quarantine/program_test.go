@@ -20,21 +20,21 @@ func TestFindProgram(t *testing.T) {
 		}
 	}
 	write("one", time.Hour)
-	first, err := FindProgram(file, nil)
+	first, err := FindProgram(t.Context(), file, nil)
 	if err != nil || first.SHA256 == "" || first.Size != 3 {
 		t.Fatalf("%+v %v", first, err)
 	}
-	if again, err := FindProgram(file, first); again != first || err != nil {
+	if again, err := FindProgram(t.Context(), file, first); again != first || err != nil {
 		t.Errorf("an untouched file was read again: %+v %v", again, err)
 	}
 	write("two", time.Minute)
-	if other, err := FindProgram(file, first); err != nil || other.SHA256 == first.SHA256 {
+	if other, err := FindProgram(t.Context(), file, first); err != nil || other.SHA256 == first.SHA256 {
 		t.Errorf("another file of the same size: %+v %v", other, err)
 	}
-	if _, err := FindProgram(file+"-missing", nil); err == nil {
+	if _, err := FindProgram(t.Context(), file+"-missing", nil); err == nil {
 		t.Error("a missing program was found")
 	}
-	if sh, err := FindProgram("sh", nil); err == nil && sh.SHA256 != "" {
+	if sh, err := FindProgram(t.Context(), "sh", nil); err == nil && sh.SHA256 != "" {
 		t.Errorf("the hash of a shell says nothing: %+v", sh)
 	}
 }
