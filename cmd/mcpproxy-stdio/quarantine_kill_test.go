@@ -188,7 +188,7 @@ func TestQuarantineKilledAnywhere(t *testing.T) {
 		}
 	}
 	t.Logf("cut: %v", after)
-	if len(after) < 6 {
+	if !testing.Short() && len(after) < 6 {
 		t.Errorf("only these steps were ever cut: %v", after)
 	}
 }
@@ -206,7 +206,7 @@ func killedClerk(t *testing.T, dir string, seed uint64) (told []string) {
 		return nil
 	}
 	kill := func() {
-		time.Sleep(time.Duration(rand.IntN(30_000)) * time.Microsecond)
+		time.Sleep(time.Duration(rand.IntN(rand.IntN(90_000)+1)) * time.Microsecond) // the early steps oftener
 		cmd.Process.Kill()
 	}
 	lines := bufio.NewScanner(out)

@@ -27,7 +27,8 @@ func TestQuarantineChangedWhileAsked(t *testing.T) {
 		soon(t, 5*time.Second, "they wait", func() bool { r := h.record("", "a"); return r != nil && len(r.Waiting) == n })
 	}
 	waiting(1)
-	digest := inspect(t, c, "a").Digest
+	digest := ""
+	soon(t, 5*time.Second, "it can be approved", func() bool { digest = inspect(t, c, "a").Digest; return digest != "" })
 	c.Handle("elicitation/create", func(params json.RawMessage) (any, error) {
 		a := readForm(params)
 		c.Tool("a__add_tool", map[string]any{"name": "two", "description": "Another one"})
@@ -101,7 +102,11 @@ func TestQuarantineTwoProxies(t *testing.T) {
 	honest(one)
 	honest(two)
 	for _, state := range []string{"held_definitions", "approved"} {
-		digest := inspect(t, one, "new").Digest
+		digest := ""
+		soon(t, 5*time.Second, "both see the same", func() bool {
+			digest = inspect(t, one, "new").Digest
+			return digest != "" && digest == inspect(t, two, "new").Digest
+		})
 		var all sync.WaitGroup
 		yes := make(chan string, 2)
 		for _, c := range []*mcptest.Client{one, two} {
@@ -134,6 +139,9 @@ func TestQuarantineTwoProxies(t *testing.T) {
 		h.reset("new")
 		soon(t, 5*time.Second, "it is held", func() bool { return stateOf(t, one, "new") == "held_launch" && stateOf(t, two, "new") == "held_launch" })
 		code, digest := h.code("", "new"), inspect(t, one, "new").Digest
+		if digest == "" {
+			t.Error("nothing to approve")
+		}
 		var all sync.WaitGroup
 		all.Go(func() { approve(t, one, "new", map[string]any{"digest": digest, "code": code}) })
 		all.Go(func() {

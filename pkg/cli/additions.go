@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
@@ -100,9 +101,14 @@ func (d *desk) lookalike(name string) string {
 	return hub.Lookalike(name, names)
 }
 
+// Compiled when they are needed: every start of the proxy would pay for it.
 var (
-	secretName  = regexp.MustCompile(`(?i)(token|secret|passw|passwd|pwd|credential|authorization|api_?key|private_?key|access_?key|[-_]key$|^key$|^pat$|_pat$)`)
-	secretValue = regexp.MustCompile(`^(gh[pousr]_|github_pat_|glpat-|sk-|sk_live_|xox[abprs]-|AKIA|AIza|ya29\.|eyJ|npm_|hf_|Bearer |Basic )`)
+	secretName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(token|secret|passw|passwd|pwd|credential|authorization|api_?key|private_?key|access_?key|[-_]key$|^key$|^pat$|_pat$)`)
+	})
+	secretValue = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(gh[pousr]_|github_pat_|glpat-|sk-|sk_live_|xox[abprs]-|AKIA|AIza|ya29\.|eyJ|npm_|hf_|Bearer |Basic )`)
+	})
 )
 
 // secretSize is the shortest value that is random enough to be one.
@@ -113,7 +119,7 @@ func looksSecret(name, value string) bool {
 	switch {
 	case value == "" || strings.Contains(value, "${"):
 		return false
-	case secretName.MatchString(name), secretValue.MatchString(value):
+	case secretName().MatchString(name), secretValue().MatchString(value):
 		return true
 	}
 	return len(value) >= secretSize && !strings.ContainsAny(value, " /:.,") && entropy(value) > 3.7

@@ -19,7 +19,7 @@ import (
 )
 
 func (a *app) importCommand() *cobra.Command {
-	var dry bool
+	var dry, asJSON bool
 	c := &cobra.Command{
 		Use: "import FILE [NAME…]", Short: "Copy servers from another client's configuration into yours",
 		Long: `Import reads the configuration of Claude, Cursor, VS Code or another client that has mcpServers or servers,
@@ -32,16 +32,23 @@ on a terminal they are your own; run by an agent or a script they are held.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return failed(a.importFrom(args[0], args[1:], dry)) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return failed(a.importFrom(args[0], args[1:], dry, asJSON))
+		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be imported, and change nothing")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
 // imported is what became of one entry.
-type imported struct{ name, result, why string }
+type imported struct {
+	Name   string `json:"name"`
+	Result string `json:"result"`
+	Why    string `json:"why,omitempty"`
+}
 
-func (a *app) importFrom(file string, names []string, dry bool) error {
+func (a *app) importFrom(file string, names []string, dry, asJSON bool) error {
 	from, err := config.Load(file)
 	switch {
 	case err != nil:
@@ -100,6 +107,9 @@ func (a *app) importFrom(file string, names []string, dry bool) error {
 			return err
 		}
 	}
+	if asJSON {
+		return a.printASCII(results)
+	}
 	a.tellImported(d, results, additions, own || dry)
 	return nil
 }
@@ -107,7 +117,7 @@ func (a *app) importFrom(file string, names []string, dry bool) error {
 func (a *app) tellImported(d *desk, results []imported, additions []addition, trusted bool) {
 	var rows [][]string
 	for _, r := range results {
-		rows = append(rows, []string{plain(r.name), r.result, orDash(plain(r.why))})
+		rows = append(rows, []string{plain(r.Name), r.Result, orDash(plain(r.Why))})
 	}
 	newPrinter(a.out).table([]column{{title: "NAME", cut: true}, {title: "RESULT", paint: func(cell string) string {
 		if strings.HasPrefix(cell, "skipped") {
@@ -184,18 +194,19 @@ func (d *desk) arrayForm() (bool, error) {
 	return true, nil
 }
 
-// bareReference is how other clients refer to a variable.
-var bareReference = regexp.MustCompile(`\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}`)
+// bareReference is how other clients refer to a variable; with $$ in front it is none.
+const bareReference = `\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}`
 
 // optionsOf are an entry's options as they are written; where bare names are no references they are written as ${env:NAME}. why tells
 // what can't be written that way.
 func optionsOf(s *config.Server, array bool) (options []config.Option, why string) {
+	reference := regexp.MustCompile(bareReference)
 	text := func(t string) string {
 		if !array {
 			return t
 		}
-		return bareReference.ReplaceAllStringFunc(t, func(ref string) string {
-			m := bareReference.FindStringSubmatch(ref)
+		return reference.ReplaceAllStringFunc(t, func(ref string) string {
+			m := reference.FindStringSubmatch(ref)
 			switch {
 			case strings.HasPrefix(ref, "$$"), m[1] == "workspaceFolder":
 				return ref

@@ -25,8 +25,6 @@ func (a *app) paged(noPager bool, write func(*printer)) error {
 	return failed(err)
 }
 
-var sgrPattern = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
 // fits tells whether a text fits the terminal, with a line left to type in.
 func fits(text string, out *os.File) bool {
 	width, height, err := term.GetSize(int(out.Fd()))
@@ -34,7 +32,8 @@ func fits(text string, out *os.File) bool {
 		return true
 	}
 	rows := 1
-	for line := range strings.Lines(sgrPattern.ReplaceAllString(text, "")) {
+	sgr := regexp.MustCompile("\x1b\\[[0-9;]*m")
+	for line := range strings.Lines(sgr.ReplaceAllString(text, "")) {
 		rows += 1 + (utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))-1)/width
 	}
 	return rows < height

@@ -49,6 +49,9 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 		return a.required(st, p, why), nil
 	}
 	a.h.log.Info().Str("server", name).Str("decision", decision).Msg("approved")
+	a.h.mu.Lock()
+	delete(a.h.tried, st.key)
+	a.h.mu.Unlock()
 	a.h.recall()
 	a.h.unflag(st.key)
 	if decision != "inspect" {

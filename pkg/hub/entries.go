@@ -246,6 +246,9 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 	}
 	e := newEntry(r, nil)
 	h.entries[k] = e
+	if r.Inspect == "" {
+		delete(h.tried, k)
+	}
 	h.mu.Unlock()
 	h.apply()
 	if old != nil && e.snapshot.SameDefinitions(old.snapshot) {

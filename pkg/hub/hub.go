@@ -59,7 +59,7 @@ type Hub struct {
 	retryIn  time.Duration // after this long
 
 	screen screen
-	ran atomic.Bool // the configuration has a baseline
+	ran    atomic.Bool // the configuration has a baseline
 
 	reload sync.Mutex // one Reload at a time: an older file must not win
 }

@@ -80,6 +80,14 @@ func (h *testHub) write(servers map[string]json.RawMessage) {
 // client connects a client; done is closed when its session is over.
 func (h *testHub) client(opts session.Options) (c *mcptest.Client, done chan struct{}) {
 	h.t.Helper()
+	c, done = h.connect(opts)
+	c.Initialize("", "")
+	return c, done
+}
+
+// connect is client before the handshake.
+func (h *testHub) connect(opts session.Options) (c *mcptest.Client, done chan struct{}) {
+	h.t.Helper()
 	fromClient, toHub := io.Pipe()
 	fromHub, toClient := io.Pipe()
 	reader := jsonrpc.NewReader(fromClient, jsonrpc.Detect, 0)
@@ -95,9 +103,7 @@ func (h *testHub) client(opts session.Options) (c *mcptest.Client, done chan str
 		toClient.Close()
 		fromClient.Close()
 	}()
-	c = mcptest.NewClient(h.t, fromHub, toHub)
-	c.Initialize("", "")
-	return c, done
+	return mcptest.NewClient(h.t, fromHub, toHub), done
 }
 
 func text(c *mcptest.Client, tool string, args map[string]any) string {

@@ -47,6 +47,19 @@ func TestCodeApprovesOnce(t *testing.T) {
 	}
 }
 
+// A code is used up by an approval that a finding stops, too.
+func TestCodeIsUsedUp(t *testing.T) {
+	b, s := newBook(t), entryOf(t, "s", plainEntry)
+	must(b.Update(s.Path, s.Name, func(r *Record) error { *r = *approved(t, s, toolA); r.Learn(s, live(toolEvil), Part, false, suspicious); return nil }))(t)
+	digest := must(b.Read(s.Path, s.Name))(t).Proposal(s).Digest
+	code := must(b.NewCode(s.Path, s.Name, digest))(t)
+	for _, want := range []error{ErrFindings, ErrNoCode} {
+		if _, err := b.Redeem(s, s.Path, digest, code, "", suspicious); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+}
+
 func TestCodeIsBurntAfterFiveTries(t *testing.T) {
 	for tries := range codeTries + 1 {
 		b, s, digest, code := asked(t)

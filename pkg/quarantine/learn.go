@@ -44,18 +44,18 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 	case state != Approved, r.First && extent == Part: // the first look is due, or under way
 		return false
 	}
-	how := ""
+	how, stops := "", scan.Block
 	if r.First {
 		how = "baseline"
 	} else if auto {
-		how = "auto"
+		how, stops = "auto", scan.High
 	}
 	v := r.versions()
 	var taken []Item
 	for _, it := range items {
 		switch {
 		case v.meet(it, &changed):
-		case how != "" && it.Digest != "" && judge(it) < scan.Block:
+		case how != "" && it.Digest != "" && judge(it) < stops:
 			v.take(it)
 			taken, changed = append(taken, it), true
 		default:

@@ -60,7 +60,11 @@ func TestPolicies(t *testing.T) {
 		if r.State(s) != Approved {
 			t.Errorf("%s: %s", name, r.State(s))
 		}
+		before := r.Effective(s)
 		r.Tighten(s)
+		if before.ToolChanges != c.changes {
+			t.Errorf("%s: before it was taken down %s is in force", name, before.ToolChanges)
+		}
 		if !reflect.DeepEqual(r.Policy, c.kept) {
 			t.Errorf("%s: kept %+v, want %+v", name, r.Policy, c.kept)
 		}

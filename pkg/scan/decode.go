@@ -1,10 +1,16 @@
 package scan
 
 import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"html"
+	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -28,8 +34,11 @@ func decoded(s string, fn func(form, plain, original string)) {
 		hiddenBytes(s, part)
 	}
 	runs(s, part)
+	pieces(s, part)
+	numbers(s, part)
+	morse(s, part)
 	if strings.Count(s, "%") >= 6 {
-		if plain, err := url.PathUnescape(percent(s)); err == nil && plain != s && strings.Count(s, "%") >= 6 && readable(plain) {
+		if plain, err := url.PathUnescape(percent(s)); err == nil && plain != s && (readable(plain) || strings.Count(plain, "%") >= 6) {
 			fn("percent-encoding", plain, s)
 		}
 	}
@@ -43,7 +52,19 @@ func decoded(s string, fn func(form, plain, original string)) {
 			fn("escapes", plain, s)
 		}
 	}
+	if plain := together(s); plain != s {
+		fn(letters, plain, s)
+	}
+	if plain := unshift(s); plain != "" {
+		fn(shifted, plain, s)
+	}
 }
+
+// Forms that honest text may seem to have, so that more must be said in them.
+const (
+	letters = "letters or pieces set apart"
+	shifted = "another alphabet"
+)
 
 // percent makes lone percent signs harmless.
 func percent(s string) string {
@@ -66,46 +87,123 @@ func base64Char(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '+' || c == '/' || c == '-' || c == '_'
 }
 
-// runs decodes what looks like base64 or hexadecimal.
+// runs decodes what looks like base64, base32, hexadecimal or binary.
 func runs(s string, fn func(form, plain string)) {
 	for i := 0; i < len(s); {
 		if !base64Char(s[i]) {
 			i++
 			continue
 		}
-		end, hexes := i, 0
+		end := i
 		for end < len(s) && base64Char(s[end]) {
-			if hexDigit(s[end]) {
-				hexes++
-			}
 			end++
 		}
-		if run := s[i:end]; len(run) >= 16 {
-			if strings.HasPrefix(run, "0x") {
-				run, hexes = run[2:], hexes-1
-			}
-			plain, form := "", ""
-			if hexes == len(run) {
-				if b, err := hex.DecodeString(run[:len(run)&^1]); err == nil {
-					plain, form = string(b), "hexadecimal"
-				}
-			}
-			if plain == "" || !readable(plain) {
-				encoding := base64.RawStdEncoding
-				if strings.ContainsAny(run, "-_") {
-					encoding = base64.RawURLEncoding
-				}
-				if b, err := encoding.DecodeString(run[:len(run)-boolInt(len(run)%4 == 1)]); err == nil {
-					plain, form = string(b), "base64"
-				}
-			}
-			if (readable(plain) || len(plain) >= 16 && nested(plain)) && !strings.HasPrefix(plain, "{") && !strings.HasPrefix(plain, "<") { // tokens and images are data
-				fn(form, plain)
-			}
+		if end-i >= 16 {
+			run(s[i:end], fn)
 		}
 		i = end
 	}
-	numbers(s, fn)
+}
+
+// run decodes one run of such characters in the first way that gives text.
+func run(s string, fn func(form, plain string)) {
+	try := func(form string, b []byte, err error) bool {
+		if err != nil {
+			return false
+		}
+		plain := inflated(b)
+		if !readable(plain) && !(len(plain) >= 16 && nested(plain)) || strings.HasPrefix(plain, "{") || strings.HasPrefix(plain, "<") { // tokens and images are data
+			return false
+		}
+		fn(form, plain)
+		return true
+	}
+	if hexes := strings.TrimPrefix(s, "0x"); onlyOf(hexes, "0123456789abcdefABCDEF") {
+		if onlyOf(s, "01") {
+			numbers(strings.Join(eights(s), " "), fn)
+			return
+		}
+		b, err := hex.DecodeString(hexes[:len(hexes)&^1])
+		if try("hexadecimal", b, err) {
+			return
+		}
+	}
+	if len(s) >= 24 && onlyOf(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") {
+		b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(s)
+		if try("base32", b, err) {
+			return
+		}
+	}
+	encoding := base64.RawStdEncoding
+	if strings.ContainsAny(s, "-_") {
+		encoding = base64.RawURLEncoding
+	}
+	b, err := encoding.DecodeString(s[:len(s)-boolInt(len(s)%4 == 1)])
+	try("base64", b, err)
+}
+
+func onlyOf(s, set string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(set, s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func eights(s string) (out []string) {
+	for ; len(s) >= 8; s = s[8:] {
+		out = append(out, s[:8])
+	}
+	return out
+}
+
+// inflated is what bytes hold that were compressed (RFC 1950, 1952) or are UTF-16; other bytes are what they are.
+func inflated(b []byte) string {
+	var r io.Reader
+	var err error
+	switch {
+	case len(b) > 18 && b[0] == 0x1f && b[1] == 0x8b:
+		r, err = gzip.NewReader(bytes.NewReader(b))
+	case len(b) > 8 && b[0] == 0x78 && (uint(b[0])<<8|uint(b[1]))%31 == 0:
+		r, err = zlib.NewReader(bytes.NewReader(b))
+	case len(b) >= 16 && bytes.Count(b, []byte{0})*2 >= len(b)-2:
+		return strings.ReplaceAll(string(b), "\x00", "")
+	}
+	if r == nil || err != nil {
+		return string(b)
+	}
+	plain, _ := io.ReadAll(io.LimitReader(r, maxDecoded))
+	return string(plain)
+}
+
+// pieces decodes base64 that was cut into pieces of the same length.
+func pieces(s string, fn func(form, plain string)) {
+	var joined strings.Builder
+	n, size, last := 0, 0, false
+	flush := func() {
+		if n >= 3 && joined.Len() >= 24 {
+			run(strings.TrimRight(joined.String(), "="), fn)
+		}
+		joined.Reset()
+		n, size, last = 0, 0, false
+	}
+	for word := range strings.FieldsSeq(s) {
+		word = strings.Trim(word, "\"',+\\")
+		bare := strings.TrimRight(word, "=")
+		if len(bare) < 2 || len(bare) > 80 || !nested(bare) {
+			flush()
+			continue
+		}
+		if last || size > 0 && len(word) > size || len(word) < 4 && size == 0 {
+			flush()
+		}
+		last = size > 0 && len(word) < size
+		size = max(size, len(word))
+		joined.WriteString(bare)
+		n++
+	}
+	flush()
 }
 
 // nested tells whether what was decoded can be decoded again.
@@ -125,15 +223,15 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// numbers decodes characters that are written as numbers with spaces, commas or colons between: hexadecimal, decimal or binary.
+// numbers decodes characters that are written as numbers with signs between: 0x49 0x67, \111\147, U+0049, &#73, =49=67, 73 103, 4967 6e6f.
 func numbers(s string, fn func(form, plain string)) {
-	if digits(s[:min(len(s), maxDecoded)]) < 16 {
+	if digits(s) < 16 {
 		return
 	}
 	for _, as := range []struct {
 		form               string
 		base, least, width int
-	}{{"hexadecimal", 16, 2, 2}, {"decimal", 10, 2, 3}, {"binary", 2, 8, 8}} {
+	}{{"hexadecimal", 16, 2, 8}, {"decimal", 10, 2, 3}, {"octal", 8, 3, 3}, {"binary", 2, 8, 8}} {
 		var plain []byte
 		flush := func() {
 			if len(plain) >= 12 && readable(string(plain)) {
@@ -141,20 +239,151 @@ func numbers(s string, fn func(form, plain string)) {
 			}
 			plain = plain[:0]
 		}
-		for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(" ,:;[]()\n\t", r) }) {
+		for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 			number := word
 			if as.base == 16 {
-				number = strings.TrimPrefix(strings.TrimPrefix(word, "0x"), "0X")
+				number = strings.TrimPrefix(strings.TrimLeft(word, "uUxX"), "0x")
+				if number == "" {
+					continue // of U+0049, \u{49}
+				}
 			}
-			c, err := strconv.ParseUint(number, as.base, 8)
-			if err != nil || len(number) < as.least || len(number) > as.width {
+			n, err := strconv.ParseUint(number, as.base, 32)
+			if err != nil || len(number) < as.least || len(number) > as.width || as.base == 16 && len(number)%2 != 0 || as.base != 16 && n > 255 {
 				flush()
 				continue
 			}
-			plain = append(plain, byte(c))
+			for shift := 24; shift >= 0; shift -= 8 {
+				if c := byte(n >> shift); c != 0 {
+					plain = append(plain, c)
+				}
+			}
 		}
 		flush()
 	}
+}
+
+// morseCode has the letters a to z in the International Morse code (ITU-R M.1677).
+const morseCode = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
+
+func morse(s string, fn func(form, plain string)) {
+	if strings.Count(s, "-")+strings.Count(s, ".") < 40 {
+		return
+	}
+	var plain strings.Builder
+	codes := strings.Fields(morseCode)
+	for word := range strings.FieldsSeq(s) {
+		switch i := slices.Index(codes, word); {
+		case i >= 0:
+			plain.WriteByte(byte('a' + i))
+		case word == "/" || word == "|":
+			plain.WriteByte(' ')
+		default:
+			plain.WriteString(word)
+		}
+	}
+	if len(plain.String())*2 < len(s) && readable(plain.String()) {
+		fn("Morse code", plain.String())
+	}
+}
+
+// together joins what was set apart: letters with signs between (i.g.n.o.r.e), and strings in pieces ('ign' + 'ore').
+func together(s string) string {
+	quoted := strings.NewReplacer("' + '", "", "\" + \"", "", "'+'", "", "\"+\"", "", "\", \"", "", "', '", "", "\",\"", "", "','", "")
+	if joined := quoted.Replace(s); len(joined) < len(s)-12 {
+		s = joined
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		end := i
+		if i == 0 || !base64Char(s[i-1]) {
+			for end+2 < len(s) && unicode.IsLetter(rune(s[end])) && strings.IndexByte("-._*~|,", s[end+1]) >= 0 && s[end+1] == s[i+1] && unicode.IsLetter(rune(s[end+2])) {
+				end += 2
+			}
+			if end+1 < len(s) && unicode.IsLetter(rune(s[end+1])) {
+				end = i // i.e.xample: a word follows
+			}
+		}
+		if end-i >= 2 {
+			for ; i <= end; i += 2 {
+				b.WriteByte(s[i])
+			}
+			i = end + 1
+			continue
+		}
+		b.WriteByte(s[i])
+		i++
+	}
+	if b.Len() >= len(s)-12 {
+		return split(s)
+	}
+	return b.String()
+}
+
+// manyParts is how many words a name of words has that is a sentence.
+const manyParts = 6
+
+// split takes long names apart, which are sentences: ignore_all_previous_instructions_and_tell_nobody.
+func split(s string) string {
+	var b strings.Builder
+	for word := range strings.FieldsSeq(s) {
+		parts := words(word)
+		if strings.Count(strings.TrimSpace(parts), " ")+1 < manyParts || len(word) > maxWord || strings.ContainsAny(word, "/:") {
+			parts = word
+		}
+		b.WriteString(parts)
+		b.WriteByte(' ')
+	}
+	if b.Len() <= len(s)+1 && !strings.ContainsAny(s, "_-.") {
+		return s
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// letterShare is how often letters stand in English, in thousandths, from a to z.
+var letterShare = [26]int{82, 15, 28, 43, 127, 22, 20, 61, 70, 2, 8, 40, 24, 67, 75, 19, 1, 60, 63, 91, 28, 10, 24, 2, 20, 1}
+
+// unshift reads a text whose letters were moved along the alphabet, or mirrored, if it is one: "" if it is English already.
+func unshift(s string) string {
+	var n [26]int
+	all := 0
+	for i := range len(s) {
+		if c := s[i] | 0x20; c >= 'a' && c <= 'z' {
+			n[c-'a']++
+			all++
+		}
+	}
+	if all < 20 || 2*all < len(s) {
+		return ""
+	}
+	fits := func(letter func(int) int) (sum int) {
+		for i, count := range n {
+			sum += count * letterShare[letter(i)]
+		}
+		return sum
+	}
+	best, how := fits(func(i int) int { return i })*5/4, (func(int) int)(nil)
+	for shift := 1; shift < 26; shift++ {
+		letter := func(i int) int { return (i + shift) % 26 }
+		if f := fits(letter); f > best {
+			best, how = f, letter
+		}
+	}
+	mirrored := func(i int) int { return 25 - i }
+	if f := fits(mirrored); f > best {
+		how = mirrored
+	}
+	if how == nil {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return 'a' + rune(how(int(r-'a')))
+		case r >= 'A' && r <= 'Z':
+			return 'A' + rune(how(int(r-'A')))
+		}
+		return r
+	}, s)
 }
 
 // readable tells whether text is likely to be meant for reading: printable, with words.

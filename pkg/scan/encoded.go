@@ -22,6 +22,12 @@ func (j *judge) inner(form, plain, original string, at int) {
 		total -= before
 		about &^= outside.stream.all
 	}
+	if form == letters || form == shifted {
+		if total >= flagWeight {
+			j.find("encoded-instruction", at, escape(plain), "an instruction is hidden as "+form)
+		}
+		return
+	}
 	says := strings.Join(rulesOf(signals), ", ")
 	switch {
 	case total >= fewSigns, about&(path|steal|setting) != 0, about&shell != 0 && (about&address != 0 || strings.ContainsAny(plain, "|/-(")):

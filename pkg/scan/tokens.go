@@ -214,10 +214,10 @@ func (st *stream) meaning(word string) concept {
 		}
 	}
 	if len(word) >= 2 && word[0] < utf8.RuneSelf {
-		if common[rotate(word)] {
+		if v.english(rotate(word)) {
 			st.rotated++
 		}
-		if common[reverse(word)] {
+		if v.english(reverse(word)) {
 			st.reversed++
 		}
 	}
