@@ -90,12 +90,13 @@ func TestQuarantineCanary(t *testing.T) {
 	c := h.run(forms, "", []string{"PLANTED_ENV=" + planted + "-env-by-reference"}, "--log-level", "trace", "--log-file", log)
 	c.List("tools/list")
 	c.Call("logging/setLevel", map[string]any{"level": "debug"})
-	versioned, dies := singing(mark), singing(mark)
+	versioned, dies, slow := singing(mark), singing(mark), singing(mark)
+	slow.InitDelay, slow.ListDelay = 700*time.Millisecond, 300*time.Millisecond
 	versioned.ProtocolVersion = canary + "-version"
 	dies.Faults, dies.ExitCode = []mcptest.Fault{mcptest.FaultExitAtStart}, 3
 	traces := map[string]string{}
-	names := []string{"sings", "version", "dying", "webby"}
-	for i, opts := range []mcptest.Server{singing(mark), versioned, dies} {
+	names := []string{"sings", "version", "dying", "slow", "webby"}
+	for i, opts := range []mcptest.Server{singing(mark), versioned, dies, slow} {
 		launch := launchOf(names[i], opts)
 		command, args, env := mcptest.Command(opts)
 		launch["command"], launch["env"] = command, env // with its own capabilities
@@ -116,8 +117,15 @@ func TestQuarantineCanary(t *testing.T) {
 		bother(t, c, name)
 		held(t, c, name, "held_launch")
 		h.allow("", name)
+		if name == "slow" { // in the middle of its inspection
+			soon(t, 5*time.Second, "it was started", func() bool { return starts(t, traces[name]) > 0 })
+			time.Sleep(200 * time.Millisecond)
+			bother(t, c, name)
+			held(t, c, name, "held_definitions")
+		}
 	}
 	h.inspected("", "sings")
+	h.inspected("", "slow")
 	if r := h.record("", "sings"); len(r.Found) < 10 {
 		t.Errorf("%d items were found", len(r.Found))
 	}
@@ -155,7 +163,7 @@ func TestQuarantineCanary(t *testing.T) {
 	own := 0
 	for path, text := range h.whole() {
 		rel, _ := filepath.Rel(h.state(), path)
-		if r, err := quarantine.Decode([]byte(text)); err == nil && r.Server == "sings" {
+		if r, err := quarantine.Decode([]byte(text)); err == nil && (r.Server == "sings" || r.Server == "slow") {
 			own++
 			if !strings.Contains(text, canary) {
 				t.Error("its record has none of its words: the search finds nothing")
@@ -167,8 +175,8 @@ func TestQuarantineCanary(t *testing.T) {
 		lacks(t, rel, text, planted)
 		lacks(t, rel, text, parts64(planted)...)
 	}
-	if own != 1 {
-		t.Errorf("%d records of it", own)
+	if own != 2 {
+		t.Errorf("%d records of what was inspected", own)
 	}
 }
 

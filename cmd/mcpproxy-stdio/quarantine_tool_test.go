@@ -125,6 +125,38 @@ func TestQuarantineNothingStartsIt(t *testing.T) {
 	quiet("a start of the proxy")
 }
 
+// A person who approves an inspection approves one start. One that fails is not tried again for anything that a model can do.
+func TestQuarantineFailedInspection(t *testing.T) {
+	t.Parallel()
+	mark := apart(t)
+	h := newHome(t).set(entries{"first": calm(mcptest.Server{Name: "first", Mark: mark})}, nil)
+	c := h.initialized("")
+	c.List("tools/list")
+	launch, trace := witness(t, "new", mcptest.Server{Name: "new", Mark: mark, Faults: []mcptest.Fault{mcptest.FaultExitAtStart}, ExitCode: 1})
+	servers(c, "add", launch)
+	out := approve(t, c, "new", map[string]any{"code": h.code("", "new")})
+	if out.Status != "inspected" || out.Digest != "" || out.Why == "" || out.Next == "" {
+		t.Errorf("a server that does not start: %+v", out)
+	}
+	for _, operation := range []string{"restart", "logs", "disable", "enable", "update"} {
+		servers(c, operation, map[string]any{"name": "new"})
+		servers(c, operation, map[string]any{"name": "first"})
+	}
+	other := launchOf("other", mcptest.Server{Name: "other", Mark: mark})
+	servers(c, "add", other)
+	h.allowAll("", "other")
+	soon(t, 5*time.Second, "the other one is listed", func() bool { return strings.Contains(toolNames(c), " other__echo ") })
+	approve(t, c, "new", nil)
+	c.Tool("quarantine_reject", map[string]any{"name": "new", "tool": "x"})
+	c.Tool("quarantine_reject", map[string]any{"name": "other"})
+	servers(c, "remove", map[string]any{"name": "other"})
+	time.Sleep(1200 * time.Millisecond) // the first retry of a server that fails would be due
+	if n := starts(t, trace); n != 1 {
+		t.Errorf("it was started %d times", n)
+	}
+	held(t, c, "new", "held_definitions")
+}
+
 // What a tool does to a server that was approved.
 func TestQuarantineToolInterface(t *testing.T) {
 	t.Parallel()

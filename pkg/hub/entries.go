@@ -94,13 +94,19 @@ func (h *Hub) settle(c *config.Config) {
 		h.mu.Unlock()
 	}
 	h.retryFailed()
-	for i, s := range c.Servers {
-		for _, other := range c.Servers[:i] {
-			if quarantine.Lookalike(s.Name, []string{other.Name}) != "" {
-				h.log.Warn().Str("server", s.Name).Str("other", other.Name).Msg("two servers have names that can be taken for one another")
-			}
-		}
+	for _, s := range c.Servers {
 		h.tighten(s)
+	}
+}
+
+// warnOfNames tells of servers in the user's file whose names can be taken for one another; they are the person's own choice.
+func (h *Hub) warnOfNames(c *config.Config) {
+	var names []string
+	for _, s := range c.Servers {
+		if other := quarantine.Lookalike(s.Name, names); other != "" {
+			h.log.Warn().Str("server", s.Name).Str("other", other).Msg("two servers have names that can be taken for one another")
+		}
+		names = append(names, s.Name)
 	}
 }
 

@@ -185,6 +185,7 @@ func (h *Hub) Begin(s *session.Session) {
 		return
 	}
 	h.work.Go(func() {
+		h.warnOfNames(current)
 		if err := current.Watch(h.ctx, h.Reload); err != nil {
 			h.log.Warn().Err(err).Msg("the configuration is not watched")
 		}

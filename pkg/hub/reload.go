@@ -31,6 +31,7 @@ func (h *Hub) Reload() {
 		return
 	}
 	h.report(next)
+	h.warnOfNames(next)
 	h.settle(next)
 	h.mu.Lock()
 	h.config = next

@@ -55,8 +55,10 @@ func (h *Hub) derive(workspace string, written *config.Config) *scope {
 			c.ToolChanges = config.ToolChangesAuto
 		}
 		c.Held = heldBecause(s, e)
-		if other := Lookalike(s.Name, known); s.Workspace && other != "" {
-			c.Refused = "its name can be taken for " + strconv.Quote(other) + " – rename it in the workspace's file"
+		if s.Workspace {
+			if other := Lookalike(s.Name, known); other != "" {
+				c.Refused = "its name can be taken for " + strconv.Quote(other) + " – rename it in the workspace's file"
+			}
 		}
 		effective.Servers = append(effective.Servers, &c)
 	}

@@ -50,7 +50,11 @@ func TestCodeApprovesOnce(t *testing.T) {
 // A code is used up by an approval that a finding stops, too.
 func TestCodeIsUsedUp(t *testing.T) {
 	b, s := newBook(t), entryOf(t, "s", plainEntry)
-	must(b.Update(s.Path, s.Name, func(r *Record) error { *r = *approved(t, s, toolA); r.Learn(s, live(toolEvil), Part, false, suspicious); return nil }))(t)
+	must(b.Update(s.Path, s.Name, func(r *Record) error {
+		*r = *approved(t, s, toolA)
+		r.Learn(s, live(toolEvil), Part, false, suspicious)
+		return nil
+	}))(t)
 	digest := must(b.Read(s.Path, s.Name))(t).Proposal(s).Digest
 	code := must(b.NewCode(s.Path, s.Name, digest))(t)
 	for _, want := range []error{ErrFindings, ErrNoCode} {
