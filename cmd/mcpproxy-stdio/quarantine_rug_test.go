@@ -170,6 +170,7 @@ func TestQuarantineFreshInstanceDiffers(t *testing.T) {
 	pid := pidOf(t, c, "bug")
 	signal(pid, os.Kill)
 	mcptest.WaitGone(pid, 5*time.Second)
+	soon(t, 5*time.Second, "its end was seen", func() bool { return stateOf(t, c, "bug") != "running" })
 	afterRug(t, c, opts.CallLog)
 	c.Close()
 	lacks(t, "the client", received(c), evil)

@@ -215,11 +215,14 @@ func TestQuarantineWorkspaceByRoots(t *testing.T) {
 	h.allowAll(file, "proj")
 	soon(t, 5*time.Second, "it is listed", func() bool { return strings.Contains(toolNames(c), " proj__echo ") })
 	answers(t, c, "proj")
-	n := starts(t, trace)
+	n, pid := starts(t, trace), pidOf(t, c, "proj")
 	// Into another folder with the same file: nothing of the first is approved there.
 	root = elsewhere
 	c.Notify("notifications/roots/list_changed", nil)
 	soon(t, 5*time.Second, "it is held there", func() bool { return stateOf(t, c, "proj") == "held_launch" })
+	if !mcptest.WaitGone(pid, 5*time.Second) {
+		t.Error("that of the first folder runs on")
+	}
 	held(t, c, "proj", "held_launch")
 	if starts(t, trace) != n {
 		t.Error("it was started")

@@ -103,7 +103,7 @@ func (l *lists) judge(c *Call, admit func(catalog.Kind, string, string) error) (
 	switch {
 	case listed:
 		return false, admit(c.Kind, c.Item, digest)
-	case !l.settled:
+	case !l.settled, l.told[c.Kind] == nil && l.offers[c.Kind] != nil, l.offers[c.Kind][c.Item]: // it was read, and the owner is being told
 		return true, nil
 	case l.told[c.Kind] == nil:
 		return false, ErrNotListed
