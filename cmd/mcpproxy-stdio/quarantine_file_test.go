@@ -38,6 +38,20 @@ func TestQuarantineEditedFile(t *testing.T) {
 		t.Error("the one that was not touched was restarted")
 	}
 	c.Close()
+	// The question says what a yes means: here, all that the changed one offers.
+	c = h.initialized(forms)
+	f := &forum{}
+	c.Handle("elicitation/create", func(params json.RawMessage) (any, error) {
+		f.note(params)
+		return map[string]any{"action": "accept"}, nil
+	})
+	approve(t, c, "b", nil)
+	approve(t, c, "added", nil)
+	if all := f.all(); len(all) != 2 || !strings.Contains(all[0].Message, "all that the server offers") || !strings.Contains(all[0].Message, "Approved before: ") ||
+		!strings.Contains(all[1].Message, "may server") {
+		t.Errorf("asked: %+v", all)
+	}
+	c.Close()
 	c = h.initialized("") // also after a restart
 	held(t, c, "added", "held_launch")
 	held(t, c, "b", "held_launch")

@@ -150,10 +150,12 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Challenge) string {
 	text := quarantine.ReadLaunch(p.Launch, true)
 	var b strings.Builder
-	switch p.State {
-	case quarantine.HeldLaunch:
+	switch {
+	case st.record.OwnLaunch(st.written):
+		fmt.Fprintf(&b, "mcpproxy-stdio asks: the launch of server %s was changed in your configuration; do you approve it, and all that the server offers under it?\n", strconv.Quote(st.key.name))
+	case p.State == quarantine.HeldLaunch:
 		fmt.Fprintf(&b, "mcpproxy-stdio asks: may server %s be started, to see what it offers?\n", strconv.Quote(st.key.name))
-	case quarantine.HeldDefinitions:
+	case p.State == quarantine.HeldDefinitions:
 		fmt.Fprintf(&b, "mcpproxy-stdio asks: do you approve what server %s offers?\n", strconv.Quote(st.key.name))
 	default:
 		fmt.Fprintf(&b, "mcpproxy-stdio asks: do you approve what changed at server %s?\n", strconv.Quote(st.key.name))

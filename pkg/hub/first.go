@@ -216,7 +216,7 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 	h.mu.Lock()
 	mine := h.firsts[f.key] == f
 	h.mu.Unlock()
-	if known == upstream.Late && live.Items[catalog.Tools] == nil && f.look.kind == newServer {
+	if known == upstream.Late && live.Items[catalog.Tools] == nil && f.look.kind != staleOne {
 		f.finish() // nobody waits any longer; the look goes on
 		return
 	}

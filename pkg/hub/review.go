@@ -74,6 +74,8 @@ func todo(st standing, p *quarantine.Proposal) string {
 	switch {
 	case p.Digest == "":
 		return "the inspection that a person approved is under way, or failed; a person can repeat it on a terminal: " + command("approve", st.written)
+	case st.record.OwnLaunch(st.written):
+		return "its launch was changed in the user's own file: quarantine_approve asks the person to approve it, and with it what the server offers under it"
 	case p.State == quarantine.HeldLaunch:
 		return "quarantine_approve asks the person whether it may be started for an inspection"
 	case p.State == quarantine.HeldDefinitions:

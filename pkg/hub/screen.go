@@ -13,7 +13,7 @@ import (
 type screen struct {
 	mu      sync.Mutex
 	seed    maphash.Seed
-	verdict map[uint64]bool // by the hash of the entry
+	verdict map[uint64]bool // by the hash of the entry and of its server
 }
 
 // maxVerdicts bounds what is remembered.
@@ -30,7 +30,7 @@ func (h *Hub) Screen(server string, items [][]byte) [][]byte {
 			c.seed, c.verdict = maphash.MakeSeed(), map[uint64]bool{}
 		}
 		seed := c.seed
-		hash := maphash.Bytes(seed, raw)
+		hash := maphash.Bytes(seed, raw) ^ maphash.String(seed, server)
 		hostile, known := c.verdict[hash]
 		c.mu.Unlock()
 		if !known {

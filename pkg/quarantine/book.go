@@ -54,9 +54,16 @@ var ErrUnchanged = errors.New("unchanged")
 // Update changes an entry's record under a lock across processes, and returns what is stored now. When it returns without an error the
 // change, and the decisions in it, are on disk. A record that is not there begins empty; one that can't be read is not replaced.
 func (b *Book) Update(path, server string, change func(*Record) error) (*Record, error) {
-	var r *Record
-	decided := false
-	err := b.store.Update(name(recordsDir, path, server), func(old []byte) ([]byte, error) {
+	r, decided, err := b.update(path, server, change)
+	if decided {
+		b.empty(path, server) // what can't be logged now stays in the record, where Log finds it, and is tried again
+	}
+	return r, err
+}
+
+// update is Update without the log.
+func (b *Book) update(path, server string, change func(*Record) error) (r *Record, decided bool, err error) {
+	err = b.store.Update(name(recordsDir, path, server), func(old []byte) ([]byte, error) {
 		r = &Record{Config: path, Server: server}
 		if old != nil {
 			var err error
@@ -75,14 +82,9 @@ func (b *Book) Update(path, server string, change func(*Record) error) (*Record,
 		return r.Encode(), nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the record of server %q: %w", server, err)
+		return nil, false, fmt.Errorf("the record of server %q: %w", server, err)
 	}
-	if decided {
-		if err := b.empty(path, server); err != nil {
-			return r, fmt.Errorf("the log of decisions: %w", err)
-		}
-	}
-	return r, nil
+	return r, decided, nil
 }
 
 // empty brings a record's decisions into the log. A crash at any point leaves them in the record, in the log, or in both, which Log evens out.
@@ -159,13 +161,13 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 		if old != nil { // another process was quicker
 			return nil, json.Unmarshal(old, base)
 		}
-		records, err := b.All()
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range records {
-			untouched := r.First && r.Taken.IsZero() || r.Launch == nil && r.Inspect == "" && !r.Tool && !r.Rejected() // cut short a moment ago, or taken back
-			if r.Config == c.Path && !untouched {
+		for _, s := range c.Servers {
+			r, err := b.Read(c.Path, s.Name)
+			if r == nil && err == nil {
+				continue
+			}
+			untouched := err == nil && (r.First && r.Taken.IsZero() || r.Launch == nil && r.Inspect == "" && !r.Tool && !r.Rejected()) // cut short a moment ago, or taken back
+			if !untouched {
 				return json.Marshal(base)
 			}
 		}
@@ -173,7 +175,7 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 			if s.Workspace || s.Quarantined {
 				continue
 			}
-			if _, err := b.Update(c.Path, s.Name, func(r *Record) error {
+			if _, _, err := b.update(c.Path, s.Name, func(r *Record) error { // logged with what the first look finds
 				if r.LaunchKey == s.LaunchKey() {
 					return ErrUnchanged
 				}

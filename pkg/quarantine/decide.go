@@ -58,7 +58,7 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 	}
 	if p.State == HeldLaunch {
 		decision = "inspect"
-		if !r.Tool && !s.Workspace && !s.Quarantined && r.Launch != nil && !r.First {
+		if r.OwnLaunch(s) {
 			decision = "launch"
 		}
 	} else {
@@ -89,6 +89,12 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 	return decision, nil
 }
 
+// OwnLaunch tells whether approving the launch that waits approves what the server lists under it as well: the person's own file has
+// another launch of a server that they have approved. Who asks them has to say so. The record may be nil.
+func (r *Record) OwnLaunch(s *config.Server) bool {
+	return r != nil && r.State(s) == HeldLaunch && !r.Tool && !s.Workspace && !s.Quarantined && r.Launch != nil && !r.First
+}
+
 // takeAll makes items approved ones, but for those that can't be.
 func (r *Record) takeAll(items []Item) {
 	v := r.versions()
@@ -102,7 +108,7 @@ func (r *Record) takeAll(items []Item) {
 
 func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
 	r.Launch, r.LaunchKey = withoutQuery(p.Launch), s.LaunchKey()
-	r.Policy, r.Overrode, r.Tool = policyOf(s), s.Quarantined, false
+	r.Policy, r.Overrode, r.Flagged, r.Tool = policyOf(s), s.Quarantined, false, false
 }
 
 // Baseline takes down that an entry is the person's own: the first look at it is trusted. What was known of another launch under the name

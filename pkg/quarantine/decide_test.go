@@ -252,3 +252,21 @@ func TestRejectAndBlock(t *testing.T) {
 		t.Errorf("%s", r.State(s))
 	}
 }
+
+// Taking "quarantined" out of the entry of a server that was approved before approves nothing: an agent can edit files too.
+func TestTheFlagTakenOut(t *testing.T) {
+	plain, flagged := entryOf(t, "s", `{"command":"x"}`), entryOf(t, "s", `{"command":"x","quarantined":true}`)
+	r := &Record{}
+	r.Baseline(plain, "test")
+	r.First = false
+	if r.Tighten(plain); r.State(plain) != Approved {
+		t.Fatal("not approved")
+	}
+	if !r.Tighten(flagged) || r.State(flagged) != HeldDefinitions || r.State(plain) != HeldDefinitions {
+		t.Errorf("flagged: %s; the line taken out: %s", r.State(flagged), r.State(plain))
+	}
+	p := r.Proposal(plain)
+	if _, err := r.Approve(plain, p.Digest, Means{How: "test"}, harmless); err != nil || r.State(plain) != Approved {
+		t.Errorf("approved: %v, %s", err, r.State(plain))
+	}
+}

@@ -45,6 +45,7 @@ func (r *Record) Encode() []byte {
 	}
 	flag("first", r.First)
 	flag("overrode", r.Overrode)
+	flag("flagged", r.Flagged)
 	flag("disabled", r.Disabled)
 	object("policy", r.Policy)
 	if r.Inspect != "" {
@@ -135,6 +136,8 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		r.First = true
 	case "overrode":
 		r.Overrode = true
+	case "flagged":
+		r.Flagged = true
 	case "disabled":
 		r.Disabled = true
 	case "policy":

@@ -3,6 +3,7 @@ package quarantine
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -48,6 +49,7 @@ func (b *Book) Log() ([]Entry, error) {
 			}
 		}
 	}
+	slices.SortStableFunc(entries, func(a, b Entry) int { return a.Time.Compare(b.Time) })
 	return entries, err
 }
 

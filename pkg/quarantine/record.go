@@ -28,6 +28,7 @@ type Record struct {
 	LaunchKey string
 	First     bool // what the first whole look under Launch lists becomes the baseline
 	Overrode  bool // it was approved although the entry says "quarantined": true
+	Flagged   bool // the entry said so since it was approved: taking the line out approves nothing
 	Disabled  bool // a tool disabled it, so that a tool may enable it
 	Policy    Policy
 
@@ -55,7 +56,7 @@ func (r *Record) State(s *config.Server) State {
 		return HeldLaunch
 	}
 	key := s.LaunchKey()
-	flagged := s.Quarantined && !r.Overrode
+	flagged := (s.Quarantined || r.Flagged) && !r.Overrode
 	switch {
 	case r.LaunchKey == key && !r.Tool && !flagged:
 		return Approved
@@ -112,9 +113,13 @@ func (g Gate) Admits(kind Kind, id, digest string) bool {
 	return digest != "" && g[Item{Kind: kind, ID: id, Digest: digest}.version()]
 }
 
-// Pending counts what waits for a review at an approved server.
-func (r *Record) Pending(s *config.Server) int {
-	n := len(r.Waiting)
+// Pending counts what waits for a review at an approved server; what can't be read can't be approved either.
+func (r *Record) Pending(s *config.Server) (n int) {
+	for _, it := range r.Waiting {
+		if it.Digest != "" {
+			n++
+		}
+	}
 	if policyOf(s).looser(r.Policy) {
 		n++
 	}
@@ -151,6 +156,9 @@ func (r *Record) Rejected() bool { return !r.Refused.IsZero() }
 func (r *Record) Tighten(s *config.Server) (changed bool) {
 	if r.Overrode && !s.Quarantined {
 		r.Overrode, changed = false, true
+	}
+	if s.Quarantined && !r.Overrode && !r.Flagged && r.Launch != nil {
+		r.Flagged, changed = true, true
 	}
 	if r.Disabled && s.Enabled { // a person has enabled it again: it is theirs to disable, and to enable
 		r.Disabled, changed = false, true
