@@ -96,7 +96,7 @@ func TestQuarantineWhichEditsHold(t *testing.T) {
 		"the command":        {map[string]any{"command": "/bin/true"}, true},
 		"the directory":      {map[string]any{"working_dir": "/"}, true},
 		"another protocol":   {map[string]any{"command": nil, "args": nil, "env": nil, "url": "https://example.com/mcp", "type": "http"}, true},
-		`quarantined`:        {map[string]any{"quarantined": true}, true},
+		"quarantined":        {map[string]any{"quarantined": true}, true},
 		"only as it was":     {nil, false},
 		"disabled, a policy": {map[string]any{"disabled_tools": []string{"pid"}}, false},
 	} {
@@ -116,6 +116,11 @@ func TestQuarantineWhichEditsHold(t *testing.T) {
 			answers(t, c, "a")
 		}
 		h.set(entries{"a": base(nil)}, nil)
+		if name == "quarantined" { // taking the line out approves nothing
+			time.Sleep(300 * time.Millisecond)
+			held(t, c, "a", "held_definitions")
+			h.allow("", "a")
+		}
 		soon(t, 3*time.Second, "it is as approved again", func() bool { return !strings.HasPrefix(stateOf(t, c, "a"), "held_") })
 	}
 }
@@ -280,6 +285,13 @@ func TestQuarantineFirstRun(t *testing.T) {
 	held(t, c, "b", "held_launch")
 	answers(t, c, "a")
 	c.Close()
+	// Nor if all that was known is out of the file as well.
+	os.RemoveAll(filepath.Join(h.state(), "baselines"))
+	h.set(entries{"b": b}, nil)
+	c = h.initialized("")
+	held(t, c, "b", "held_launch")
+	c.Close()
+	h.set(entries{"a": a, "b": b}, map[string]any{"approval": "off"})
 	// A baseline that can't be read does not make a policy either.
 	files, _ := filepath.Glob(filepath.Join(h.state(), "baselines", "*"))
 	for _, text := range []string{"", "{}", "nonsense", `{"approval":"anything"}`} {
@@ -346,7 +358,12 @@ func TestQuarantineFlag(t *testing.T) {
 	}
 	h.set(flagged, nil)
 	soon(t, 5*time.Second, "it is held again", func() bool { return stateOf(t, c, "a") == "held_definitions" })
-	h.set(plain, nil) // the person who wrote it takes it out
+	h.set(plain, nil) // whoever took the line out: nobody has approved it
+	time.Sleep(400 * time.Millisecond)
+	held(t, c, "a", "held_definitions")
+	if out := approve(t, c, "a", nil); out.Status != "approved" {
+		t.Errorf("%+v", out)
+	}
 	soon(t, 5*time.Second, "it is free", func() bool { return strings.Contains(toolNames(c), " a__echo ") })
 	answers(t, c, "a")
 }

@@ -161,13 +161,17 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 		if old != nil { // another process was quicker
 			return nil, json.Unmarshal(old, base)
 		}
+		untouched := func(r *Record) bool { // cut short a moment ago, or taken back
+			return r.First && r.Taken.IsZero() || r.Launch == nil && r.Inspect == "" && !r.Tool && !r.Rejected()
+		}
 		for _, s := range c.Servers {
-			r, err := b.Read(c.Path, s.Name)
-			if r == nil && err == nil {
-				continue
+			if r, err := b.Read(c.Path, s.Name); err != nil || r != nil && !untouched(r) {
+				return json.Marshal(base)
 			}
-			untouched := err == nil && (r.First && r.Taken.IsZero() || r.Launch == nil && r.Inspect == "" && !r.Tool && !r.Rejected()) // cut short a moment ago, or taken back
-			if !untouched {
+		}
+		records, _ := b.All() // also of servers that the file has no more; one that can't be read is no reason
+		for _, r := range records {
+			if r.Config == c.Path && !untouched(r) {
 				return json.Marshal(base)
 			}
 		}

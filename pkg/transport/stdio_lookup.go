@@ -42,23 +42,26 @@ func lookup(spec *StdioSpec) (string, error) {
 	return search(spec.Command, spec.Env)
 }
 
+// errOpenToAll is wrapped for a program that others could have written.
+var errOpenToAll = errors.New("not safe to run")
+
 func search(command string, env []string) (string, error) {
 	path := getenv(env, "PATH")
 	var why error = fs.ErrNotExist
 	for _, dir := range filepath.SplitList(path) {
-		if !filepath.IsAbs(dir) {
-			continue // "." in PATH runs whatever a workspace contains
+		if !filepath.IsAbs(dir) || plantable(dir) {
+			continue // "." in PATH runs whatever a workspace contains, the other what anybody has put there
 		}
 		file := filepath.Join(dir, command)
 		found, err := program(file, env)
 		if err == nil {
 			return found, nil
 		}
-		if errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, errOpenToAll) {
 			why = cannotRun(file, err)
 		}
 	}
-	if errors.Is(why, fs.ErrPermission) {
+	if !errors.Is(why, fs.ErrNotExist) {
 		return "", why
 	}
 	return "", fmt.Errorf(`the command %q was not found in the server's PATH (%s); install it, or give its full path in "command": %w`, command, path, why)
@@ -82,6 +85,8 @@ func cannotRun(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Errorf(`%s is a directory; name the program in it in "command": %w`, path, err)
+	case errors.Is(err, errOpenToAll):
+		return fmt.Errorf(`%s can be replaced by every user of this machine; take that away (chmod o-w) after a look at it: %w`, path, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf(`%s is not executable; allow it (chmod +x), or put its interpreter in "command" and the file in "args": %w`, path, err)
 	case errors.Is(err, fs.ErrNotExist):

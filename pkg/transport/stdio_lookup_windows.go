@@ -35,6 +35,9 @@ func program(path string, env []string) (string, error) {
 	return "", fs.ErrNotExist
 }
 
+// plantable leaves it to the access lists.
+func plantable(string) bool { return false }
+
 // getenv returns the last value; names are compared without case.
 func getenv(env []string, key string) (value string) {
 	for _, kv := range env {
