@@ -21,7 +21,7 @@ func program(path string, _ []string) (string, error) {
 	if info.IsDir() {
 		return "", syscall.EISDIR
 	}
-	if info.Mode().Perm()&0o002 != 0 {
+	if info.Mode().Perm()&0o002 != 0 && modesCount(path) {
 		return "", errOpenToAll
 	}
 	if err := unix.Access(path, unix.X_OK); err != nil {
@@ -33,7 +33,7 @@ func program(path string, _ []string) (string, error) {
 // plantable tells whether anybody could put a program into a directory.
 func plantable(dir string) bool {
 	info, err := os.Stat(dir)
-	return err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0
+	return err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 && modesCount(dir)
 }
 
 // getenv returns the first value, as libc's getenv does.
