@@ -95,7 +95,7 @@ type falsePerson struct {
 }
 
 func typing(text func(a asked, old string) string) falsePerson {
-	return falsePerson{func(a asked, old string) (any, error) { return accept(text(a, old)), nil }, "not a person's"}
+	return falsePerson{func(a asked, old string) (any, error) { return accept(text(a, old)), nil }, "not taken for a person's"}
 }
 
 func replying(result string, why string) falsePerson {
@@ -106,22 +106,22 @@ func replying(result string, why string) falsePerson {
 
 // falsePeople are clients that answer for their person, by the server that each is asked about.
 var falsePeople = map[string]falsePerson{
-	"accepts":    replying(`{"action":"accept","content":{}}`, "not a person's"),
-	"bare":       replying(`{"action":"accept"}`, "not a person's"),
+	"accepts":    replying(`{"action":"accept","content":{}}`, "not taken for a person's"),
+	"bare":       replying(`{"action":"accept"}`, "not taken for a person's"),
 	"fills":      typing(func(a asked, _ string) string { return filled(a) }),
 	"sayyes":     typing(func(asked, string) string { return "yes" }),
-	"istrue":     replying(`{"action":"accept","content":{"confirmation":true,"TEXT":"TEXT"}}`, "not a person's"),
-	"arrays":     replying(`{"action":"accept","content":{"confirmation":["TEXT"]}}`, "not a person's"),
+	"istrue":     replying(`{"action":"accept","content":{"confirmation":true,"TEXT":"TEXT"}}`, "not taken for a person's"),
+	"arrays":     replying(`{"action":"accept","content":{"confirmation":["TEXT"]}}`, "not taken for a person's"),
 	"labels":     typing(func(a asked, _ string) string { return "Type exactly: " + a.text() }),
 	"nameonly":   typing(func(a asked, _ string) string { name, _, _ := strings.Cut(a.text(), " "); return name }),
 	"declines":   replying(`{"action":"decline","content":{"confirmation":"TEXT"}}`, "declined"),
 	"cancels":    replying(`{"action":"cancel"}`, "declined"),
-	"actionless": replying(`{"content":{"confirmation":"TEXT"}}`, "not a person's"),
-	"misplaced":  replying(`{"action":"accept","confirmation":"TEXT"}`, "not a person's"),
+	"actionless": replying(`{"content":{"confirmation":"TEXT"}}`, "not taken for a person's"),
+	"misplaced":  replying(`{"action":"accept","confirmation":"TEXT"}`, "not taken for a person's"),
 	"uppercase":  typing(func(a asked, _ string) string { return strings.ToUpper(a.text()) }),
 	"trailing":   typing(func(a asked, _ string) string { return a.text() + " " }),
 	"doubled":    typing(func(a asked, _ string) string { return strings.Replace(a.text(), " ", "  ", 1) }),
-	"broken":     {func(asked, string) (any, error) { return nil, errors.New("no") }, "not a person's"},
+	"broken":     {func(asked, string) (any, error) { return nil, errors.New("no") }, "not taken for a person's"},
 	"replaying":  typing(func(_ asked, old string) string { return old }),
 	"hasty":      typing(func(a asked, _ string) string { return a.text() }),
 }

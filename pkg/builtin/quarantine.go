@@ -67,7 +67,7 @@ type Inspection struct {
 	Policy    string         `json:"policy,omitempty"`
 	Items     map[string]int `json:"items,omitempty"`   // by kind
 	Changes   map[string]int `json:"changes,omitempty"` // new, changed, text, unreadable
-	Findings  []Found        `json:"findings,omitempty"`
+	Findings  []Found        `json:"findings,omitzero"` // not nil once there are definitions
 	Blocked   int            `json:"blocked_tools,omitempty"`
 	Digest    string         `json:"digest,omitempty"`
 	Do        string         `json:"do"`

@@ -148,7 +148,7 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 
 // question is what the person reads. It has no text of the server.
 func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Challenge) string {
-	text := quarantine.ReadLaunch(p.Launch, true)
+	text := quarantine.ReadLaunch(p.Launch, false)
 	var b strings.Builder
 	switch {
 	case st.record.OwnLaunch(st.written):
@@ -167,7 +167,7 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 	}
 	line("Launch", text.Line)
 	if p.Was != nil {
-		line("Approved before", quarantine.ReadLaunch(p.Was, true).Line)
+		line("Approved before", quarantine.ReadLaunch(p.Was, false).Line)
 	}
 	line("Directory", asciiPath(text.Dir))
 	line("Variables", strings.Join(text.Env, ", "))
@@ -176,7 +176,7 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 	line("Isolation", text.Isolation)
 	line("Note", strings.Join(text.Notes, "; "))
 	if p.State != quarantine.HeldLaunch {
-		line("Offers", fmt.Sprintf("%d tools, %d prompts, %d resource templates; %d items differ from what was approved", p.Count(quarantine.Tool), p.Count(quarantine.Prompt), p.Count(quarantine.Template), len(p.Changes)))
+		line("Offers", fmt.Sprintf("%d tools, %d prompts, %d resource templates; of all definitions new or changed: %d", p.Count(quarantine.Tool), p.Count(quarantine.Prompt), p.Count(quarantine.Template), len(p.Changes)))
 		found := "nothing"
 		for i, f := range a.h.findings(st.key, p) {
 			if i == 0 {

@@ -116,7 +116,9 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 	for _, c := range p.Changes {
 		in.Changes[c.What()]++
 	}
-	in.Findings = a.h.findings(st.key, p)
+	if in.Findings = a.h.findings(st.key, p); in.Findings == nil && len(p.Items) > 0 {
+		in.Findings = []builtin.Found{}
+	}
 	if st.effective.Refused != "" {
 		in.Do = "it can't be approved: " + st.effective.Refused
 		return in, nil

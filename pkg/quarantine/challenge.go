@@ -25,7 +25,7 @@ const (
 )
 
 // ErrNotPerson is wrapped when an answer was not what a person would have given.
-var ErrNotPerson = errors.New("the answer was not a person's")
+var ErrNotPerson = errors.New("the answer was not taken for a person's")
 
 // ErrDeclined is returned when the answer was a refusal.
 var ErrDeclined = errors.New("the request was declined")
@@ -58,7 +58,7 @@ func (c *Challenge) Check(result []byte, now time.Time) error {
 	case now.Sub(c.Asked) > ChallengeLife:
 		return fmt.Errorf("%w: it came after %s", ErrNotPerson, ChallengeLife)
 	case string(jsonrpc.Unquote(protocol.Field(result, "content", field))) != c.Text:
-		return fmt.Errorf("%w: it did not have the text that was asked for", ErrNotPerson)
+		return fmt.Errorf("%w: it did not have exactly the text that was asked for", ErrNotPerson)
 	}
 	return nil
 }
