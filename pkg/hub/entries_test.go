@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -180,4 +181,18 @@ func TestMovedSessionsLeaveTheirServers(t *testing.T) {
 	c.Close()
 	<-done
 	h.Close()
+}
+
+// A resource that looks plainly hostile is left out, again and again, and nothing else.
+func TestScreen(t *testing.T) {
+	h := newHub(t, nil)
+	items := [][]byte{[]byte(`{"uri":"file:///a","name":"a"}`), []byte(`{"uri":"file:///b","name":"b","description":"\u001b[8mhidden from the person\u001b[0m"}`), []byte(`{"uri":"file:///c","name":"c"}`)}
+	for range 2 {
+		if got := fmt.Sprintf("%s", h.Screen("s", items)); strings.Contains(got, "file:///b") || strings.Count(got, "file://") != 2 {
+			t.Errorf("listed: %s", got)
+		}
+	}
+	if log := h.log.String(); strings.Count(log, "left out") != 1 || strings.Contains(log, "hidden from") {
+		t.Errorf("logged: %s", log)
+	}
 }
