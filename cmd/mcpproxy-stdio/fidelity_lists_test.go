@@ -96,7 +96,8 @@ func TestManyTools(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{10_000, 30_000} {
 		many := quickly(mcptest.Server{Name: "s", Tools: n, Builtins: []string{"echo"}, PageSize: 5000})
-		c := newHome(t).set(entries{"s": server(many)}, map[string]any{"first_list_wait": "60s"}).initialized("")
+		c := newHome(t).set(entries{"s": server(many)}, map[string]any{"first_list_wait": "120s"}).initialized("")
+		c.Timeout = 2 * time.Minute
 		names := c.Names("tools/list")
 		own := len(builtin.Names) + 1 // and echo
 		if len(names) != n+own || names[own] != "s__tool_00001" || names[n+own-1] != fmt.Sprintf("s__tool_%05d", n) {

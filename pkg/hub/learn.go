@@ -57,7 +57,7 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 		live = &screened
 	}
 	judge := h.judge(k, live)
-	if !e.record.Clone().Learn(server, live, extent, auto, judge) {
+	if !e.record.First && !e.record.Clone().Learn(server, live, extent, auto, judge) {
 		return
 	}
 	r, err := h.book.Update(k.path, k.name, func(r *quarantine.Record) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,7 +65,7 @@ func (r *Record) Encode() []byte {
 	if r.Code != nil {
 		object("code", r.Code)
 	}
-	for _, e := range r.Outbox {
+	for _, e := range r.outboxWith(func([]byte) []byte { return nil }) { // the definitions that the record has anyway are not written twice
 		object("outbox", e)
 	}
 	for _, tool := range r.Blocked {
@@ -116,6 +117,7 @@ func Decode(data []byte) (*Record, error) {
 			return nil, fmt.Errorf("%w: %.20q: %v", ErrFormat, key, err)
 		}
 	}
+	r.Outbox = r.outboxWith(func(known []byte) []byte { return known })
 	return r, nil
 }
 
@@ -208,6 +210,27 @@ func (r *Record) decodeItem(key string, value []byte) error {
 		r.Found = append(r.Found, it)
 	}
 	return nil
+}
+
+// outboxWith is the outbox with other bytes for those definitions that are among the approved ones.
+func (r *Record) outboxWith(raw func(known []byte) []byte) []Entry {
+	if len(r.Outbox) == 0 {
+		return nil
+	}
+	known := make(map[string][]byte, len(r.Items))
+	for _, it := range r.Items {
+		known[it.version()] = it.Raw
+	}
+	all := slices.Clone(r.Outbox)
+	for i := range all {
+		all[i].Items = slices.Clone(all[i].Items)
+		for j, it := range all[i].Items {
+			if text, ok := known[Item{Kind: it.Kind, ID: it.ID, Digest: it.Digest}.version()]; ok {
+				all[i].Items[j].Raw = raw(text)
+			}
+		}
+	}
+	return all
 }
 
 // resources keeps a list of resources on lines of its own.

@@ -10,7 +10,6 @@ import (
 	"html"
 	"io"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -52,7 +51,7 @@ func decoded(s string, fn func(form, plain, original string)) {
 			fn("escapes", plain, s)
 		}
 	}
-	if plain := together(s); plain != s {
+	if plain := together(s); strings.TrimRight(plain, " ") != strings.Join(strings.Fields(s), " ") && plain != s {
 		fn(letters, plain, s)
 	}
 	if plain := unshift(s); plain != "" {
@@ -173,7 +172,7 @@ func inflated(b []byte) string {
 	if r == nil || err != nil {
 		return string(b)
 	}
-	plain, _ := io.ReadAll(io.LimitReader(r, maxDecoded))
+	plain, _ := io.ReadAll(io.LimitReader(r, int64(4*len(b)))) // text gets no smaller; more is a bomb
 	return string(plain)
 }
 
@@ -260,130 +259,6 @@ func numbers(s string, fn func(form, plain string)) {
 		}
 		flush()
 	}
-}
-
-// morseCode has the letters a to z in the International Morse code (ITU-R M.1677).
-const morseCode = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
-
-func morse(s string, fn func(form, plain string)) {
-	if strings.Count(s, "-")+strings.Count(s, ".") < 40 {
-		return
-	}
-	var plain strings.Builder
-	codes := strings.Fields(morseCode)
-	for word := range strings.FieldsSeq(s) {
-		switch i := slices.Index(codes, word); {
-		case i >= 0:
-			plain.WriteByte(byte('a' + i))
-		case word == "/" || word == "|":
-			plain.WriteByte(' ')
-		default:
-			plain.WriteString(word)
-		}
-	}
-	if len(plain.String())*2 < len(s) && readable(plain.String()) {
-		fn("Morse code", plain.String())
-	}
-}
-
-// together joins what was set apart: letters with signs between (i.g.n.o.r.e), and strings in pieces ('ign' + 'ore').
-func together(s string) string {
-	quoted := strings.NewReplacer("' + '", "", "\" + \"", "", "'+'", "", "\"+\"", "", "\", \"", "", "', '", "", "\",\"", "", "','", "")
-	if joined := quoted.Replace(s); len(joined) < len(s)-12 {
-		s = joined
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		end := i
-		if i == 0 || !base64Char(s[i-1]) {
-			for end+2 < len(s) && unicode.IsLetter(rune(s[end])) && strings.IndexByte("-._*~|,", s[end+1]) >= 0 && s[end+1] == s[i+1] && unicode.IsLetter(rune(s[end+2])) {
-				end += 2
-			}
-			if end+1 < len(s) && unicode.IsLetter(rune(s[end+1])) {
-				end = i // i.e.xample: a word follows
-			}
-		}
-		if end-i >= 2 {
-			for ; i <= end; i += 2 {
-				b.WriteByte(s[i])
-			}
-			i = end + 1
-			continue
-		}
-		b.WriteByte(s[i])
-		i++
-	}
-	if b.Len() >= len(s)-12 {
-		return split(s)
-	}
-	return b.String()
-}
-
-// manyParts is how many words a name of words has that is a sentence.
-const manyParts = 6
-
-// split takes long names apart, which are sentences: ignore_all_previous_instructions_and_tell_nobody.
-func split(s string) string {
-	var b strings.Builder
-	for word := range strings.FieldsSeq(s) {
-		parts := words(word)
-		if strings.Count(strings.TrimSpace(parts), " ")+1 < manyParts || len(word) > maxWord || strings.ContainsAny(word, "/:") {
-			parts = word
-		}
-		b.WriteString(parts)
-		b.WriteByte(' ')
-	}
-	if b.Len() <= len(s)+1 && !strings.ContainsAny(s, "_-.") {
-		return s
-	}
-	return strings.TrimRight(b.String(), " ")
-}
-
-// letterShare is how often letters stand in English, in thousandths, from a to z.
-var letterShare = [26]int{82, 15, 28, 43, 127, 22, 20, 61, 70, 2, 8, 40, 24, 67, 75, 19, 1, 60, 63, 91, 28, 10, 24, 2, 20, 1}
-
-// unshift reads a text whose letters were moved along the alphabet, or mirrored, if it is one: "" if it is English already.
-func unshift(s string) string {
-	var n [26]int
-	all := 0
-	for i := range len(s) {
-		if c := s[i] | 0x20; c >= 'a' && c <= 'z' {
-			n[c-'a']++
-			all++
-		}
-	}
-	if all < 20 || 2*all < len(s) {
-		return ""
-	}
-	fits := func(letter func(int) int) (sum int) {
-		for i, count := range n {
-			sum += count * letterShare[letter(i)]
-		}
-		return sum
-	}
-	best, how := fits(func(i int) int { return i })*5/4, (func(int) int)(nil)
-	for shift := 1; shift < 26; shift++ {
-		letter := func(i int) int { return (i + shift) % 26 }
-		if f := fits(letter); f > best {
-			best, how = f, letter
-		}
-	}
-	mirrored := func(i int) int { return 25 - i }
-	if f := fits(mirrored); f > best {
-		how = mirrored
-	}
-	if how == nil {
-		return ""
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z':
-			return 'a' + rune(how(int(r-'a')))
-		case r >= 'A' && r <= 'Z':
-			return 'A' + rune(how(int(r-'A')))
-		}
-		return r
-	}, s)
 }
 
 // readable tells whether text is likely to be meant for reading: printable, with words.

@@ -30,7 +30,7 @@ func (j *judge) inner(form, plain, original string, at int) {
 	}
 	says := strings.Join(rulesOf(signals), ", ")
 	switch {
-	case total >= fewSigns, about&(path|steal|setting) != 0, about&shell != 0 && (about&address != 0 || strings.ContainsAny(plain, "|/-(")):
+	case total >= fewSigns && (original == "" || total >= flagWeight), about&(path|steal|setting) != 0, about&shell != 0 && (about&address != 0 || strings.ContainsAny(plain, "|/-(")):
 		j.find("encoded-instruction", at, escape(plain), strings.TrimSuffix("an instruction is hidden as "+form+": "+says, ": "))
 	case original == "" && len(inside.stream.tokens) >= fewWords && about&(read|put|send|call|ignore|tell|must|not|erase|change) != 0:
 		j.find("encoded-text", at, escape(plain), "a sentence is hidden as "+form)

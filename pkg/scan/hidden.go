@@ -21,8 +21,8 @@ var hiddenPatterns = sync.OnceValue(func() (p struct{ tag, label, honest, commen
 	return p
 })
 
-// hidden looks for what keeps a text from a person's eye or gives it a voice that is not the server's. s is normalized.
-func (j *judge) hidden(s string, node int) {
+// hidden looks for what keeps a text from a person's eye or gives it a voice that is not the server's. s is normalized, first its first word.
+func (j *judge) hidden(s string, node, first int) {
 	if run, at := whitespace(s); run {
 		j.signal("whitespace-push", 45, node, excerpt(s, at, at+20), "much white space pushes what follows out of sight")
 	}
@@ -41,7 +41,7 @@ func (j *judge) hidden(s string, node int) {
 			j.signal("comment", 25, node, excerpt(s, m[0], m[1]+20), "a comment, which rendered text does not show")
 		}
 	}
-	if strings.Contains(s, ":") {
+	if strings.Contains(s, ":") && j.speaks(s, first) {
 		if m := hiddenPatterns().label.FindStringIndex(s); m != nil {
 			weight := 25
 			if hiddenPatterns().honest.MatchString(s[m[0]:m[1]]) {
@@ -50,6 +50,16 @@ func (j *judge) hidden(s string, node int) {
 			j.signal("false-authority", weight, node, excerpt(s, m[0], m[1]), "it speaks as the system, a policy or an administrator")
 		}
 	}
+}
+
+// speaks tells whether a text has a word that a label of authority is made of: it spares most texts the search.
+func (j *judge) speaks(s string, first int) bool {
+	for _, t := range j.stream.tokens[first:] {
+		if t.of&(system|authority|model|safety|hide|must|override) != 0 {
+			return true
+		}
+	}
+	return strings.Contains(s, "background") || strings.Contains(s, "internal") || strings.Contains(s, "passive") || strings.Contains(s, "maintenance")
 }
 
 // whitespace finds a run of white space with something after it.

@@ -11,8 +11,11 @@ type judge struct {
 	signals []signal
 	depth   int // of decoding
 
-	guard bool // it is about finding attacks, or handles secrets by its own account
-	files bool // it is about files that others have no business with
+	guard    bool // it is about finding attacks, or handles secrets by its own account
+	guardian bool // its name says so too
+	files    bool // it is about files that others have no business with
+	plain    bool // its task needs nothing but what it is asked: it adds, it tells the time
+	lone     bool // its server has no other tool, so that other tools are other servers'
 }
 
 // signal takes a sign of the text at hand, which begins with the word at.
@@ -44,6 +47,9 @@ func (j *judge) texts() {
 	for _, h := range j.stream.match() {
 		j.take(h)
 	}
+	if j.plain {
+		j.mismatch()
+	}
 }
 
 func (j *judge) text(t *text) {
@@ -74,6 +80,7 @@ func (j *judge) text(t *text) {
 			plain = w
 		}
 	}
+	first := len(j.stream.tokens)
 	leet, spaced := j.stream.leet, j.stream.spaced
 	j.stream.add(plain, t.node)
 	if j.stream.leet-leet >= 3 {
@@ -83,7 +90,7 @@ func (j *judge) text(t *text) {
 		j.signal("spaced-letters", 35, t.node, excerpt(t.s, 0, 40), "words are spelled with spaces between their letters")
 	}
 	if !t.key {
-		j.hidden(plain, t.node)
+		j.hidden(plain, t.node, first)
 	}
 	if len(s) < 16 {
 		return
@@ -102,6 +109,15 @@ const maxName = 48
 
 // words splits a key or name that may be a sentence: one of five words or more, a long one, or one in another script. "" is none.
 func words(s string) string {
+	spaced, n := apart(s)
+	if n < 5 && len(s) <= maxName && plainASCII(s) {
+		return ""
+	}
+	return spaced
+}
+
+// apart splits a key or name into its words, and counts them: read_file, readFile.
+func apart(s string) (string, int) {
 	var b strings.Builder
 	n := 1
 	for i, r := range s {
@@ -117,26 +133,29 @@ func words(s string) string {
 			b.WriteRune(r)
 		}
 	}
-	if n < 5 && len(s) <= maxName && plainASCII(s) {
-		return ""
-	}
-	return b.String()
+	return b.String(), n
 }
 
 // take weighs a pattern that was found.
 func (j *judge) take(h hit) {
 	weight := h.weight
 	sentence := j.sentence(h.first, h.last)
-	switch {
-	case h.quoted && (sentence&detect != 0 || j.guard):
+	speaksOf := sentence&detect != 0
+	switch { // what is quoted is hardly ordered, and in a sentence about attacks even less; but that is easily claimed
+	case h.quoted && speaksOf && j.guardian:
 		weight = 0
+	case h.quoted && (speaksOf || j.guard):
+		weight /= 2
 	case h.quoted:
 		weight = weight * 2 / 3
-	case j.guard && h.rule != "secrecy":
+	case j.guard && (speaksOf || j.guardian) && h.rule != "secrecy":
 		weight /= 2
 	}
 	if j.files && (h.rule == "secret-read" || h.rule == "settings") {
 		weight /= 2
+	}
+	if j.lone && (h.rule == "hook" || h.rule == "prerequisite" || h.rule == "priority") {
+		weight += weight / 2
 	}
 	if weight == 0 {
 		return
@@ -165,30 +184,3 @@ func (j *judge) sentence(first, last int) concept {
 	}
 	return all
 }
-
-// purpose reads what the definition says it is for: its name, its title and the first words of its description.
-func (j *judge) purpose(item Item) {
-	description := j.doc.member("description")
-	if i := strings.IndexAny(description, ".\n"); i > 0 {
-		description = description[:i]
-	}
-	if len(description) > 160 {
-		description = description[:160]
-	}
-	p := stream{}
-	name := strings.NewReplacer("_", " ", "-", " ").Replace(item.Name)
-	s, _ := normalize(name + "\n\n" + description)
-	p.add(s, 0)
-	subject := p.all
-	for i, t := range p.tokens {
-		if t.of&detect != 0 && t.of&(read|show|put|send|call) == 0 && i < 14 {
-			j.guard = subject&(secret|path|instruction|safety|hide|steal) != 0 || strings.Contains(s, "injection") || strings.Contains(s, "malicious") || strings.Contains(s, "phish")
-		}
-	}
-	for _, word := range strings.Fields(strings.ToLower(name)) {
-		j.files = j.files || handles[word]
-	}
-}
-
-// handles are words in the names of tools that have business with what others should leave alone.
-var handles = map[string]bool{"ssh": true, "env": true, "dotenv": true, "credential": true, "credentials": true, "secret": true, "secrets": true, "config": true, "dotfiles": true, "kube": true, "aws": true, "settings": true, "vault": true}

@@ -20,7 +20,7 @@ type tongue struct {
 // European and other languages with spaces: a stem stands for every word that begins with it; = marks a whole word.
 var tongues = []tongue{
 	// German, Dutch, Scandinavian
-	{ignore, "ignorier missacht vergiss vergesst negeer ignorera ignorer=  glöm"},
+	{ignore, "ignorier missacht vergiss vergesst missachte negeer ignorera ignorer=  glöm"},
 	{prior, "vorherig bisherig früher obig vorangegangen vorige= eerdere tidigare foregående"},
 	{instruction, "anweisung instruktion regeln= richtlinie vorgabe instructies instruktioner regels"},
 	{send, "sende= senden= sendet= schick übermittel übertrag weiterleit leite= stuur verstuur verzend skicka"},
@@ -39,7 +39,12 @@ var tongues = []tongue{
 	{content, "inhalt datei= dateien= inhoud bestand innehåll"},
 	{call, "aufruf rufe= verwende= benutze= nutze= ausführ gebruik använd"},
 	{tool, "werkzeug werkzeuge"},
+	{show, "gib= zeige= offenbare= mostra mostre= montre= affiche= révèle= toon= visa= покажи выведи wyświetl zobraz göster tampilkan="},
+	{change, "ersetze änder tausch remplac reemplaz sostitui cambia= modific substitu замени подмени zamień zmień değiştir ganti="},
+	{secret, "passwörter= kennwort mots= mot-de-passe password= segreto"},
+	{call, "aufgerufen= aufzurufen="},
 	{every, "alle= allen= aller= jede="},
+	{every, "jedem= jeder= irgendein anderen= sämtlich gesamten= chaque= autre= cada= cualquier qualquer= ogni= qualsiasi= каждо любым= другим= każd každ her= setiap="},
 	// French
 	{ignore, "ignorez= ignore= oubliez= oublie= ignorer="},
 	{prior, "précédent precedent antérieur préalable"},
@@ -112,6 +117,20 @@ var tongues = []tongue{
 	{person, "użytkownik uživatel kullanıcı pengguna người="},
 	{before, "zanim= przed= než= önce= sebelum="},
 	{secret, "hasł hesl şifre sandi mật= ortam="},
+	// Danish, Norwegian, Finnish, Hungarian, Romanian, Greek
+	{ignore, "ignorer unohda hagyd= ignoră ignora αγνόησ αγνοήσ ξέχασ"},
+	{prior, "tidligere= forrige= aiemm aikaisem edellis korábbi előző anterioare= precedente προηγούμεν"},
+	{instruction, "instruktioner instrukser ohje ohjei ohjeet= utasítás instrucțiun οδηγί εντολ"},
+	{send, "lähet küld elküld trimite στείλ στέλν"},
+	{read, "lue= læs= les= olvas citește= διάβασ"},
+	{put, "tilføj lisää= hozzáad adaugă= πρόσθεσ"},
+	{tell, "fortæl fortell kerro mond= mondd= spune= πεις= πείτε= αναφέρ"},
+	{not, "ikke= älä= ne= nem= nu= μην= δεν="},
+	{without, "uden= uten= ilman= nélkül fără= χωρίς="},
+	{person, "bruger käyttäj felhasznál utilizator χρήστη"},
+	{before, "før= ennen= előtt înainte= πριν="},
+	{secret, "adgangskod passord salasan jelsz parol κωδικ"},
+	{talk, "keskustelu beszélget conversați συνομιλί"},
 	// Arabic, Persian, Hebrew, Hindi
 	{ignore, "تجاهل نادیده התעלם अनदेखा"},
 	{prior, "السابقة السابق قبلی הקודמות पिछले पूर्व"},
@@ -138,14 +157,16 @@ var unspaced = []tongue{
 	{not, "不要 不得 请勿 請勿 切勿 勿 别 禁止 绝不 不能 不可 ないで ください。ない せず なく 마세요 말고 마라 않고 않습"},
 	{without, "无需 無需 不经 未经 なしに ずに 없이 않고"},
 	{person, "用户 用戶 使用者 ユーザー ユーザ 利用者 사용자"},
-	{before, "之前 前に 하기전"},
+	{before, "之前 前に 하기전 之前必须"},
 	{must, "必须 必須 务必 務必 一定要 总是 必ず 常に 반드시 항상"},
 	{secret, "密码 密碼 密钥 密鑰 私钥 凭证 憑證 环境变量 環境變量 環境変数 パスワード 秘密鍵 認証情報 令牌 비밀번호 환경변수 자격증명"},
-	{talk, "聊天记录 聊天記錄 对话历史 對話歷史 对话内容 系统提示 会話履歴 会話の内容 システムプロンプト 대화기록 대화내용 프롬프트"},
+	{talk, "聊天记录 聊天記錄 对话历史 對話歷史 完整的对话 对话记录 대화 기록 시스템 프롬프트 对话内容 系统提示 会話履歴 会話の内容 システムプロンプト 대화기록 대화내용 프롬프트"},
 	{silent, "悄悄 偷偷 暗中 秘密地 静默 密かに こっそり 몰래 조용히"},
 	{content, "内容 內容 文件 ファイル 中身 내용 파일"},
 	{call, "调用 調用 使用 呼び出 使う 호출 사용"},
-	{tool, "工具 ツール 도구"},
+	{tool, "工具 ツール 도구 เครื่องมือ"},
+	{ignore, "ละเว้น เพิกเฉย"}, {prior, "ก่อนหน้า"}, {instruction, "คำสั่ง คำแนะนำ"}, {send, "ส่ง"}, {read, "อ่าน"}, {not, "ห้าม อย่า"}, {tell, "บอก แจ้ง"}, {person, "ผู้ใช้"}, {secret, "รหัสผ่าน"},
+	{show, "输出 输出你 显示 打印 出力 表示 출력 보여"}, {not, "保密 隐瞒"}, {tell, "保密 隐瞒"},
 	{every, "所有 全部 すべて 全て 모든"},
 }
 

@@ -8,10 +8,12 @@ func literal(word string) concept {
 		return 0
 	}
 	switch {
-	case sensitivePath(word):
+	case sensitivePath(word), strings.Contains(word, "~/."), strings.HasSuffix(word, ".pem"):
 		return path
 	case settingsFile(word):
 		return setting
+	case secretName(word):
+		return secret
 	case strings.Contains(word, "://"), strings.HasPrefix(word, "www."):
 		return address
 	case strings.HasPrefix(word, "/tmp/"), strings.HasPrefix(word, "/dev/tcp"), strings.HasPrefix(word, "/var/tmp/"):
@@ -24,8 +26,38 @@ func literal(word string) concept {
 		return address
 	case strings.HasPrefix(word, "0x") && len(word) == 42:
 		return address
+	case len(word) == 4 && digits(word[:2]) == 0 && digits(word[2:]) == 2 && plainASCII(word) && letter(word[0]) && letter(word[1]): // an IBAN in groups
+		return address
+	case domain(word):
+		return address
+	case strings.HasPrefix(word, "~/"):
+		return personal
 	}
 	return 0
+}
+
+// domain tells whether a word is the name of a host, under the domains that most have.
+func domain(word string) bool {
+	host, _, _ := strings.Cut(word, ":")
+	i := strings.LastIndexByte(host, '.')
+	if i < 1 || strings.ContainsAny(host, "/()[]{}_") {
+		return false
+	}
+	switch host[i+1:] {
+	case "com", "net", "org", "info", "biz", "xyz", "top", "site", "online", "ru", "cn", "example", "test", "invalid", "app", "dev", "cloud":
+		return true
+	}
+	return false
+}
+
+// secretName tells whether a word is the name of a variable that holds a secret: OPENAI_API_KEY, $GITHUB_TOKEN.
+func secretName(word string) bool {
+	_, last, found := strings.Cut(word[max(0, strings.LastIndexByte(word, '_')-1):], "_")
+	switch last {
+	case "key", "token", "secret", "password", "credentials", "keys", "tokens":
+		return found && strings.Count(word, "_") >= 1
+	}
+	return false
 }
 
 func digits(s string) int {
@@ -68,4 +100,4 @@ func settingsFile(word string) bool {
 }
 
 var agentFiles = []string{"mcp.json", ".mcp.json", "mcp_config.json", "claude_desktop_config.json", "settings.json", "settings.local.json", ".cursorrules", ".cursor/rules", "claude.md", "agents.md", "gemini.md", "copilot-instructions.md",
-	".windsurfrules", ".clinerules", ".bashrc", ".zshrc", ".bash_profile", ".profile", "crontab", "/etc/cron.d", "authorized_keys", "launchagents", ".git/hooks", "sudoers", "autostart"}
+	".windsurfrules", ".clinerules", ".bashrc", ".zshrc", ".bash_profile", ".profile", "crontab", "/etc/cron.d", "authorized_keys", "launchagents", ".git/hooks", "sudoers", "autostart", ".zprofile", ".mdc", "permissions.allow", "dangerouslyskippermissions", "--yolo", "--dangerously-skip-permissions", "autoapprove", "autorun", "auto-run", "/etc/hosts", ".npmrc", ".gitconfig", "https_proxy", "http_proxy", "_base_url", "pre-commit", "post-commit", "pre-push", ".claude", ".cursor", ".vscode", "cron"}

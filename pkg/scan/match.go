@@ -1,5 +1,7 @@
 package scan
 
+import "strings"
+
 // hit is a pattern found.
 type hit struct {
 	*pattern
@@ -83,22 +85,32 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 			}
 			place += 1000
 		}
-		if t.of == negligible {
+		if t.of&^third == negligible {
 			continue
 		}
 		place++
+		if p.bar != 0 && t.of&p.bar != 0 || p.clause && st.comma(i) {
+			for k := range done {
+				if !is(t.of, p.steps[min(k+1, len(p.steps)-1)]) || p.clause && st.comma(i) {
+					done[k].at = -1
+				}
+			}
+		}
 		for k := len(p.steps) - 1; k >= 0; k-- {
 			if !is(t.of, p.steps[k]) {
 				continue
 			}
 			if k == 0 {
-				if p.base && t.of&third != 0 || st.denied(i, p.unless) {
+				if p.base && st.tells(i) || st.denied(i, p.unless) {
 					continue
 				}
 				done[0] = chain{i, i, place}
 			} else {
 				last := done[k-1]
 				if last.at < 0 || last.at == i || place-last.place > p.gap+1 {
+					continue
+				}
+				if p.base && k == 1 && p.steps[0][0] == silent && st.tells(i) { // this silently overwrites
 					continue
 				}
 				done[k] = chain{i, last.start, place}
@@ -109,6 +121,20 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 		}
 	}
 	return hits
+}
+
+// tells is whether a word speaks of what someone does or is, and orders nothing: reads, does not.
+func (st *stream) tells(i int) bool {
+	t := &st.tokens[i]
+	return t.of&third != 0 || t.of&not != 0 && i > 0 && !t.stop && st.tokens[i-1].of&third != 0
+}
+
+// comma tells whether a part of a sentence ends before word i.
+func (st *stream) comma(i int) bool {
+	if i == 0 || st.tokens[i-1].text != st.tokens[i].text || st.tokens[i-1].end > st.tokens[i].start {
+		return false
+	}
+	return strings.ContainsAny(st.texts[st.tokens[i].text][st.tokens[i-1].end:st.tokens[i].start], ",:(")
 }
 
 // denied tells whether a word that turns the meaning stands shortly before.

@@ -54,6 +54,13 @@ func nameAllowed(s string) bool {
 
 // greedy looks at the name of a parameter, which may ask for more than a tool needs.
 func (j *judge) greedy(t *text) {
+	if j.plain && j.doc.under(t.node, "properties") {
+		p := stream{}
+		p.add(strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(t.s)), 0)
+		if p.all&(secret|talk|path|personal) != 0 && len(p.tokens) > 1 {
+			j.signal("mismatch", flagWeight, t.node, escape(t.s), messageOf("mismatch"))
+		}
+	}
 	if j.doc.under(t.node, "properties") && asks[strings.ReplaceAll(strings.ToLower(t.s), "-", "_")] {
 		j.signal("greedy-parameter", 30, t.node, escape(t.s), "the parameter asks for what the model was told, not for what the tool needs")
 	}

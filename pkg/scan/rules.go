@@ -54,6 +54,7 @@ var Rules = []Rule{
 	{"styled-letters", Block, "Mathematical, fullwidth or enclosed letters stand for plain ones in a text of Latin letters."},
 	{"leetspeak", Block, "Digits stand for letters in several words."},
 	{"spaced-letters", Block, "Words are spelled with spaces between their letters."},
+	{"mismatch", Block, "A tool whose task needs nothing else wants secrets, files or what was said."},
 	{"greedy-parameter", Block, "A parameter asks for what the model was told."},
 }
 

@@ -35,7 +35,7 @@ func reverse(s string) string {
 }
 
 func unspacedScript(r rune) bool {
-	return r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
+	return r >= 0x0E00 && unicode.In(r, unicode.Thai, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
 }
 
 // phrases takes in a run of a script that puts no space between words.

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -150,7 +151,7 @@ func (st *stream) word(s string, start, end int, text int32, stop, quoted bool) 
 		switch {
 		case st.tools.foreignPlain[raw] && !st.parameters[raw]:
 			of |= foreignTool | identifier
-		case !st.own(raw) && !strings.ContainsAny(raw, "./=:$-") && (s[at-1] == '`' || strings.HasPrefix(s[at+len(raw)+1:], " tool") || strings.HasPrefix(s[at+len(raw)+1:], " function")):
+		case !st.own(raw) && !strings.ContainsAny(raw, "./=:$-") && (name(raw) || !strings.Contains(raw, "_")) && (s[at-1] == '`' || strings.HasPrefix(s[at+len(raw)+1:], " tool") || strings.HasPrefix(s[at+len(raw)+1:], " function")):
 			of |= identifier
 		}
 	}
@@ -227,11 +228,16 @@ func (st *stream) meaning(word string) concept {
 	return 0
 }
 
-// name tells whether a word looks like the name of a tool: read_file, get-user is not.
+// name tells whether a word looks like the name of a tool: read_file is one, get-user and user_id are not.
 func name(word string) bool {
-	i := strings.IndexByte(word, '_')
-	return i > 0 && i < len(word)-1 && len(word) < 65
+	i := strings.LastIndexByte(word, '_')
+	return i > 0 && i < len(word)-1 && word[0] != '_' && len(word) < 65 && !values()[word[i+1:]]
 }
+
+// values are last words in the names of parameters and fields.
+var values = sync.OnceValue(func() map[string]bool {
+	return set("id ids url urls uri name names type types key keys path paths at by count size date time status code token tokens number index page limit offset format mode level value values flag required only")
+})
 
 // pairs joins words that mean something together.
 func (st *stream) pairs(from int) {
