@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -70,8 +71,9 @@ func TestDefinitions(t *testing.T) {
 
 // record is an Admin that writes down what is asked of it.
 type record struct {
-	did []string
-	err error
+	did  []string
+	err  error
+	slow time.Duration // that an approval takes
 }
 
 func (r *record) note(operation, name string, options []config.Option) {
@@ -112,6 +114,7 @@ func (r *record) Inspect(name string) (Inspection, error) {
 
 func (r *record) Approve(_ context.Context, name, digest, code string) (Outcome, error) {
 	r.note("approve", name+" "+digest+" "+code, nil)
+	time.Sleep(r.slow)
 	return Outcome{Server: name}, r.err
 }
 func (r *record) Reject(name, tool string) error {
@@ -243,4 +246,24 @@ func TestConnection(t *testing.T) {
 	if err := c.Send(jsonrpc.Whole([]byte(`{"jsonrpc":"2.0","id":5,"method":"ping"}`))); err == nil {
 		t.Error("Send after Close")
 	}
+}
+
+// A call that waits for a person says so now and then, to those who want to know, and not after it was answered.
+func TestWaitingIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := Connect(&record{slow: 12 * time.Second}, "1")
+		c.Send(jsonrpc.Whole([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"quarantine_approve","arguments":{"name":"n","digest":"d"},"_meta":{"progressToken":"p1"}}}`)))
+		var got []string
+		for len(got) == 0 || !strings.Contains(got[len(got)-1], `"result"`) {
+			m, err := c.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, string(m.Raw))
+		}
+		if len(got) != 3 || !strings.Contains(got[0], `"progressToken":"p1","progress":1`) || !strings.Contains(got[1], `"progress":2`) {
+			t.Errorf("said %q", got)
+		}
+		c.Close(time.Second)
+	})
 }

@@ -73,6 +73,9 @@ func (c *Conn) Send(f jsonrpc.Frame) error {
 	c.mu.Lock()
 	c.open[id] = cancel
 	c.mu.Unlock()
+	if token := protocol.Field(m.Bytes(m.Params), "_meta", "progressToken"); token != nil {
+		c.work.Go(func() { c.waiting(ctx, token) })
+	}
 	c.work.Go(func() {
 		result, err := c.answer(ctx, &m)
 		c.mu.Lock()
@@ -86,6 +89,24 @@ func (c *Conn) Send(f jsonrpc.Frame) error {
 		c.inbox.Push(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), result)))
 	})
 	return nil
+}
+
+// waitingEvery is how often a call that waits for a person says so: some clients give up after a minute without a word.
+const waitingEvery = 5 * time.Second
+
+// waiting reports progress until ctx ends with the call.
+func (c *Conn) waiting(ctx context.Context, token []byte) {
+	tick := time.NewTicker(waitingEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%d,"message":"waiting, for a person or a server"}`, n)...)
+		c.inbox.Push(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params)))
+	}
 }
 
 // answer serves one request. The types are mcp-go's; its server is not used, because a package it imports takes
