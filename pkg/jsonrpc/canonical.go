@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -76,8 +77,7 @@ func canonicalObject(dst, value []byte, depth int) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		text, _ := decodeString(nil, key)
-		members = append(members, member{utf16.Encode([]rune(string(text))), k, v})
+		members = append(members, member{utf16.Encode([]rune(decoded(key))), k, v})
 		return nil
 	})
 	if err != nil {
@@ -140,92 +140,74 @@ const hexDigits = "0123456789abcdef"
 // canonicalString writes a string with the escapes of RFC 8785, section 3.2.2.2. Half of a surrogate pair stays an escape, and bytes
 // that are no UTF-8 stay as they are, so that no two strings become one.
 func canonicalString(dst, quoted []byte) ([]byte, error) {
-	text, err := decodeString(nil, quoted)
-	if err != nil {
-		return nil, err
-	}
 	dst = append(dst, '"')
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c >= utf8.RuneSelf {
-			if unit, ok := halfPair(text[i:]); ok {
-				dst = append(dst, '\\', 'u', hexDigits[unit>>12], hexDigits[unit>>8&15], hexDigits[unit>>4&15], hexDigits[unit&15])
-				i += 3
-				continue
-			}
-			_, size := utf8.DecodeRune(text[i:])
-			dst = append(dst, text[i:i+size]...)
-			i += size
-			continue
-		}
+	err := eachCharacter(quoted, func(c byte) { dst = appendByte(dst, c) }, func(r rune) {
 		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c == '\b':
-			dst = append(dst, `\b`...)
-		case c == '\t':
-			dst = append(dst, `\t`...)
-		case c == '\n':
-			dst = append(dst, `\n`...)
-		case c == '\f':
-			dst = append(dst, `\f`...)
-		case c == '\r':
-			dst = append(dst, `\r`...)
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		case utf16.IsSurrogate(r):
+			dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+		case r < utf8.RuneSelf:
+			dst = appendByte(dst, byte(r))
 		default:
-			dst = append(dst, c)
+			dst = utf8.AppendRune(dst, r)
 		}
-		i++
-	}
-	return append(dst, '"'), nil
+	})
+	return append(dst, '"'), err
 }
 
-// halfPair tells whether b begins with the three bytes that decodeString writes for half of a surrogate pair.
-func halfPair(b []byte) (unit uint16, ok bool) {
-	if len(b) < 3 || b[0] != 0xed || b[1]&0xe0 != 0xa0 || b[2]&0xc0 != 0x80 {
-		return 0, false
+// appendByte writes a byte of a string, escaped if it has to be.
+func appendByte(dst []byte, c byte) []byte {
+	if i := strings.IndexByte(meant, c); i >= 0 && c != '/' {
+		return append(dst, '\\', plain[i])
 	}
-	return 0xd000 | uint16(b[1]&0x3f)<<6 | uint16(b[2]&0x3f), true
+	if c < 0x20 {
+		return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+	}
+	return append(dst, c)
 }
 
-// decodeString decodes a JSON string. Half of a surrogate pair becomes the three bytes that its code point would have.
-func decodeString(dst, quoted []byte) ([]byte, error) {
+// plain is what stands behind a backslash for each of the characters that are meant.
+const plain, meant = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+
+// decoded is what a string says, for the order of keys.
+func decoded(quoted []byte) string {
+	var b strings.Builder
+	eachCharacter(quoted, func(c byte) { b.WriteByte(c) }, func(r rune) { b.WriteRune(r) })
+	return b.String()
+}
+
+// eachCharacter goes through a string: raw gets the bytes that stand there as they are, escaped what an escape means, which
+// may be half of a surrogate pair.
+func eachCharacter(quoted []byte, raw func(byte), escaped func(rune)) error {
 	s := quoted[1 : len(quoted)-1]
 	for i := 0; i < len(s); {
 		if s[i] != '\\' {
-			dst = append(dst, s[i])
+			raw(s[i])
 			i++
 			continue
 		}
 		if i+1 >= len(s) {
-			return nil, syntaxError(quoted, len(quoted), "an escape")
+			return syntaxError(quoted, len(quoted), "an escape")
 		}
-		const plain, meant = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
-		if n := bytes.IndexByte([]byte(plain), s[i+1]); n >= 0 {
-			dst = append(dst, meant[n])
+		if n := strings.IndexByte(plain, s[i+1]); n >= 0 {
+			escaped(rune(meant[n]))
 			i += 2
 			continue
 		}
 		unit, ok := escapedUnit(s[i:])
 		if !ok {
-			return nil, syntaxError(quoted, i+2, "an escape")
+			return syntaxError(quoted, i+2, "an escape")
 		}
 		i += 6
 		if low, ok := escapedUnit(s[i:]); ok {
 			if r := utf16.DecodeRune(unit, low); r != utf8.RuneError {
-				dst = utf8.AppendRune(dst, r)
+				escaped(r)
 				i += 6
 				continue
 			}
 		}
-		if utf16.IsSurrogate(unit) {
-			dst = append(dst, 0xe0|byte(unit>>12), 0x80|byte(unit>>6&0x3f), 0x80|byte(unit&0x3f))
-			continue
-		}
-		dst = utf8.AppendRune(dst, unit)
+		escaped(unit)
 	}
-	return dst, nil
+	return nil
 }
 
 // escapedUnit reads \uXXXX.
