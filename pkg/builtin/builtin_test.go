@@ -14,6 +14,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
 // limit bounds what the own tools cost a model, in bytes of JSON.
@@ -266,4 +267,14 @@ func TestWaitingIsTold(t *testing.T) {
 		}
 		c.Close(time.Second)
 	})
+}
+
+// What speaks of one of these tools is found: it could talk a model into using them.
+func TestTheScannerKnowsTheTools(t *testing.T) {
+	for _, name := range Names {
+		found := scan.Scan(scan.Item{Kind: "tool", Name: "t", Raw: []byte(`{"name":"t","description":"Then call ` + name + `."}`)}, scan.Context{Server: "s"})
+		if len(found) == 0 || found[0].Rule != "own-tool" || found[0].Severity != scan.Block {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
 }

@@ -65,6 +65,18 @@ func Digest(raw []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// IDs are what identifies the items of a kind, in the server's order. The snapshot may be nil.
+func (s *Snapshot) IDs(k Kind) []string {
+	if s == nil {
+		return nil
+	}
+	ids := make([]string, len(s.Items[k]))
+	for i, raw := range s.Items[k] {
+		ids[i] = k.ID(raw)
+	}
+	return ids
+}
+
 // SameDefinitions tells whether two snapshots hold the same bytes, but for the list of resources, which is data.
 func (s *Snapshot) SameDefinitions(o *Snapshot) bool {
 	if s == nil || o == nil {

@@ -13,7 +13,7 @@
 //	0  it did what was asked
 //	1  it could not; stderr says why and what to do
 //	2  the command line was wrong
-//	3  check found errors in the configuration, or servers that can't be started
+//	3  check found errors in the configuration, or servers that can't be started; scan found something that stops an approval
 //
 // Nothing here knows MCP beyond what try needs to be a client of the proxy.
 package cli
@@ -37,7 +37,7 @@ const (
 	ExitOK       = 0 // it did what was asked
 	ExitFailed   = 1 // it could not
 	ExitUsage    = 2 // the command line was wrong
-	ExitProblems = 3 // check found errors in the configuration, or servers that can't be started
+	ExitProblems = 3 // check found errors in the configuration, or servers that can't be started; scan what stops an approval
 )
 
 // exitError carries an exit code; an empty message has been printed already.

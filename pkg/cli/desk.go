@@ -115,27 +115,17 @@ func (e *entry) update(change func(*quarantine.Record) error) error {
 
 // scanner looks at definitions of the entry beside its own tools, those that wait included, and what the others offer.
 func (e *entry) scanner(p *quarantine.Proposal) *quarantine.Scanner {
-	ctx := scan.Context{Server: e.Written.Name}
+	return quarantine.NewScanner(e.scanContext(p.Items))
+}
+
+func (e *entry) scanContext(waiting []quarantine.Item) scan.Context {
+	var others []catalog.Source
 	for _, k := range e.desk.known {
-		if k.Snapshot == nil {
-			continue
-		}
-		var tools []string
-		for _, raw := range k.Snapshot.Items[catalog.Tools] {
-			tools = append(tools, catalog.Tools.ID(raw))
-		}
-		if k.Written == e.Written {
-			ctx.Own = tools
-		} else {
-			ctx.Others = append(ctx.Others, scan.Peer{Server: k.Written.Name, Tools: tools})
+		if k.Written != e.Written {
+			others = append(others, catalog.Source{Server: k.Written.Name, Snapshot: k.Snapshot})
 		}
 	}
-	for _, it := range p.Items {
-		if it.Kind == quarantine.Tool {
-			ctx.Own = append(ctx.Own, it.ID)
-		}
-	}
-	return quarantine.NewScanner(ctx)
+	return quarantine.ContextOf(e.Written.Name, e.Snapshot, waiting, others)
 }
 
 // found is what was found in one change.

@@ -74,9 +74,6 @@ func (a *app) review(d *desk, name string, show showing, asJSON, noPager bool) e
 	return nil
 }
 
-// codeLife is how long a code is valid, as people are told.
-const codeLife = 10 * time.Minute
-
 // code makes a one-time code where a person reads it, and nobody else: on a terminal, not under an agent, never through another program.
 // It is "" where no code may approve.
 func (a *app) code(e *entry) (code string, until time.Time, err error) {
@@ -87,14 +84,14 @@ func (a *app) code(e *entry) (code string, until time.Time, err error) {
 	if err := e.desk.begin(); err != nil {
 		return "", time.Time{}, err
 	}
-	until = time.Now().Add(codeLife)
+	until = time.Now().Add(quarantine.CodeLife)
 	code, err = e.desk.book.NewCode(e.Written.Path, e.Written.Name, p.Digest)
 	return code, until, err
 }
 
 // ways tells how to approve what was shown.
 func (p *printer) ways(e *entry, code string, until time.Time) {
-	name := shellWord(e.Written.Name)
+	name := quarantine.ShellWord(e.Written.Name)
 	p.line("To approve it:   ", p.paint(bold, "mcpproxy-stdio approve "+name))
 	switch blocking := e.proposal.Blocking(e.judge(e.proposal)); {
 	case code != "":
@@ -109,16 +106,6 @@ func (p *printer) ways(e *entry, code string, until time.Time) {
 		return
 	}
 	p.line("To refuse it:    mcpproxy-stdio reject ", name)
-}
-
-// shellWord is a word as a shell takes it, for people to copy.
-func shellWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.@", r))
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(plain(s), "'", `'\''`) + "'"
 }
 
 // inbox lists what waits.

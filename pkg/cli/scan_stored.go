@@ -2,63 +2,50 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
-// storedItems returns what is recorded of a configured server, and what stands beside it. Without such a server the error
-// wraps errNoServer.
+// storedItems returns what is recorded of a configured server, what waits for a review included, and what stands beside it. Without such a
+// server the error wraps errNoServer.
 func (a *app) storedItems(server string) (items []scan.Item, ctx scan.Context, err error) {
-	log, flush, err := a.logger()
+	d, err := a.desk()
 	if err != nil {
 		return nil, ctx, err
 	}
-	defer flush()
-	path, err := config.DefaultPath(a.config)
-	if err != nil {
-		return nil, ctx, err
-	}
-	c, err := config.Load(path)
-	if err != nil {
-		return nil, ctx, err
-	}
-	found := false
-	var snapshot *catalog.Snapshot
-	for _, known := range hub.Recorded(c, a.workspaceFolder(), store.Open(store.DefaultDir()), log) {
-		switch name := known.Written.Name; {
-		case name == server:
-			found, snapshot = true, known.Snapshot
-		case known.Snapshot != nil:
-			ctx.Others = append(ctx.Others, scan.Peer{Server: name, Tools: toolNames(known.Snapshot)})
-		}
-	}
-	if !found {
+	if !slices.ContainsFunc(d.known, func(k hub.Known) bool { return k.Written.Name == server }) {
 		return nil, ctx, fmt.Errorf("%s: %w; mcpproxy-stdio servers lists those that are", plain(server), errNoServer)
 	}
-	if snapshot == nil {
-		return nil, ctx, fmt.Errorf("%s: nothing is recorded of it; let a client connect once, then scan again", plain(server))
+	e, err := d.entry(server)
+	if err != nil {
+		return nil, ctx, err
 	}
-	ctx.Server, ctx.Own = server, toolNames(snapshot)
-	for kind, name := range [catalog.Kinds]string{"tool", "prompt", "template", "resource"} {
-		kind := catalog.Kind(kind)
-		for _, raw := range snapshot.Items[kind] {
-			items = append(items, scan.Item{Kind: name, Name: kind.ID(raw), Raw: raw})
+	var definitions []quarantine.Item
+	if p := e.proposal; p != nil {
+		definitions = p.Items
+		for _, c := range p.Changes {
+			if c.Digest == "" { // unreadable, and so not among those that can be approved
+				definitions = append(definitions, c.Item)
+			}
 		}
 	}
-	if snapshot.Instructions != "" {
-		items = append(items, scan.Item{Kind: "instructions", Raw: jsonrpc.Quote(snapshot.Instructions)})
+	if len(definitions) == 0 && e.Snapshot != nil {
+		definitions = quarantine.ItemsOf(e.Snapshot)
 	}
-	return items, ctx, nil
-}
-
-func toolNames(s *catalog.Snapshot) (names []string) {
-	for _, raw := range s.Items[catalog.Tools] {
-		names = append(names, catalog.Tools.ID(raw))
+	for _, it := range definitions {
+		items = append(items, scan.Item{Kind: string(it.Kind), Name: it.ID, Raw: it.Raw})
 	}
-	return names
+	if e.Snapshot != nil {
+		for _, raw := range e.Snapshot.Items[catalog.Resources] {
+			items = append(items, scan.Item{Kind: "resource", Name: catalog.Resources.ID(raw), Raw: raw})
+		}
+	}
+	if items == nil {
+		return nil, ctx, fmt.Errorf("%s: nothing is recorded of it; approve it, or let a client connect once, then scan again", plain(server))
+	}
+	return items, e.scanContext(definitions), nil
 }

@@ -102,9 +102,13 @@ func (s *Server) refs(text string) []string {
 
 // allRefs are the variables and secrets that the entry refers to anywhere.
 func (s *Server) allRefs() []string {
+	env, keyring := s.References()
 	var refs []string
-	for _, text := range s.launchStrings() {
-		refs = append(refs, s.refs(text.value)...)
+	for _, name := range env {
+		refs = append(refs, "env:"+name)
+	}
+	for _, name := range keyring {
+		refs = append(refs, "keyring:"+name)
 	}
 	return refs
 }

@@ -32,6 +32,9 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	if st.effective.Refused != "" || st.failed != nil {
 		return builtin.Outcome{}, fmt.Errorf("server %s can't be approved: %s", strconv.Quote(name), st.effective.Refused+st.effective.Held)
 	}
+	if !st.written.Enabled {
+		return builtin.Outcome{}, fmt.Errorf(`server %s is disabled; a person sets "enabled": true in its entry first, or operation "enable" of upstream_servers what a tool has disabled`, strconv.Quote(name))
+	}
 	p := st.record.Proposal(st.written)
 	switch {
 	case p == nil:

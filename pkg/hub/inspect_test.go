@@ -44,7 +44,7 @@ func TestInspectSeesAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := strings.Join(toolNames(live), " ")
+	names := strings.Join(live.IDs(catalog.Tools), " ")
 	for _, want := range []string{"tool_00030", "sample", "elicit", "roots"} {
 		if !strings.Contains(names, want) {
 			t.Errorf("%s is not among %s", want, names)

@@ -131,7 +131,7 @@ func (h *Hub) judge(k key, live *catalog.Snapshot) quarantine.Judge {
 	scanner := sync.OnceValue(func() *quarantine.Scanner {
 		ctx := h.scanContext(k)
 		if live != nil {
-			ctx.Own = append(ctx.Own, toolNames(live)...)
+			ctx.Own = append(ctx.Own, live.IDs(catalog.Tools)...)
 		}
 		return quarantine.NewScanner(ctx)
 	})
@@ -146,37 +146,22 @@ func (h *Hub) judge(k key, live *catalog.Snapshot) quarantine.Judge {
 	}
 }
 
-// scanContext is what a definition of a server is judged by: what the others offer.
+// scanContext is what a definition of a server is judged by: what it and the others offer.
 func (h *Hub) scanContext(k key) scan.Context {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ctx := scan.Context{Server: k.name}
+	var own *catalog.Snapshot
+	var waiting []quarantine.Item
 	if e := h.entries[k]; e != nil && e.record != nil {
-		for _, it := range slices.Concat(e.record.Found, e.record.Waiting) {
-			if it.Kind == quarantine.Tool {
-				ctx.Own = append(ctx.Own, it.ID)
-			}
-		}
+		own, waiting = e.snapshot, slices.Concat(e.record.Found, e.record.Waiting)
 	}
+	var others []catalog.Source
 	for other, e := range h.entries {
-		if e.snapshot == nil {
-			continue
-		}
-		if other == k {
-			ctx.Own = append(ctx.Own, toolNames(e.snapshot)...)
-		} else {
-			ctx.Others = append(ctx.Others, scan.Peer{Server: other.name, Tools: toolNames(e.snapshot)})
+		if other != k {
+			others = append(others, catalog.Source{Server: other.name, Snapshot: e.snapshot})
 		}
 	}
-	return ctx
-}
-
-func toolNames(s *catalog.Snapshot) []string {
-	var names []string
-	for _, raw := range s.Items[catalog.Tools] {
-		names = append(names, catalog.Tools.ID(raw))
-	}
-	return names
+	return quarantine.ContextOf(k.name, own, waiting, others)
 }
 
 // Withheld implements session.Host: why an item that a client names is not there, nil if nothing of the server is withheld.

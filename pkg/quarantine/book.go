@@ -220,7 +220,7 @@ func (b *Book) ConfirmApproval(path, policy string) error {
 	})
 }
 
-// Watched is the directory in which every decision of another process shows.
+// Watched are the directories in which every decision of another process shows.
 func (b *Book) Watched() []string {
 	return []string{b.store.Path(recordsDir), b.store.Path("baselines")}
 }

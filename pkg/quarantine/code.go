@@ -23,7 +23,8 @@ type Code struct {
 }
 
 const (
-	codeLife  = 10 * time.Minute
+	// CodeLife is how long a one-time code is valid.
+	CodeLife  = 10 * time.Minute
 	codeTries = 5
 )
 
@@ -63,7 +64,7 @@ func (b *Book) NewCode(path, server, digest string) (string, error) {
 	}
 	code := digits(8)
 	_, err = b.Update(path, server, func(r *Record) error {
-		r.Code = &Code{Hash: hashCode(key, code, digest), Digest: digest, Expires: time.Now().Add(codeLife).UTC()}
+		r.Code = &Code{Hash: hashCode(key, code, digest), Digest: digest, Expires: time.Now().Add(CodeLife).UTC()}
 		return nil
 	})
 	return code, err

@@ -103,11 +103,11 @@ func TestCodeIsForOneThing(t *testing.T) {
 }
 
 func TestCodeExpires(t *testing.T) {
-	for _, after := range []time.Duration{codeLife - time.Second, codeLife} {
+	for _, after := range []time.Duration{CodeLife - time.Second, CodeLife} {
 		synctest.Test(t, func(t *testing.T) {
 			b, s, digest, code := asked(t)
 			time.Sleep(after)
-			if _, err := b.Redeem(s, s.Path, digest, code, "", suspicious); errors.Is(err, ErrNoCode) != (after >= codeLife) {
+			if _, err := b.Redeem(s, s.Path, digest, code, "", suspicious); errors.Is(err, ErrNoCode) != (after >= CodeLife) {
 				t.Errorf("after %s: %v", after, err)
 			}
 		})

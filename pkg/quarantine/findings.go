@@ -6,9 +6,27 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
+
+// ContextOf is what the definitions of a server are judged by: the names of its own tools, of those that it shows and those that wait,
+// and of the tools of the others.
+func ContextOf(server string, own *catalog.Snapshot, waiting []Item, others []catalog.Source) scan.Context {
+	ctx := scan.Context{Server: server, Own: own.IDs(catalog.Tools)}
+	for _, it := range waiting {
+		if it.Kind == Tool {
+			ctx.Own = append(ctx.Own, it.ID)
+		}
+	}
+	for _, o := range others {
+		if o.Snapshot != nil {
+			ctx.Others = append(ctx.Others, scan.Peer{Server: o.Server, Tools: o.Snapshot.IDs(catalog.Tools)})
+		}
+	}
+	return ctx
+}
 
 // Scanner looks at the definitions of one server.
 type Scanner struct {
