@@ -14,6 +14,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
@@ -41,7 +42,7 @@ func TestDefinitions(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := tool.InputSchema
-		if tool.Name != Names[i] || s.Type != "object" || len(s.Required) == 0 || s.AdditionalProperties == nil || *s.AdditionalProperties {
+		if tool.Name != Names[i] || s.Type != "object" || len(s.Required) == 0 && tool.Name != LoginStatusName || s.AdditionalProperties == nil || *s.AdditionalProperties {
 			t.Errorf("%s", raw)
 		}
 		for _, o := range config.Options {
@@ -123,6 +124,21 @@ func (r *record) Reject(name, tool string) error {
 	return r.err
 }
 
+func (r *record) Login(_ context.Context, name, account string, wait bool) (Login, error) {
+	r.note(fmt.Sprintf("login %v", wait), name+" "+account, nil)
+	return Login{Server: name}, r.err
+}
+
+func (r *record) Logins(name string) ([]oauth.Status, error) {
+	r.note("logins", name, nil)
+	return []oauth.Status{{Server: name}}, r.err
+}
+
+func (r *record) Logout(_ context.Context, name, account string) (string, error) {
+	r.note("logout", name+" "+account, nil)
+	return "out", r.err
+}
+
 // run calls a tool.
 func run(tool string, r *record, args string) (string, error) {
 	var m map[string]any
@@ -132,7 +148,7 @@ func run(tool string, r *record, args string) (string, error) {
 	return call(context.Background(), r, tool, m)
 }
 
-func TestQuarantineTools(t *testing.T) {
+func TestOtherTools(t *testing.T) {
 	for _, tt := range []struct{ tool, args, want string }{
 		{ReviewName, `{"operation":"list"}`, ""},
 		{ReviewName, `{"operation":"inspect","name":"n"}`, "inspect n"},
@@ -140,6 +156,11 @@ func TestQuarantineTools(t *testing.T) {
 		{ApproveName, `{"name":"n","digest":"d","code":"12345678"}`, "approve n d 12345678"},
 		{RejectName, `{"name":"n"}`, "reject n "},
 		{RejectName, `{"name":"n","tool":"t"}`, "reject n t"},
+		{LoginName, `{"server":"n"}`, "login false n "},
+		{LoginName, `{"server":"n","account":"a","wait":true}`, "login true n a"},
+		{LoginStatusName, `{}`, "logins "},
+		{LoginStatusName, `{"server":"n"}`, "logins n"},
+		{LogoutName, `{"server":"n","account":"a"}`, "logout n a"},
 	} {
 		r := &record{}
 		if text, err := run(tt.tool, r, tt.args); err != nil || text == "" || strings.Join(r.did, "; ") != tt.want {
@@ -155,6 +176,10 @@ func TestQuarantineTools(t *testing.T) {
 		{ApproveName, `{"name":"n","digest":"d","inputResponses":{}}`, "inputResponses"},
 		{ApproveName, `{"name":"n","digest":"d","code":12345678}`, "code"},
 		{RejectName, `{}`, "name"},
+		{LoginName, `{}`, "server"},
+		{LoginName, `{"server":"n","url":"https://evil.example"}`, "url"},
+		{LoginName, `{"server":"n","wait":"yes"}`, "wait"},
+		{LogoutName, `{}`, "server"},
 		{"quarantine_off", `{}`, "no tool"},
 	} {
 		r := &record{}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
 // Admin is what the tools can have done. *hub.admin is one, the tests have another.
@@ -25,6 +26,10 @@ type Admin interface {
 	Inspect(name string) (Inspection, error)
 	Approve(ctx context.Context, name, digest, code string) (Outcome, error)
 	Reject(name, tool string) error
+
+	Login(ctx context.Context, name, account string, wait bool) (Login, error)
+	Logins(name string) ([]oauth.Status, error)
+	Logout(ctx context.Context, name, account string) (text string, err error)
 }
 
 // Report is the state of all servers.
@@ -38,7 +43,7 @@ type Report struct {
 type ServerStatus struct {
 	Name     string    `json:"name"`
 	Protocol string    `json:"protocol"`
-	State    string    `json:"state"` // running, idle, starting, failed, disabled, held_launch, held_definitions, refused
+	State    string    `json:"state"` // running, idle, starting, failed, needs_login, disabled, held_launch, held_definitions, refused
 	Tools    int       `json:"tools"`
 	Why      string    `json:"why,omitempty"`
 	Since    time.Time `json:"since,omitzero"`

@@ -19,7 +19,7 @@ const (
 )
 
 // Names are the names of all own tools: no server can have one that looks like them.
-var Names = []string{Name, ReviewName, ApproveName, RejectName}
+var Names = []string{Name, ReviewName, ApproveName, RejectName, LoginName, LoginStatusName, LogoutName}
 
 // ownTool is one of them.
 type ownTool struct {
@@ -33,6 +33,9 @@ var tools = []ownTool{
 	{ReviewName, reviewTool, runReview},
 	{ApproveName, approveTool, runApprove},
 	{RejectName, rejectTool, runReject},
+	{LoginName, loginTool, runLogin},
+	{LoginStatusName, loginStatusTool, runLoginStatus},
+	{LogoutName, logoutTool, runLogout},
 }
 
 func call(ctx context.Context, admin Admin, name string, args map[string]any) (string, error) {
@@ -62,6 +65,7 @@ type Inspection struct {
 	Was       string         `json:"launch_was,omitempty"`
 	Env       []string       `json:"env,omitempty"`
 	Headers   []string       `json:"headers,omitempty"`
+	Login     []string       `json:"login,omitempty"`
 	Isolation string         `json:"isolation"`
 	Notes     []string       `json:"notes,omitempty"`
 	Policy    string         `json:"policy,omitempty"`
@@ -99,9 +103,13 @@ func asText(v any) string {
 	return string(b)
 }
 
-// schema is an object schema of string parameters.
-func schema(required []string, properties map[string]any) json.RawMessage {
-	raw, err := json.Marshal(map[string]any{"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+// object is the schema of an object with these parameters and no others.
+func object(required []string, properties map[string]any) json.RawMessage {
+	schema := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	if required != nil {
+		schema["required"] = required
+	}
+	raw, err := json.Marshal(schema)
 	if err != nil {
 		panic(err) // a constant
 	}
@@ -121,7 +129,7 @@ func annotated(t mcp.Tool, title string, readOnly, destructive bool) mcp.Tool {
 func reviewTool() mcp.Tool {
 	return annotated(mcp.NewToolWithRawSchema(ReviewName,
 		`Show what quarantine holds. operation: list (every server with something to review), inspect (one server: its launch, counts, findings, and the digest to approve). It starts nothing and quotes nothing of a server; a person sees all of it with "mcpproxy-stdio review NAME".`,
-		schema([]string{"operation"}, map[string]any{
+		object([]string{"operation"}, map[string]any{
 			"operation": map[string]any{"type": "string", "enum": []string{"list", "inspect"}},
 			"name":      text("the server"),
 		})), "Quarantine: review", true, false)
@@ -130,7 +138,7 @@ func reviewTool() mcp.Tool {
 func approveTool() mcp.Tool {
 	return annotated(mcp.NewToolWithRawSchema(ApproveName,
 		`Ask the person to approve what waits at a server. The person is asked by the client, or gives a one-time code from their terminal; nothing else approves.`,
-		schema([]string{"name", "digest"}, map[string]any{
+		object([]string{"name", "digest"}, map[string]any{
 			"name":   text("the server"),
 			"digest": text("from quarantine_review inspect"),
 			"code":   text("the eight digits that the person read on their terminal"),
@@ -140,7 +148,7 @@ func approveTool() mcp.Tool {
 func rejectTool() mcp.Tool {
 	return annotated(mcp.NewToolWithRawSchema(RejectName,
 		`Take trust away, at any time: refuse what waits at a server and revoke what was approved of it, or block a single tool of it.`,
-		schema([]string{"name"}, map[string]any{"name": text("the server"), "tool": text("block only this tool, as the server calls it")})),
+		object([]string{"name"}, map[string]any{"name": text("the server"), "tool": text("block only this tool, as the server calls it")})),
 		"Quarantine: reject", false, true)
 }
 

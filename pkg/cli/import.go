@@ -241,6 +241,9 @@ func optionsOf(s *config.Server, array bool) (options []config.Option, why strin
 	set(s.Dir != "", "working_dir", text(s.Dir))
 	set(len(s.Env) > 0, "env", vars(s.Env))
 	set(len(s.Headers) > 0, "headers", vars(s.Headers))
+	if s.OAuth != nil {
+		set(true, "oauth", s.OAuth.Written(text))
+	}
 	set(!s.Enabled, "enabled", false)
 	set(s.Start != config.StartLazy, "start", s.Start)
 	set(s.EnabledTools != nil, "enabled_tools", s.EnabledTools)

@@ -65,6 +65,7 @@ type launchReport struct {
 	Dir       string   `json:"working_dir,omitempty"`
 	Env       []string `json:"env,omitempty"`
 	Headers   []string `json:"headers,omitempty"`
+	Login     []string `json:"login,omitempty"`
 	Isolation string   `json:"isolation"`
 	File      string   `json:"workspace_file,omitempty"`
 	Notes     []string `json:"notes,omitempty"`

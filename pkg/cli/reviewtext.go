@@ -103,6 +103,7 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal) {
 	p.fact("Directory", "", quotedDir(text.Dir, e))
 	p.fact("Variables", "", strings.Join(text.Env, ", "))
 	p.fact("Headers", "", strings.Join(text.Headers, ", "))
+	p.fact("Login", "", strings.Join(text.Login, ", "))
 	p.fact("Isolation", "", text.Isolation)
 	p.fact("From", "", fmt.Sprintf("%s:%d", plain(e.Written.Path), e.Written.Line))
 	for _, note := range text.Notes {
@@ -151,6 +152,7 @@ func differences(was, now quarantine.LaunchText) (lines []string) {
 	pair("directory", inWords(was.Dir), inWords(now.Dir))
 	pair("variables", strings.Join(was.Env, ", "), strings.Join(now.Env, ", "))
 	pair("headers", strings.Join(was.Headers, ", "), strings.Join(now.Headers, ", "))
+	pair("login", strings.Join(was.Login, ", "), strings.Join(now.Login, ", "))
 	pair("isolation", was.Isolation, now.Isolation)
 	if len(lines) == 0 {
 		lines = []string{"+ the entry itself, though not what it runs"}

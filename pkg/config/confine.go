@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -10,48 +11,16 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// What an entry asks for besides its launch: a login, a confinement, and a URL
-// that keeps its secrets.
+// What an entry asks for besides its launch: a confinement, and a URL that keeps
+// its secrets.
 
 var (
-	oauthKeys = []string{"client_id", "client_secret", "scopes"}
-	// Documented for the version that brings logins; no reason to warn before it.
-	oauthLater = []string{
-		"account", "allow_private", "auth_method", "authorize_params", "browser", "client_metadata_url", "client_name",
-		"extra_scopes", "grant", "issuer", "login", "omit_resource", "redirect_port", "resource", "strict_resource",
-	}
 	isolationKeys  = []string{"type", "image", "memory_limit", "cpu_limit", "enabled"}
 	isolationLater = []string{
 		"cache", "docker_host", "extra_hosts", "mounts", "network", "pids_limit", "platform", "pull", "read_only", "tmpfs",
 	}
 	isolationTypes = []string{"docker", "sandbox", "auto", "none"}
 )
-
-func (e *entry) oauth(v hujson.Value) {
-	members, ok := e.group(v, oauthKeys, oauthLater)
-	if !ok {
-		return
-	}
-	o := &OAuth{}
-	e.server.OAuth = o
-	if at, ok := members["client_id"]; ok {
-		o.ClientID, _ = e.text(at, "oauth.client_id", kindName(at))
-	}
-	if at, ok := members["client_secret"]; ok {
-		secret, _ := e.text(at, "oauth.client_secret", kindName(at))
-		o.ClientSecret = Secret(secret)
-	}
-	if at, ok := members["scopes"]; ok {
-		if at.Value.Kind() == '"' {
-			o.Scopes = strings.Fields(textOf(at)) // RFC 6749, section 3.3
-		} else {
-			e.key = "oauth.scopes"
-			o.Scopes = e.texts(at, false)
-		}
-	}
-	e.unavailable(v, "oauth is not available in this version: the server is not started without its login",
-		"remove oauth to use the server as it is")
-}
 
 // isMemoryLimit accepts a number and a unit, as Docker's --memory has it: 512m,
 // 1.5 GiB.
@@ -63,7 +32,7 @@ func isMemoryLimit(s string) bool {
 }
 
 func (e *entry) isolation(v hujson.Value) {
-	members, ok := e.group(v, isolationKeys, isolationLater)
+	members, ok := e.group(v, isolationKeys, isolationLater, nil)
 	if !ok {
 		return
 	}
@@ -118,8 +87,9 @@ func (e *entry) isolationWanted(v hujson.Value, members map[string]hujson.Value,
 	return iso.Type != "none"
 }
 
-// group reads an object of options, warning of unknown ones.
-func (e *entry) group(v hujson.Value, known, later []string) (map[string]hujson.Value, bool) {
+// group reads an object of options, warning of unknown ones. The object form has
+// other names for some.
+func (e *entry) group(v hujson.Value, known, later []string, others map[string]string) (map[string]hujson.Value, bool) {
 	obj, ok := v.Value.(*hujson.Object)
 	if !ok {
 		e.fail(v, kindName(v), e.key+" must be an object", "write {…}, or remove it")
@@ -127,14 +97,20 @@ func (e *entry) group(v hujson.Value, known, later []string) (map[string]hujson.
 	}
 	members := map[string]hujson.Value{}
 	for _, m := range obj.Members {
-		key := keyOf(m)
+		key, remedy := keyOf(m), ""
+		switch canonical := others[key]; {
+		case canonical != "" && e.server.objectForm:
+			key = canonical
+		case canonical != "":
+			remedy = "did you mean " + canonical + "?"
+		}
 		if _, twice := members[key]; twice {
-			e.fail(m.Name, excerpt(key), e.key+" has this option twice, and only one could count", "remove one of the two")
+			e.fail(m.Name, excerpt(keyOf(m)), e.key+" has this option twice, and only one could count", "remove one of the two")
 			continue
 		}
 		members[key] = m.Value
 		if !slices.Contains(known, key) && !slices.Contains(later, key) {
-			e.warn(m.Name, excerpt(key), "unknown option of "+e.key+", ignored", suggest(key, known))
+			e.warn(m.Name, excerpt(key), "unknown option of "+e.key+", ignored", cmp.Or(remedy, suggest(key, known)))
 		}
 	}
 	for key, value := range members {

@@ -15,6 +15,8 @@ type entry struct {
 	value  hujson.Value
 	key    string // as written, of the option being decoded
 	seen   map[string]hujson.Value
+
+	failures int // how many errors were told
 }
 
 // fail records an error and refuses the server.
@@ -22,6 +24,7 @@ func (e *entry) fail(at hujson.Value, value, message, remedy string) {
 	p := e.report.add(at.StartOffset, Problem{
 		Server: e.server.Name, Severity: SeverityError, Value: value, Message: message, Remedy: remedy,
 	})
+	e.failures++
 	if e.server.Refused == "" {
 		e.server.Refused = p.reason()
 	}
@@ -56,6 +59,7 @@ func (e *entry) decode() {
 		e.member(m)
 	}
 	e.checkProtocol()
+	e.checkOAuth()
 }
 
 func (e *entry) member(m hujson.ObjectMember) {

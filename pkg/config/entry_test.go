@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -50,8 +49,7 @@ func TestEntryProblems(t *testing.T) {
 		{`{"name": "n", "protocol": "http", "url": "https://u:topsecret@h/"}`, `error c.json:1:58: n: url carries a user name or password, which ends up in logs (https://h) – send it as a header: headers.Authorization with ${keyring:NAME}`},
 		{`{"name": "n", "protocol": "http", "url": "file:///x"}`, `error c.json:1:58: n: url is neither https nor http (file) – write "https://host/path"`},
 		{`{"name": "n", "protocol": "http", "url": "https://h", "headers": {"a b": "topsecret"}}`, `error c.json:1:83: n: headers: is not the name of a header (a b) – names have letters, digits and hyphens`},
-		{`{"name": "n", "protocol": "http", "url": "https://h", "oauth": {"client_secret": 7331}}`, `warning c.json:1:80: n: oauth is not available in this version: the server is not started without its login – remove oauth to use the server as it is
-error c.json:1:98: n: oauth.client_secret must be a string (a number) – put it in double quotes`},
+		{`{"name": "n", "protocol": "http", "url": "https://h", "oauth": {"client_secret": 7331}}`, `error c.json:1:98: n: oauth.client_secret must be a string (a number) – put it in double quotes`},
 		{`{"name": "n", "protocol": "stdio", "command": "x", "isolation": {"type": "dokcer"}}`, `warning c.json:1:81: n: isolation is not available in this version: the server is not started without it – remove isolation to run it directly
 error c.json:1:90: n: isolation.type must be one of docker, sandbox, auto, none ("dokcer") – did you mean docker?`},
 		{`{"name": "n", "protocol": "stdio", "command": "x", "isolation": {"type": "none", "memory_limit": "big"}}`, `error c.json:1:114: n: isolation.memory_limit is not an amount of memory ("big") – write a number and a unit: "512m", "2g"`},
@@ -122,12 +120,11 @@ func TestURLs(t *testing.T) {
 	}
 }
 
-func TestIsolationAndOAuthRefuse(t *testing.T) {
+func TestIsolationRefuses(t *testing.T) {
 	for extra, refused := range map[string]bool{
 		`"isolation": null`: false, `"isolation": {"type": "none"}`: false, `"isolation": {"enabled": false, "image": "x"}`: false,
 		`"isolation": {}`: true, `"isolation": {"enabled": true}`: true, `"isolation": {"type": "docker", "image": "node:20", "memory_limit": "512m", "cpu_limit": "1.0"}`: true,
 		`"isolation": {"type": "docker", "memory_limit": "1.5 GiB", "cpu_limit": 2}`: true,
-		`"oauth": null`: false, `"oauth": {}`: true, `"oauth": {"client_id": "i", "scopes": "a b"}`: true,
 	} {
 		c := parse(t, `{"mcpServers": {"n": {"command": "x", `+extra+`}}}`)
 		s := c.Servers[0]
@@ -139,11 +136,6 @@ func TestIsolationAndOAuthRefuse(t *testing.T) {
 				t.Errorf("%s: %s", extra, p)
 			}
 		}
-	}
-	c := parse(t, `{"mcpServers": {"n": {"url": "https://h", "oauth": {"client_id": "i", "client_secret": "topsecret", "scopes": "a b"}}}}`)
-	o := c.Servers[0].OAuth
-	if o.ClientSecret.Reveal() != "topsecret" || len(o.Scopes) != 2 || strings.Contains(fmt.Sprintf("%v %+v %#v", o, o, o), "topsecret") {
-		t.Errorf("%+v", o)
 	}
 }
 

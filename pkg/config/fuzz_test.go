@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 )
 
@@ -12,6 +13,8 @@ func FuzzParse(f *testing.F) {
 		``, `// x`, `{}`, `{"mcpServers": [{"name": "a", "protocol": "stdio", "command": "x"}]}`,
 		"{\r\n\t\"servers\": {\"a\": {\"command\": \"${A:-b}\", \"env\": {\"A\": \"1\",},}, /* x */},\r\n} // end",
 		`{"mcpServers": {"a": {"url": "http://h", "oauth": {"scopes": "a"}, "isolation": {"cpu_limit": 1}}}, "first_list_wait": "8s"}`,
+		`{"mcpServers": {"a": {"url": "https://h", "auth": {"CLIENT_ID": "${A:-b}", "CLIENT_SECRET": "${keyring:k}", "scopes": ["a", "${B}"]}}}}`,
+		loginTo(wholeLogin), loginTo(`{"scopes": ["a", 1], "authorize_params": {"scope": "", "": null}, "redirect_port": 1e9, "issuer": "http://[::1"}`),
 		"\xef\xbb\xbf{\"mcpServers\": null, \"inputs\": []}", "{\"mcpServers\": [{\"name\": \"a\"} // x\n, {\"name\": \"b\"}]}",
 	} {
 		f.Add([]byte(seed))
@@ -37,6 +40,13 @@ func FuzzParse(f *testing.F) {
 			names[s.Name] = true
 			s.LaunchKey()
 			s.Resolve(Resolver{})
+			if s.OAuth != nil && s.Refused == "" {
+				text := s.OAuth.Written(func(s string) string { return s })
+				again, err := Parse("c.json", []byte(`{"mcpServers": {"a": {"url": "https://h", "oauth": `+string(text)+`}}}`))
+				if err != nil || !reflect.DeepEqual(again.Servers[0].OAuth, s.OAuth) {
+					t.Fatalf("%v is written as %s: %v", s.OAuth, text, err)
+				}
+			}
 		}
 		d, err := parseDocument("c.json", data)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"hash"
 	"slices"
 	"strings"
@@ -38,9 +39,9 @@ type launchVar struct {
 }
 
 // Launch is the launch as written, references unresolved, as a JSON object: protocol, command, arguments, directory, URL and whether
-// plain http is allowed, isolation, login, and of variables and headers the names and what their values refer to, not the values; for the
-// few variables that decide what is run, the value too. An entry of a workspace carries the digest of its text and its file's path, so that
-// one changed byte makes it another.
+// plain http is allowed, isolation, login but for its secret, and of variables and headers the names and what their values refer to, not
+// the values; for the few variables that decide what is run, the value too. An entry of a workspace carries the digest of its text and its
+// file's path, so that one changed byte makes it another.
 func (s *Server) Launch() []byte {
 	vars := func(all []Var) []launchVar {
 		out := make([]launchVar, 0, len(all))
@@ -68,8 +69,8 @@ func (s *Server) Launch() []byte {
 		File      string      `json:"workspace_file,omitempty"`
 		Entry     string      `json:"entry_sha256,omitempty"`
 	}{Protocol: s.Protocol, Command: s.Command, Args: s.Args, Dir: s.Dir, Env: vars(s.Env), URL: s.URL, AllowHTTP: s.AllowInsecure, Headers: vars(s.Headers)}
-	if o := s.OAuth; o != nil {
-		launch.OAuth = map[string]any{"client_id": o.ClientID, "scopes": o.Scopes}
+	if s.OAuth != nil {
+		launch.OAuth = s.launchOAuth()
 	}
 	if i := s.Isolation; i != nil && i.Type != "none" {
 		launch.Isolation = map[string]string{"type": i.Type, "image": i.Image, "memory_limit": i.MemoryLimit, "cpu_limit": i.CPULimit}
@@ -82,6 +83,22 @@ func (s *Server) Launch() []byte {
 		panic(err) // strings alone
 	}
 	return text
+}
+
+// launchSecret is a secret in a launch: what it refers to, and whether something of it is written out.
+type launchSecret struct {
+	Refs    []string `json:"refs,omitempty"`
+	Literal bool     `json:"literal,omitempty"`
+}
+
+// launchOAuth is the login as written, but for the secret's value: whatever else is changed may send the login elsewhere or have it ask for more.
+func (s *Server) launchOAuth() oauthJSON {
+	var secret any
+	if text := s.OAuth.ClientSecret.Reveal(); text != "" {
+		parts, _ := parseTemplate(text, s.objectForm)
+		secret = launchSecret{s.refs(text), slices.ContainsFunc(parts, func(p part) bool { return p.text != "" })}
+	}
+	return s.OAuth.json(secret)
 }
 
 // refs are the variables and secrets that a text refers to, sorted, as env:NAME and keyring:NAME.
@@ -123,10 +140,7 @@ func (s *Server) InstanceKey(l Launch) string {
 	k.vars(l.Env)
 	k.vars(l.Headers)
 	k.isolation(s.Isolation)
-	if s.OAuth != nil {
-		k.strings(s.OAuth.ClientID, s.OAuth.ClientSecret.Reveal())
-		k.list(s.OAuth.Scopes)
-	}
+	k.oauth(l.OAuth)
 	return k.sum()
 }
 
@@ -170,6 +184,21 @@ func (k key) isolation(i *Isolation) {
 	}
 	k.number(1)
 	k.strings(i.Type, i.Image, i.MemoryLimit, i.CPULimit)
+}
+
+func (k key) oauth(o *OAuth) {
+	if o == nil {
+		k.number(0)
+		return
+	}
+	k.number(1)
+	for _, t := range o.texts() {
+		k.strings(*t.text)
+	}
+	k.strings(fmt.Sprint(o.Scopes == nil, o.OmitResource, o.StrictResource, o.AllowPrivate, o.RedirectPort))
+	k.list(o.Scopes)
+	k.list(o.ExtraScopes)
+	k.vars(o.AuthorizeParams)
 }
 
 func (k key) sum() string { return hex.EncodeToString(k.h.Sum(nil)) }

@@ -38,7 +38,7 @@ var Options = []OptionSpec{
 	{"tool_changes", "string", "no", "review (default): changed tools are held back until approved; auto: they are not", (*entry).toolChanges},
 	{"enabled_tools", "array", "no", "only these tools; * matches any text", (*entry).enabledTools},
 	{"disabled_tools", "array", "no", "never these tools; * matches any text", (*entry).disabledTools},
-	{"oauth", "object", "no", "login: client_id, client_secret, scopes", (*entry).oauth},
+	{"oauth", "object", "no", "login, for servers that want another one than the default: client_id, client_secret, scopes, account and more", (*entry).oauth},
 	{"isolation", "object", "no", "confinement: type (docker), image, memory_limit, cpu_limit", (*entry).isolation},
 }
 
@@ -70,8 +70,8 @@ var approvalPolicies = []string{ApprovalHuman, ApprovalOOB, ApprovalHost, Approv
 var laterOptions = []string{"share"}
 
 // aliases are names that the object form has for our options. Claude, Cursor and
-// opencode write cwd.
-var aliases = map[string]string{"type": "protocol", "cwd": "working_dir", "disabled": "enabled"}
+// opencode write cwd, Cursor auth.
+var aliases = map[string]string{"type": "protocol", "cwd": "working_dir", "disabled": "enabled", "auth": "oauth"}
 
 // foreignOptions are options of other clients that mean nothing here, with what to
 // write instead where there is something.

@@ -179,5 +179,11 @@ func (s *Server) launchStrings() []launchString {
 	for _, v := range s.Headers {
 		all = append(all, launchString{"headers." + v.Name, v.Value})
 	}
+	if s.OAuth != nil {
+		s.OAuth.mapped(func(option, text string) string {
+			all = append(all, launchString{option, text})
+			return text
+		})
+	}
 	return all
 }

@@ -28,6 +28,7 @@ type Launch struct {
 	Env               []Var
 	URL               string
 	Headers           []Var
+	OAuth             *OAuth // nil: the entry has none
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a resolved secret.
@@ -84,6 +85,9 @@ func (s *Server) resolve(r Resolver) (Launch, error) {
 		}
 		l.Headers = append(l.Headers, Var{v.Name, value})
 	}
+	if s.OAuth != nil {
+		l.OAuth = s.OAuth.resolved(expand)
+	}
 	if failed != nil {
 		return Launch{}, failed
 	}
@@ -95,6 +99,9 @@ func (s *Server) checkLaunch(l *Launch, dir, workspace string) error {
 	if s.Protocol != ProtocolStdio {
 		if f := urlFault(l.URL, s.AllowInsecure); f != nil {
 			return errors.New(sentence(f.message, f.text, f.remedy))
+		}
+		if l.OAuth != nil {
+			return l.OAuth.checkResolved(s.OAuth)
 		}
 		return nil
 	}

@@ -69,14 +69,6 @@ type Server struct {
 	objectForm bool   // ${VAR} and ${VAR:-default} are references too
 }
 
-// OAuth is how a server wants to be logged in to. It is validated now and used
-// once logins are there; until then an entry that has one is refused.
-type OAuth struct {
-	ClientID     string
-	ClientSecret Secret
-	Scopes       []string
-}
-
 // Isolation is the confinement an entry asks for. It is validated now and used
 // once isolation is there; until then an entry that asks for one is refused.
 type Isolation struct {

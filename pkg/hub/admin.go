@@ -19,8 +19,9 @@ import (
 
 // admin does for one session what the own tools offer.
 type admin struct {
-	h *Hub
-	s *session.Session
+	h        *Hub
+	s        *session.Session
+	declines declines
 }
 
 // List implements builtin.Admin.
@@ -96,6 +97,8 @@ func describe(st *builtin.ServerStatus, s upstream.Status) {
 	switch s.State {
 	case upstream.Ready:
 		st.State, st.Do = "running", ""
+	case upstream.NeedsLogin:
+		st.Do = "log in: oauth_login"
 	case upstream.Starting:
 		st.Do = "wait, or look at its logs"
 	case upstream.Failed:

@@ -175,6 +175,7 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 	line("Directory", asciiPath(text.Dir))
 	line("Variables", strings.Join(text.Env, ", "))
 	line("Headers", strings.Join(text.Headers, ", "))
+	line("Login", strings.Join(text.Login, ", "))
 	line("From", asciiPath(text.File))
 	line("Isolation", text.Isolation)
 	line("Note", strings.Join(text.Notes, "; "))

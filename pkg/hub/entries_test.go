@@ -56,7 +56,7 @@ func TestStateRemovedWhileRunning(t *testing.T) {
 	}
 	// It is approved again, and rejected again.
 	waits := digest(c, "web")
-	st, err := (&admin{h.Hub, h.all()[0]}).standing("web")
+	st, err := (&admin{h: h.Hub, s: h.all()[0]}).standing("web")
 	if err != nil {
 		t.Fatal(err)
 	}

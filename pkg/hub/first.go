@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -167,11 +166,11 @@ func (h *Hub) NotListed(s *session.Session, server string) error {
 	if f == nil || f.look.kind != newServer {
 		return nil
 	}
-	if st := f.in.Status(); st.Why != "" {
+	if st := f.in.Status(); st.Err != nil {
 		if st.State == upstream.Failed && time.Since(st.Since) > time.Second {
 			f.in.Start() // somebody wants it: sooner than the back-off would
 		}
-		return errors.New(st.Why)
+		return st.Err
 	}
 	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "What it offers is not known yet; call again in a moment"}
 }
@@ -259,7 +258,7 @@ func (h *Hub) dismiss(f *first, grace time.Duration) {
 
 // Changed implements upstream.Owner: after a failed start no list waits any more; the look goes on by itself.
 func (f *first) Changed(in *upstream.Instance) {
-	if state := in.Status().State; state != upstream.Failed && state != upstream.Idle {
+	if state := in.Status().State; state != upstream.Failed && state != upstream.Idle && state != upstream.NeedsLogin {
 		return
 	}
 	f.finish()

@@ -18,6 +18,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
@@ -34,12 +35,13 @@ type Options struct {
 
 // Hub serves sessions. It is safe for concurrent use.
 type Hub struct {
-	opts Options
-	log  zerolog.Logger
-	book *quarantine.Book
-	ctx  context.Context
-	end  context.CancelFunc
-	work sync.WaitGroup
+	opts   Options
+	log    zerolog.Logger
+	book   *quarantine.Book
+	logins *oauth.Logins
+	ctx    context.Context
+	end    context.CancelFunc
+	work   sync.WaitGroup
 
 	mu       sync.Mutex
 	config   *config.Config // the user's file as it was last read
@@ -61,6 +63,8 @@ type Hub struct {
 	screen screen
 	ran    atomic.Bool // the configuration has a baseline
 
+	seeLogins sync.Once // other processes' logins are watched
+
 	reload sync.Mutex // one Reload at a time: an older file must not win
 }
 
@@ -70,6 +74,7 @@ func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
 		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, programs: map[key]time.Time{}}
 	h.ctx, h.end = context.WithCancel(context.Background())
+	h.logins = oauth.New(oauth.Options{Store: opts.Store, Log: opts.Log, LoggedIn: h.loggedIn})
 	h.config, h.broken = config.Load(opts.ConfigPath)
 	if h.broken != nil {
 		h.log.Error().Err(h.broken).Msg("configuration not read")
@@ -120,6 +125,7 @@ func (h *Hub) Leave(s *session.Session) {
 // Close ends the hub's own work.
 func (h *Hub) Close() {
 	h.end()
+	h.logins.Close()
 	h.mu.Lock()
 	var all []*first
 	for _, f := range h.firsts {
@@ -169,7 +175,7 @@ func (h *Hub) Sources(s *session.Session) []catalog.Source {
 
 // OwnTools implements session.Host.
 func (h *Hub) OwnTools(s *session.Session) upstream.Conn {
-	return builtin.Connect(&admin{h, s}, h.opts.Version)
+	return builtin.Connect(&admin{h: h, s: s}, h.opts.Version)
 }
 
 // Begin implements session.Host.

@@ -12,6 +12,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -49,6 +50,7 @@ type InspectOptions struct {
 	Dir       string   // where a server runs that names no directory and has no workspace; "" for the working directory
 	Environ   []string // as os.Environ
 	Version   string   // of the proxy
+	Logins    *oauth.Logins
 	Log       zerolog.Logger
 }
 
@@ -73,10 +75,14 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 	if launch.Dir == "" {
 		launch.Dir = o.Dir
 	}
+	login, err := loginOf(o.Logins, server, launch)
+	if err != nil {
+		return nil, err
+	}
 	in := &inspected{done: make(chan struct{})}
 	instance := upstream.New(upstream.Spec{
 		Name:         server.Name,
-		Dial:         func() (upstream.Conn, error) { return upstream.Dial(server.Name, launch, o.Environ, o.Log) },
+		Dial:         func() (upstream.Conn, error) { return upstream.Dial(server.Name, launch, o.Environ, login, o.Log) },
 		Capabilities: []byte(allAbilities), Version: protocol.Latest,
 		ClientInfo:   append(append([]byte(`{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(o.Version)...), '}'),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Log: o.Log,
@@ -116,7 +122,7 @@ func (i *inspected) Listed(_ *upstream.Instance, live *catalog.Snapshot, known u
 
 // Changed implements upstream.Owner.
 func (i *inspected) Changed(in *upstream.Instance) {
-	if st := in.Status(); st.State == upstream.Failed || st.State == upstream.Idle && st.Why != "" {
+	if st := in.Status(); st.State == upstream.Failed || st.State == upstream.NeedsLogin || st.State == upstream.Idle && st.Why != "" {
 		i.end(nil, errors.New(st.Why))
 	}
 }

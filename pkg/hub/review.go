@@ -102,7 +102,7 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 		return in, nil
 	}
 	text := quarantine.ReadLaunch(p.Launch, false)
-	in.Launch, in.Env, in.Headers, in.Isolation, in.Notes = text.Line, text.Env, text.Headers, text.Isolation, text.Notes
+	in.Launch, in.Env, in.Headers, in.Login, in.Isolation, in.Notes = text.Line, text.Env, text.Headers, text.Login, text.Isolation, text.Notes
 	if p.Was != nil {
 		in.Was = quarantine.ReadLaunch(p.Was, false).Line
 	}

@@ -2,7 +2,8 @@
 // child process ([Main], [Command]) or over a pipe ([Serve], [Pipe]), the same
 // upstream as an HTTP peer ([NewHTTP]), a raw client ([Start]), checks for what
 // was left running ([CheckGoroutines], [WaitGone]), and recorded traffic of real
-// clients ([ReadTranscript], [Replay]).
+// clients ([ReadTranscript], [Replay]). For logins there are a real authorization server
+// ([NewTestbed]) and the person's browser ([Browser], [NewBrowserProgram]).
 //
 // It exists because a proxy is judged by bytes: everything here writes its JSON
 // by hand and keeps what it received as it came, so that a test can say what was

@@ -20,9 +20,13 @@ const EnvServer = "MCPTEST_SERVER"
 const envGrandchild = "MCPTEST_GRANDCHILD"
 
 // Main turns the running program into the scripted upstream that the environment
-// variable MCPTEST_SERVER describes, and does not come back; without the
-// variable it does nothing. Call it first in TestMain.
+// variable MCPTEST_SERVER describes, or into the browser of [NewBrowserProgram]
+// if it was started as one, and does not come back; otherwise it does nothing.
+// Call it first in TestMain.
 func Main() {
+	if isBrowserProgram() {
+		os.Exit(browserProgram(os.Args[1:]))
+	}
 	if how := os.Getenv(envGrandchild); how != "" {
 		grandchild()
 	}

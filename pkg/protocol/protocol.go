@@ -56,11 +56,14 @@ const (
 	RootsChanged     = "notifications/roots/list_changed"
 	Sampling         = "sampling/createMessage"
 	Elicit           = "elicitation/create"
-	TasksGet         = "tasks/get"
-	TasksResult      = "tasks/result"
-	TasksList        = "tasks/list"
-	TasksCancel      = "tasks/cancel"
-	TasksStatus      = "notifications/tasks/status"
+
+	ElicitationComplete = "notifications/elicitation/complete"
+
+	TasksGet    = "tasks/get"
+	TasksResult = "tasks/result"
+	TasksList   = "tasks/list"
+	TasksCancel = "tasks/cancel"
+	TasksStatus = "notifications/tasks/status"
 )
 
 // Error codes (JSON-RPC 2.0, section 5.1). Refusals of the proxy itself use these standard ones; what an
@@ -71,6 +74,8 @@ const (
 	MethodNotFound = -32601
 	InvalidParams  = -32602
 	InternalError  = -32603
+
+	URLElicitationRequired = -32042 // MCP 2025-11-25, elicitation; to clients of that revision only
 )
 
 // LogLevels are the values of logging/setLevel, lowest first (RFC 5424).

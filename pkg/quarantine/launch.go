@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -22,6 +23,7 @@ type LaunchText struct {
 	Dir       string   // working_dir, as written: not escaped; "" for the workspace
 	Env       []string // names, with what they refer to, and the values of those that decide what is run
 	Headers   []string
+	Login     []string // the options of oauth, without secrets
 	Isolation string
 	File      string   // the workspace's file it comes from, not escaped; "" for the user's own
 	Notes     []string // what a person should know of it
@@ -37,6 +39,7 @@ type launch struct {
 		Name, Value string
 		Refs        []string
 	}
+	OAuth     map[string]json.RawMessage
 	Isolation *struct{ Type, Image string }
 	File      string `json:"workspace_file"`
 }
@@ -60,6 +63,13 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	}
 	for _, v := range l.Headers {
 		t.Headers = append(t.Headers, worded(v.Name, v.Value, v.Refs, ": "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.OAuth)) {
+		value := "…"
+		if whole || name != "authorize_params" { // what an authorization server wants may be a key
+			value = loginOption(l.OAuth[name])
+		}
+		t.Login = append(t.Login, name+": "+value)
 	}
 	if l.Isolation != nil {
 		t.Isolation = Word(strings.TrimSpace(l.Isolation.Type + " " + l.Isolation.Image))
@@ -85,6 +95,25 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 		t.Notes = append(t.Notes, fmt.Sprintf("%s is not pinned: each start may run another version", Word(pkg)))
 	}
 	return t
+}
+
+// loginOption shows the value of an option of oauth: a string as it is, of a secret where it comes from, of others the JSON.
+func loginOption(raw json.RawMessage) string {
+	var text string
+	var secret struct {
+		Refs    []string
+		Literal bool
+	}
+	switch {
+	case json.Unmarshal(raw, &text) == nil:
+		return Word(text)
+	case json.Unmarshal(raw, &secret) == nil && (secret.Literal || secret.Refs != nil):
+		if secret.Refs == nil {
+			return "…"
+		}
+		return "from " + Word(strings.Join(secret.Refs, ", "))
+	}
+	return Word(string(raw))
 }
 
 func worded(name, value string, refs []string, between string) string {

@@ -1,6 +1,7 @@
 package quarantine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -18,6 +19,8 @@ func TestReadLaunch(t *testing.T) {
 			Env: []string{"A", "B from \"env:K, keyring:k2\"", `NODE_OPTIONS="--require /evil.js"`}, Notes: []string{"sets NODE_OPTIONS, which decides what is run"}},
 		`{"url":"https://h/p?key=secret","headers":{"Authorization":"Bearer ${env:T}","X-Y":"secret"}}`: {Line: "https://h/p?key=secret", Isolation: "does not apply: it runs elsewhere",
 			Headers: []string{"Authorization from env:T", "X-Y"}},
+		`{"url":"https://h/p","oauth":{"client_id":"id","client_secret":"${keyring:S}x","scopes":["a","b"],"account":"w\u202e"}}`: {Line: "https://h/p", Isolation: "does not apply: it runs elsewhere",
+			Login: []string{`account: "w\u202e"`, "client_id: id", "client_secret: from keyring:S", "grant: authorization_code", "login: ask", `scopes: "[\"a\",\"b\"]"`}},
 		`{"url":"http://h.example/p","allow_http":true}`: {Line: "http://h.example/p", Isolation: "does not apply: it runs elsewhere",
 			Notes: []string{"plain http is allowed: it can be read and changed on the way"}},
 		`{"command":"npx","args":["-y","pkg"]}`: {Line: "npx -y pkg", Isolation: "none: it runs with your rights", Notes: []string{"pkg is not pinned: each start may run another version"}},
@@ -26,6 +29,7 @@ func TestReadLaunch(t *testing.T) {
 		for what, pair := range map[string][2]string{
 			"line": {got.Line, want.Line}, "directory": {got.Dir, want.Dir}, "isolation": {got.Isolation, want.Isolation}, "file": {got.File, want.File},
 			"env":     {strings.Join(got.Env, "|"), strings.Join(want.Env, "|")},
+			"login":   {strings.Join(got.Login, "|"), strings.Join(want.Login, "|")},
 			"headers": {strings.Join(got.Headers, "|"), strings.Join(want.Headers, "|")},
 			"notes":   {strings.Join(got.Notes, "|"), strings.Join(want.Notes, "|")},
 		} {
@@ -46,10 +50,11 @@ func TestReadLaunch(t *testing.T) {
 func TestReadLaunchForAModel(t *testing.T) {
 	for _, entry := range []string{
 		`{"url":"https://h/p?key=SECRET","headers":{"X":"SECRET"}}`,
+		`{"url":"https://h/p","oauth":{"client_id":"i","client_secret":"SECRET","authorize_params":{"k":"SECRET"}}}`,
 		`{"command":"uvx","args":["p==1.0"],"env":{"A":"SECRET","PIP_INDEX_URL":"https://me:SECRET@h/simple","npm_config_registry":"SECRET"}}`,
 	} {
 		got := ReadLaunch(launchOf(t, entry), false)
-		all := strings.Join(append(append(append([]string{got.Line}, got.Env...), got.Headers...), got.Notes...), "\n")
+		all := strings.Join(slices.Concat([]string{got.Line}, got.Env, got.Headers, got.Login, got.Notes), "\n")
 		if strings.Contains(all, "SECRET") {
 			t.Errorf("%s: %s", entry, all)
 		}

@@ -75,7 +75,7 @@ func (j *judge) ownTools(t *text) {
 	}
 }
 
-var ownTools = []string{"upstream_servers", "quarantine_review", "quarantine_approve", "quarantine_reject"}
+var ownTools = []string{"upstream_servers", "quarantine_review", "quarantine_approve", "quarantine_reject", "oauth_login", "oauth_status", "oauth_logout"}
 
 var asks = map[string]bool{"sidenote": true, "side_note": true, "sidenotes": true, "conversation_history": true, "chat_history": true, "full_conversation": true, "conversation_context": true, "system_prompt_content": true, "model_context": true, "previous_messages": true,
 	"all_messages": true, "available_tools": true, "tools_list": true, "tool_list": true, "full_context": true, "chain_of_thought": true, "user_secrets": true, "env_vars_dump": true, "environment_dump": true, "ssh_key_content": true, "file_contents_of_ssh": true,

@@ -181,10 +181,19 @@ func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err
 			c.result(answer)
 		}
 		c.reply(answer.WithID(m.Bytes(m.ID)))
-	case c.method == protocol.ToolsCall:
-		c.reply.result(m, protocol.ToolError(err.Error()))
 	default:
-		c.reply.fail(m, protocol.InternalError, err.Error())
+		s.unserved(m, c.method, c.reply, err)
+	}
+}
+
+// unserved answers a request that could not be served.
+func (s *Session) unserved(m *jsonrpc.Message, method string, r reply, err error) {
+	switch {
+	case s.offerLogin(m, r, err):
+	case method == protocol.ToolsCall:
+		r.result(m, protocol.ToolError(err.Error()))
+	default:
+		r.fail(m, protocol.InternalError, err.Error())
 	}
 }
 
@@ -197,7 +206,7 @@ func (s *Session) callTool(m *jsonrpc.Message, p protocol.Params, r reply, last 
 	}
 	if !ok {
 		if why := s.unavailable(name); why != nil {
-			r.result(m, protocol.ToolError(why.Error()))
+			s.unserved(m, protocol.ToolsCall, r, why)
 		} else {
 			r.fail(m, protocol.InvalidParams, "Unknown tool: "+strconv.Quote(name)+nameHint(name))
 		}

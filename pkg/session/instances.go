@@ -11,6 +11,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -66,19 +67,29 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 	return upstream.Spec{
 		Name: server.Name,
 		Dial: func() (upstream.Conn, error) {
-			launch, err := server.Resolve(config.Resolver{Env: s.getenv, Keyring: secret.Get, Workspace: s.workspace()})
+			launch, login, err := s.Resolve(server)
 			if err != nil {
 				return nil, err
 			}
-			if launch.Dir == "" {
-				launch.Dir = s.opts.Dir
-			}
-			return upstream.Dial(server.Name, launch, s.opts.Environ, log)
+			return upstream.Dial(server.Name, launch, s.opts.Environ, login, log)
 		},
 		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: s.version(),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
 		Eager: server.Start == "eager", Launch: server.LaunchKey(), Admit: s.host.Admit(server), Log: log,
 	}
+}
+
+// Resolve makes the launch of a server for this session, and its login, nil for none.
+func (s *Session) Resolve(server *config.Server) (config.Launch, *oauth.Login, error) {
+	launch, err := server.Resolve(config.Resolver{Env: s.getenv, Keyring: secret.Get, Workspace: s.workspace()})
+	if err != nil {
+		return launch, nil, err
+	}
+	if launch.Dir == "" {
+		launch.Dir = s.opts.Dir
+	}
+	login, err := s.host.Login(server, launch)
+	return launch, login, err
 }
 
 func (s *Session) clientCapabilities() []byte {

@@ -18,6 +18,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -46,6 +47,8 @@ type Host interface {
 	Admit(server *config.Server) func(kind catalog.Kind, id, digest string) error
 	// Screen leaves out of a server's list of resources what looks hostile.
 	Screen(server string, items [][]byte) [][]byte
+	// Login is the login of a remote server, nil for one that has none. It does nothing yet.
+	Login(server *config.Server, launch config.Launch) (*oauth.Login, error)
 	// OwnTools makes a connection to the proxy's own tools, on behalf of the session.
 	OwnTools(s *Session) upstream.Conn
 }
@@ -89,13 +92,14 @@ type Session struct {
 	ending    map[*upstream.Instance]bool   // no longer ours, but not gone yet
 	level     []byte                        // raw value of the last logging/setLevel
 	subs      map[string]string             // subscribed URI, as the client knows it → server
+	asked     map[string]bool               // servers whose login this client was shown without being asked for it
 	closed    bool
 }
 
 // New makes a session on one end of a connection. Run serves it.
 func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
 	s := &Session{host: host, conn: conn, opts: opts, log: opts.Log,
-		instances: map[string]*upstream.Instance{}, ending: map[*upstream.Instance]bool{}, subs: map[string]string{}}
+		instances: map[string]*upstream.Instance{}, ending: map[*upstream.Instance]bool{}, subs: map[string]string{}, asked: map[string]bool{}}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	s.calls.open = map[string]*call{}
 	s.calls.tokens = map[uint64]*token{}

@@ -17,6 +17,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -76,6 +77,8 @@ func (s *server) Diagnostics() string { return "" }
 func (s *server) Close(time.Duration) { s.end.Do(func() { close(s.ended) }) }
 
 func idOf(line string) string { return regexp.MustCompile(`"id":(\d+)`).FindStringSubmatch(line)[1] }
+
+func (h *host) Login(*config.Server, config.Launch) (*oauth.Login, error) { return nil, nil }
 
 // connected is a client whose session is open, and its server.
 func connected(t *testing.T) (*mcptest.Client, *server) {

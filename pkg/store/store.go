@@ -41,7 +41,13 @@ func (s *Store) Path(name string) string { return filepath.Join(s.dir, filepath.
 func (s *Store) Locks() string { return s.Path("locks") }
 
 // Read returns the file's content. The error wraps fs.ErrNotExist or ErrUnsafe, among others.
-func (s *Store) Read(name string) ([]byte, error) {
+func (s *Store) Read(name string) ([]byte, error) { return s.read(name, checkPrivate) }
+
+// ReadSecret is Read for a file that nobody else may even read: one that the group or others can is refused with ErrUnsafe.
+// On Windows the access list of the user's profile directory decides.
+func (s *Store) ReadSecret(name string) ([]byte, error) { return s.read(name, checkSecret) }
+
+func (s *Store) read(name string, check func(string, fs.FileInfo) error) ([]byte, error) {
 	f, err := openNoFollow(s.Path(name))
 	if err != nil {
 		return nil, err
@@ -51,7 +57,7 @@ func (s *Store) Read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPrivate(s.Path(name), info); err != nil {
+	if err := check(s.Path(name), info); err != nil {
 		return nil, err
 	}
 	data := make([]byte, info.Size())
@@ -136,7 +142,7 @@ func (s *Store) lock(name string) (unlock func(), err error) {
 	if err := os.MkdirAll(s.Locks(), 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	return lockedfile.MutexAt(filepath.Join(s.Locks(), strings.ReplaceAll(name, "/", "-"))).Lock()
+	return lockedfile.MutexAt(s.lockFile(name)).Lock()
 }
 
 // Remove deletes the file; a missing one is fine.

@@ -10,7 +10,15 @@ import (
 )
 
 func openNoFollow(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		return f, nil
+	}
+	// Systems have errors of their own for a link that was not followed.
+	if info, e := os.Lstat(path); e == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, fmt.Errorf("%w: %s is a link; remove it", ErrUnsafe, path)
+	}
+	return nil, err
 }
 
 // checkPrivate refuses what another user owns or can write.
@@ -23,6 +31,17 @@ func checkPrivate(path string, info fs.FileInfo) error {
 	}
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
 		return fmt.Errorf("%w: %s belongs to user %d", ErrUnsafe, path, owner.Uid)
+	}
+	return nil
+}
+
+// checkSecret refuses also what another user can read.
+func checkSecret(path string, info fs.FileInfo) error {
+	if err := checkPrivate(path, info); err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%w: others can read %s; run chmod 600 on it, and take what it holds for known", ErrUnsafe, path)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
 // HTTPSpec says how to reach a remote server.
@@ -20,6 +21,7 @@ type HTTPSpec struct {
 	Name    string // of the server, for logs
 	URL     string
 	Headers []Header
+	Login   *oauth.Login   // puts a login into the requests; nil: there is none
 	SSE     bool           // the older HTTP+SSE transport (MCP 2024-11-05) instead of streamable HTTP
 	Limit   int            // largest message from the server in bytes, 0 for jsonrpc.MaxMessage
 	Log     zerolog.Logger // gets no headers, no bodies, no URLs
@@ -132,8 +134,14 @@ func (h *HTTP) SetVersion(v string) {
 	h.version = v
 }
 
-// LastSign is when the server last sent a byte; the zero time if it never did.
+// Waits tells whether a person is being asked to log in, which takes its time.
+func (h *HTTP) Waits() bool { return h.spec.Login != nil && h.spec.Login.Waits() }
+
+// LastSign is when the server last sent a byte, or now while a person logs in to it; the zero time if it never did.
 func (h *HTTP) LastSign() time.Time {
+	if h.Waits() {
+		return time.Now()
+	}
 	if n := h.sign.Load(); n != 0 {
 		return time.Unix(0, n)
 	}

@@ -162,13 +162,21 @@ func (h *HTTP) refused(c *call, resp *http.Response, session string) {
 	h.note(c.title(), failure)
 	switch {
 	case challenged: // that matters more than any body
-		h.fail(c, failure, true)
+		h.fail(c, h.refusedKey(failure), true)
 	case lost:
 		h.fail(c, ErrSessionLost, true)
 		h.end(ErrSessionLost)
 	default:
 		h.fail(c, failure, code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && failure.RetryAfter > 0)
 	}
+}
+
+// refusedKey names the header that a server refused: nothing is tried in its place.
+func (h *HTTP) refusedKey(failure *StatusError) error {
+	if h.spec.Login == nil || h.spec.Login.Credential() == "" || failure.Code != http.StatusUnauthorized {
+		return failure
+	}
+	return fmt.Errorf("%w. It refuses the header %q of the entry: check its value", failure, h.spec.Login.Credential())
 }
 
 // sessionLost tells whether a refusal means that the server no longer knows our session. That is a 404 (MCP 2025-11-25,

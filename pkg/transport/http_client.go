@@ -61,20 +61,21 @@ func isToken(c rune) bool {
 
 func (h *HTTP) newClient() *http.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout}
-	return &http.Client{
-		CheckRedirect: h.redirect,
-		Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         dialer.DialContext,
-			TLSHandshakeTimeout: dialTimeout,
-			ForceAttemptHTTP2:   true,
-			HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: dialTimeout},
-			MaxIdleConns:        0, // bounded per host, and there is one host
-			MaxIdleConnsPerHost: 32,
-			IdleConnTimeout:     90 * time.Second,
-			// No limit for the answer: a tool, or the person it asks, takes its time.
-		},
+	var through http.RoundTripper = &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		TLSHandshakeTimeout: dialTimeout,
+		ForceAttemptHTTP2:   true,
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: dialTimeout},
+		MaxIdleConns:        0, // bounded per host, and there is one host
+		MaxIdleConnsPerHost: 32,
+		IdleConnTimeout:     90 * time.Second,
+		// No limit for the answer: a tool, or the person it asks, takes its time.
 	}
+	if h.spec.Login != nil {
+		through = h.spec.Login.RoundTripper(through)
+	}
+	return &http.Client{CheckRedirect: h.redirect, Transport: through}
 }
 
 // A redirectError says where a redirect pointed that was not followed.

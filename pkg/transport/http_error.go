@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
 const (
@@ -63,6 +65,9 @@ func (h *HTTP) redact(s string) string {
 	for _, secret := range h.secrets {
 		s = strings.ReplaceAll(s, secret, "…")
 	}
+	if h.spec.Login != nil {
+		s = h.spec.Login.Redact(s)
+	}
 	h.mu.Lock()
 	session := h.session
 	h.mu.Unlock()
@@ -91,7 +96,17 @@ func (h *HTTP) plain(err error) error {
 	if errors.As(err, &re) {
 		return re
 	}
+	if aboutLogin(err) {
+		return err // in plain words already
+	}
 	return &causeError{h.redact(hostPort(h.url) + ": " + inWords(err)), err}
+}
+
+// aboutLogin tells whether a request was not served for want of a login: then it did nothing.
+func aboutLogin(err error) bool {
+	var needed *oauth.RequiredError
+	var failed *oauth.Error
+	return errors.As(err, &needed) || errors.As(err, &failed)
 }
 
 func inWords(err error) string {

@@ -156,7 +156,7 @@ func (h *HTTP) post(c *call) {
 			err = h.reason(c, err)
 		}
 		h.note(c.title(), err)
-		h.fail(c, err, !c.wrote.Load())
+		h.fail(c, err, !c.wrote.Load() || aboutLogin(err))
 		return
 	}
 	defer func() { _ = resp.Body.Close() }()

@@ -66,7 +66,7 @@ func (in *Instance) admit(c *Call) error {
 			conn := in.conn
 			in.runs.Go(func() { conn.Close(stopGrace) })
 		}
-	case Idle:
+	case Idle, NeedsLogin:
 		in.start()
 	case Failed:
 		if wait := time.Until(in.nextTry); wait > 0 {
@@ -151,7 +151,9 @@ func (in *Instance) giveUp(c *Call) {
 		return
 	}
 	e := &Error{Server: in.spec.Name, Cause: ErrStillStarting, Remedy: "Its start goes on; call again in a moment"}
-	if conn != nil {
+	if w, ok := conn.(interface{ Waits() bool }); ok && w.Waits() {
+		e.Cause, e.Remedy = ErrWaitsForLogin, "Call again when that is done"
+	} else if conn != nil {
 		e.Tail = tail(conn.Diagnostics())
 	}
 	c.finish(nil, e)

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -25,8 +26,8 @@ func Blocked(server *config.Server) error {
 }
 
 // Dial connects to a server as its resolved launch says. environ is the environment of the client's side, of which a
-// child gets the short allow-list.
-func Dial(name string, launch config.Launch, environ []string, log zerolog.Logger) (Conn, error) {
+// child gets the short allow-list. login is that of a remote server, nil for none.
+func Dial(name string, launch config.Launch, environ []string, login *oauth.Login, log zerolog.Logger) (Conn, error) {
 	if launch.Protocol == "stdio" {
 		redact := strings.NewReplacer(secrets(launch)...)
 		conn, err := transport.StartStdio(transport.StdioSpec{
@@ -42,7 +43,7 @@ func Dial(name string, launch config.Launch, environ []string, log zerolog.Logge
 	for i, h := range launch.Headers {
 		headers[i] = transport.Header{Name: h.Name, Value: h.Value}
 	}
-	return transport.DialHTTP(transport.HTTPSpec{Name: name, URL: launch.URL, Headers: headers, SSE: launch.Protocol == "sse", Log: log})
+	return transport.DialHTTP(transport.HTTPSpec{Name: name, URL: launch.URL, Headers: headers, Login: login, SSE: launch.Protocol == "sse", Log: log})
 }
 
 // discreet is a child process whose stderr is shown without the values that its entry gave it: a server that refuses a

@@ -20,6 +20,7 @@ type Error struct {
 var (
 	ErrClosed        = errors.New("it was stopped")
 	ErrStillStarting = errors.New("still starting, not run")
+	ErrWaitsForLogin = errors.New("a person is logging in to it, not run")
 	ErrTimeout       = errors.New("no answer in time; the call was cancelled")
 )
 

@@ -82,5 +82,9 @@ func (in *Instance) failed(f *transport.Failed) {
 		in.mu.Unlock()
 		return
 	}
-	c.finish(nil, &Error{Server: in.spec.Name, Step: "could not serve the call", Cause: f.Err})
+	step := "could not serve the call"
+	if needsLogin(f.Err) {
+		step = "needs a login"
+	}
+	c.finish(nil, &Error{Server: in.spec.Name, Step: step, Cause: f.Err})
 }

@@ -70,17 +70,19 @@ type Owner interface {
 type State string
 
 const (
-	Idle     State = "idle" // not running; starts when it is needed
-	Starting State = "starting"
-	Ready    State = "ready"
-	Failed   State = "failed" // the last start failed; not tried again before Status.NextTry
-	Closed   State = "closed"
+	Idle       State = "idle" // not running; starts when it is needed
+	Starting   State = "starting"
+	Ready      State = "ready"
+	NeedsLogin State = "needs_login" // a person has to log in; starts when that is done, or when it is needed
+	Failed     State = "failed"      // the last start failed; not tried again before Status.NextTry
+	Closed     State = "closed"
 )
 
 // Status is what people are shown of an instance.
 type Status struct {
 	State   State
 	Why     string // why it failed or ended, with the last lines of its stderr
+	Err     error  // the same
 	Since   time.Time
 	NextTry time.Time
 	Lives   int // how often it has come up
@@ -131,7 +133,7 @@ func (in *Instance) Status() Status {
 	defer in.mu.Unlock()
 	s := Status{State: in.state, Since: in.since, NextTry: in.nextTry, Lives: in.lives}
 	if in.why != nil {
-		s.Why = in.why.Error()
+		s.Why, s.Err = in.why.Error(), in.why
 	}
 	return s
 }
@@ -178,7 +180,7 @@ func (in *Instance) set(s State, why error) {
 func (in *Instance) Start() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.state == Idle || in.state == Failed {
+	if in.state == Idle || in.state == Failed || in.state == NeedsLogin {
 		in.start()
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
@@ -257,6 +258,15 @@ func (in *Instance) ended(conn Conn, err error) {
 		}
 		e.Remedy = "Check its command and settings, then call again"
 		unsent = in.takeCalls()
+		var login *oauth.Error
+		if errors.As(e.Cause, &login) {
+			e.Remedy, e.Tail = "", "" // it says more
+		}
+		if needsLogin(e.Cause) { // the same again would not help
+			e.Step, e.Remedy, e.Tail = "needs a login", "", ""
+			in.set(NeedsLogin, e)
+			break
+		}
 		in.set(Failed, e)
 		in.retryIn(time.Until(in.nextTry), in.spec.Eager || in.holds > 0)
 	default:
@@ -294,6 +304,11 @@ func (in *Instance) ended(conn Conn, err error) {
 		in.start()
 	}
 	in.mu.Unlock()
+}
+
+func needsLogin(err error) bool {
+	var needed *oauth.RequiredError
+	return errors.As(err, &needed)
 }
 
 // steady is how long a server has to live for its end not to count as one in a row.

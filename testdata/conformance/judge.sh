@@ -6,12 +6,12 @@
 #   --out DIR           results (default: ./conformance-results)
 #   --template FILE     how the proxy is started (default: proxy.json beside this script)
 #   --upstream stdio|http   how the proxy reaches its upstream in the server and features legs (default stdio)
-#   --legs a,b,...      only these (default: those of the --known file, else all three)
+#   --legs a,b,...      only these (default: those of the --known file, else all)
 #   --min LEG=N         floor of a leg's score; may be given for each leg. Default: no floor, print only
 #   --min-all           each leg must reach its full score
 #   --known FILE        lines "LEG N": the legs and their floors from a file (a ratchet kept in the repository)
 #
-# Legs: server-0.1.16 server-2025-11-25 features
+# Legs: server-0.1.16 server-2025-11-25 client-2025-11-25 client-2026-07-28 login-2026-07-28 features
 # Exit: 0 all floors reached, 1 a floor missed, 2 wrong use, 3 a leg could not run.
 set -u
 usage() { sed -n '2,15p' "$0"; exit 2; }
@@ -32,7 +32,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-legs=${legs:-${known:-server-0.1.16,server-2025-11-25,features}}
+legs=${legs:-${known:-server-0.1.16,server-2025-11-25,client-2025-11-25,client-2026-07-28,login-2026-07-28,features}}
 . "$(dirname "$0")/lib.sh"
 if [ -n "$proxy" ]; then
   PROXY=$(realpath "$(command -v "$proxy")") || { echo "no such program: $proxy" >&2; exit 2; }
@@ -43,7 +43,7 @@ fi
 export UPSTREAM=$upstream
 for leg in ${legs//,/ } "${!floor[@]}"; do
   case $leg in
-    server-0.1.16|server-2025-11-25|features) ;;
+    server-0.1.16|server-2025-11-25|client-2025-11-25|client-2026-07-28|login-2026-07-28|features) ;;
     *) echo "no such leg: $leg" >&2; exit 2 ;;
   esac
 done
@@ -55,6 +55,8 @@ for leg in ${legs//,/ }; do
   log=$out/$leg.txt
   case $leg in
     server-*) "$kit/server-under-test.sh" "${leg#server-}" "$out/$leg" >"$log" 2>&1 ;;
+    client-*) "$kit/client-under-test.sh" "${leg#client-}" "$out/$leg" >"$log" 2>&1 ;;
+    login-*)  LOGIN_ONLY=1 DRIVER_ERA=legacy DRIVER_WAIT=4 "$kit/client-under-test.sh" "${leg#login-}" "$out/$leg" >"$log" 2>&1 ;;
     features) "$kit/features-under-test.sh" "$out/$leg" >"$log" 2>&1 ;;
   esac
   score=$(sed -n 's/^\(score\|features\): \([0-9]*\/[0-9]*\).*/\2/p' "$log" | tail -1)

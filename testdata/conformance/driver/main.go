@@ -1,5 +1,27 @@
-// driver starts the proxy under test for the kit's scripts: "driver render ..." (template.go)
-// fills the template, and "driver freeport" prints a free loopback port.
+// driver lets the official conformance suite judge a stdio proxy as a client.
+//
+//	conformance client --command driver --scenario auth/metadata-default
+//
+// The suite starts an HTTP server (and an authorization server) and runs
+// "driver <url>". driver fills the template (see template.go), starts the proxy
+// over stdio and acts as the editor: it initializes, lists tools and makes the
+// calls that the scenario needs, as raw JSON lines. Environment:
+//
+//	PROXY            the proxy's binary, {proxy} in the template
+//	PROXY_TEMPLATE   the template, proxy.json
+//	DRIVER_ERA       legacy: initialize handshake at 2025-11-25; modern: 2026-07-28, a _meta in each
+//	                 request; auto (default): what the scenario's MCP_CONFORMANCE_PROTOCOL_VERSION says
+//	DRIVER_WAIT      seconds to wait for a tool to appear (default 15)
+//	DRIVER_LOG       file to append every line of both directions to
+//	DRIVER_PASSENV   comma list of variables kept for the proxy besides PATH (default GOCOVERDIR)
+//	DRIVER_KEEP      if set, the proxy's home is kept
+//	LOGIN_ONLY       if set, a call that fails at the end is no failure: the suite judges the login alone
+//
+// The proxy finds a browser as $BROWSER, xdg-open, open ...: see browser.go. ($BROWSER is
+// not called xdg-open: an xdg-open script would take that for itself and do nothing.)
+//
+// Two more uses serve the scripts: "driver render ..." (template.go) and
+// "driver freeport", which prints a free loopback port.
 package main
 
 import (
@@ -14,8 +36,12 @@ func main() {
 	log.SetPrefix("driver: ")
 	var err error
 	switch {
+	case isBrowser():
+		err = browse(os.Args[1:])
 	case len(os.Args) > 1 && os.Args[1] == "render":
 		err = renderCommand(os.Args[2:])
+	case len(os.Args) == 3 && os.Args[1] == "fetch":
+		err = fetch(os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "freeport":
 		var l net.Listener
 		if l, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
@@ -23,7 +49,7 @@ func main() {
 			err = l.Close()
 		}
 	default:
-		err = fmt.Errorf("usage: driver render stdio|http DIR COMMAND-or-URL [ARGS] | driver freeport")
+		os.Exit(judge())
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -18,6 +18,7 @@ type template struct {
 	ConfigName string            `json:"config_name"`
 	Stdio      any               `json:"stdio"`
 	HTTP       any               `json:"http"`
+	OAuth      any               `json:"oauth"`
 }
 
 // launch is a filled template: everything that is needed to start the proxy.
@@ -87,7 +88,7 @@ func (f fields) value(v any) any {
 }
 
 // render writes the configuration into dir and returns how to start the proxy.
-// kind is stdio or http; dir becomes the proxy's home.
+// kind is stdio, http or oauth; dir becomes the proxy's home.
 func render(kind, dir string, f fields) (*launch, error) {
 	name := os.Getenv("PROXY_TEMPLATE")
 	if name == "" {
@@ -113,7 +114,7 @@ func render(kind, dir string, f fields) (*launch, error) {
 		"install": os.Getenv("CONFORMANCE_DIR"), "node": os.Getenv("NODE")} {
 		f.text[k] = v
 	}
-	body := map[string]any{"stdio": t.Stdio, "http": t.HTTP}[kind]
+	body := map[string]any{"stdio": t.Stdio, "http": t.HTTP, "oauth": t.OAuth}[kind]
 	if body != nil {
 		b, _ := json.MarshalIndent(f.value(body), "", "  ")
 		if err := os.WriteFile(cfg, append(b, '\n'), 0o600); err != nil {
@@ -148,7 +149,7 @@ func renderCommand(args []string) error {
 	if len(args) < 3 {
 		return fmt.Errorf("usage: driver render stdio|http DIR COMMAND-or-URL [ARGS]")
 	}
-	f := fields{text: map[string]string{"url": "", "command": ""}}
+	f := fields{text: map[string]string{"url": "", "command": "", "client_id": "", "client_secret": ""}}
 	if args[0] == "stdio" {
 		f.text["command"], f.args = args[2], args[3:]
 	} else {

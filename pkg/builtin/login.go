@@ -1,0 +1,106 @@
+package builtin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// Names of the tools of logins.
+const (
+	LoginName       = "oauth_login"
+	LoginStatusName = "oauth_status"
+	LogoutName      = "oauth_logout"
+)
+
+// Login is how far a login has come.
+type Login struct {
+	Server  string   `json:"server"`
+	Account string   `json:"account,omitempty"`
+	Status  string   `json:"status"` // logged in, waiting
+	Issuer  string   `json:"issuer,omitempty"`
+	Scopes  []string `json:"scopes,omitempty"`
+	URL     string   `json:"url,omitempty"` // for the person, to open
+	Note    string   `json:"note,omitempty"`
+	Remote  string   `json:"on_another_machine,omitempty"`
+	Next    string   `json:"next,omitempty"`
+}
+
+func loginTool() mcp.Tool {
+	return annotated(mcp.NewToolWithRawSchema(LoginName,
+		`Log in to a configured server that says it needs a login. The person opens the address in a browser; then call again with wait true. Show them the address as it is.`,
+		object([]string{"server"}, map[string]any{
+			"server":  text("a configured server"),
+			"account": text("a name of its own for a further account"),
+			"wait":    map[string]any{"type": "boolean", "description": "wait for the login under way, up to 50 s"},
+		})), "Log in", false, false)
+}
+
+func loginStatusTool() mcp.Tool {
+	return annotated(mcp.NewToolWithRawSchema(LoginStatusName, `Show the logins: state, scopes, expiry, account. No secrets.`,
+		object(nil, map[string]any{"server": text("only this one")})), "Logins", true, false)
+}
+
+func logoutTool() mcp.Tool {
+	return annotated(mcp.NewToolWithRawSchema(LogoutName, `Log out: revoke and delete the tokens. Nothing logs in again by itself.`,
+		object([]string{"server"}, map[string]any{"server": text("a configured server"), "account": text("of a further account")})), "Log out", false, true)
+}
+
+func runLogin(ctx context.Context, admin Admin, args map[string]any) (string, error) {
+	wait, given := args["wait"]
+	on, ok := wait.(bool)
+	if given && !ok {
+		return "", errors.New("parameter wait must be true or false")
+	}
+	rest := map[string]any{}
+	for name, v := range args {
+		if name != "wait" {
+			rest[name] = v
+		}
+	}
+	p, err := stringsOf(rest, "server", "account")
+	switch {
+	case err != nil:
+		return "", err
+	case p["server"] == "":
+		return "", errors.New("oauth_login needs the parameter server, the name of a configured server")
+	}
+	l, err := admin.Login(ctx, p["server"], p["account"], on)
+	if err != nil {
+		return "", fmt.Errorf("server %s: %w", strconv.Quote(p["server"]), err)
+	}
+	return asText(l), nil
+}
+
+func runLoginStatus(_ context.Context, admin Admin, args map[string]any) (string, error) {
+	p, err := stringsOf(args, "server")
+	if err != nil {
+		return "", err
+	}
+	all, err := admin.Logins(p["server"])
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return "No remote servers are configured.", nil
+	}
+	return asText(all), nil
+}
+
+func runLogout(ctx context.Context, admin Admin, args map[string]any) (string, error) {
+	p, err := stringsOf(args, "server", "account")
+	switch {
+	case err != nil:
+		return "", err
+	case p["server"] == "":
+		return "", errors.New("oauth_logout needs the parameter server, the name of a configured server")
+	}
+	text, err := admin.Logout(ctx, p["server"], p["account"])
+	if err != nil {
+		return "", fmt.Errorf("server %s: %w", strconv.Quote(p["server"]), err)
+	}
+	return text, nil
+}

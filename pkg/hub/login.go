@@ -1,0 +1,291 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+const (
+	loginWait    = 50 * time.Second // for a person, in one call: clients give up at 60 s
+	declinedTime = time.Minute      // after a person declined nobody asks again so soon
+)
+
+// Login implements session.Host.
+func (h *Hub) Login(server *config.Server, launch config.Launch) (*oauth.Login, error) {
+	login, err := loginOf(h.logins, server, launch)
+	if login != nil {
+		h.seeLogins.Do(func() {
+			h.work.Go(func() { h.opts.Store.Watch(h.ctx, h.logins.Watched(), h.logins.Recheck) })
+		})
+	}
+	return login, err
+}
+
+// loginOf is the login of a server, nil for a local one.
+func loginOf(logins *oauth.Logins, server *config.Server, launch config.Launch) (*oauth.Login, error) {
+	target, ok := oauth.TargetOf(server, launch)
+	if !ok || logins == nil {
+		return nil, nil
+	}
+	return logins.For(target)
+}
+
+// loggedIn is called when a login has come: what waited for it goes on.
+func (h *Hub) loggedIn(l *oauth.Login) {
+	h.work.Go(func() {
+		h.mu.Lock()
+		var looks []*first
+		for k, f := range h.firsts {
+			if k.name == l.Name() && f.in.Status().State == upstream.NeedsLogin {
+				looks = append(looks, f)
+			}
+		}
+		for k := range h.tried { // the inspection that a person approved has not been
+			if k.name == l.Name() {
+				delete(h.tried, k)
+			}
+		}
+		h.mu.Unlock()
+		for _, f := range looks {
+			f.in.Start()
+		}
+		for _, s := range h.all() {
+			s.LoggedIn(l.Name())
+			h.inspectNew(s)
+		}
+	})
+}
+
+// declines are the logins that a person declined in a session, by server and account.
+type declines struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// MayLogIn says why a person can't log in to the server now, nil if they can: it is not contacted before a person has approved that. One
+// of which only the definitions wait was approved so far.
+func (k Known) MayLogIn() error {
+	server := *k.Effective
+	if k.Failed == nil && k.Record.State(k.Written) == quarantine.HeldDefinitions {
+		server.Held = ""
+	}
+	return upstream.Blocked(&server)
+}
+
+// ForAccount is the entry with another account than its own, "" for its own.
+func ForAccount(server *config.Server, account string) (*config.Server, error) {
+	if account == "" {
+		return server, nil
+	}
+	if err := config.CheckAccount(account); err != nil {
+		return nil, err
+	}
+	other, of := *server, config.OAuth{Login: config.LoginAsk, Grant: config.GrantCode}
+	if server.OAuth != nil {
+		of = *server.OAuth
+	}
+	of.Account, other.OAuth = account, &of
+	return &other, nil
+}
+
+// login is the login of a configured server that may be contacted; account is another one than the entry's, "" for that.
+func (a *admin) login(name, account string) (*oauth.Login, error) {
+	st, err := a.standing(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := (Known{st.written, st.effective, st.record, nil, st.failed}).MayLogIn(); err != nil {
+		return nil, fmt.Errorf("it is not available: %w", err)
+	}
+	server, err := ForAccount(st.effective, account)
+	if err != nil {
+		return nil, err
+	}
+	_, login, err := a.s.Resolve(server)
+	if err == nil && login == nil {
+		err = errors.New("it is a local server: there is nothing to log in to")
+	}
+	return login, err
+}
+
+// Login implements builtin.Admin.
+func (a *admin) Login(ctx context.Context, name, account string, wait bool) (builtin.Login, error) {
+	out := builtin.Login{Server: name, Account: account}
+	login, err := a.login(name, account)
+	if err != nil {
+		return out, err
+	}
+	if st := login.Status(); st.State == oauth.StateIn || st.State == oauth.StateKey {
+		return in(out, st), nil
+	}
+	if err := a.mayAsk(name, account); err != nil {
+		return out, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, loginWait)
+	defer cancel()
+	f, err := login.Start(ctx, oauth.How{Open: login.Opens()})
+	if err != nil {
+		return out, err
+	}
+	if !wait && !over(f) && a.s.CanAskURL() {
+		wait, err = a.askURL(ctx, name, f)
+		if err != nil {
+			a.declines.mu.Lock()
+			a.declines.at[name+"\x00"+account] = time.Now()
+			a.declines.mu.Unlock()
+			return out, err
+		}
+	}
+	if wait || over(f) {
+		err := f.Wait(ctx)
+		switch {
+		case err == nil:
+			return in(out, login.Status()), nil
+		case ctx.Err() == nil:
+			return out, err
+		}
+	}
+	return a.waiting(out, f.Shown()), nil
+}
+
+func over(f *oauth.Flow) bool {
+	select {
+	case <-f.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// mayAsk refuses to ask a person who has just declined.
+func (a *admin) mayAsk(name, account string) error {
+	a.declines.mu.Lock()
+	defer a.declines.mu.Unlock()
+	if a.declines.at == nil {
+		a.declines.at = map[string]time.Time{}
+	}
+	left := declinedTime - time.Since(a.declines.at[name+"\x00"+account])
+	if left > 0 {
+		return fmt.Errorf("a person declined this login just now; they can be asked again in %s, or run: mcpproxy-stdio login %s", left.Round(time.Second), name)
+	}
+	return nil
+}
+
+// in describes a login that is there.
+func in(out builtin.Login, st oauth.Status) builtin.Login {
+	out.Status, out.Issuer, out.Scopes, out.Note = st.State, st.Issuer, st.Scopes, st.Why
+	return out
+}
+
+// waiting describes a login that a person has to do.
+func (a *admin) waiting(out builtin.Login, show oauth.Shown) builtin.Login {
+	out.Status, out.URL, out.Issuer, out.Scopes = "waiting", show.URL, show.Issuer, show.Scopes
+	out.Note = session.LoginText(out.Server, show)
+	out.Next = "Show the person the url as it is. When they have logged in, call " + builtin.LoginName + " again with wait true."
+	if a.s.Remote() {
+		out.Remote = fmt.Sprintf("If the browser is on another machine: ssh -L %d:127.0.0.1:%d HOST there, then open the same url; or run in a terminal here: mcpproxy-stdio login %s --paste",
+			show.Port, show.Port, quarantine.ShellWord(out.Server))
+	}
+	return out
+}
+
+// askURL shows the person the address through the client. It tells whether they went there; an error means that they declined. A client
+// that answers for itself cancels: then the address goes into the result.
+func (a *admin) askURL(ctx context.Context, name string, f *oauth.Flow) (went bool, err error) {
+	id := rand.Text()
+	params, err := json.Marshal(session.LoginQuestion(name, id, f.Shown()))
+	if err != nil {
+		return false, err
+	}
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-f.Done(): // who logs in need not answer as well
+			stop()
+		case <-asking.Done():
+		}
+	}()
+	m, err := a.s.Ask(asking, protocol.Elicit, params)
+	if err != nil || m.Kind != jsonrpc.Result {
+		return over(f), nil
+	}
+	switch action := string(jsonrpc.Unquote(protocol.Field(m.Bytes(m.Result), "action"))); action {
+	case "accept":
+		if f.Wait(ctx) == nil {
+			a.s.LoginDone(id)
+		}
+		return true, nil
+	case "decline":
+		f.Decline()
+		return false, oauth.ErrDeclined
+	default:
+		return false, nil
+	}
+}
+
+// Logins implements builtin.Admin.
+func (a *admin) Logins(name string) ([]oauth.Status, error) {
+	var all []oauth.Status
+	for _, st := range a.standings() {
+		server := st.effective
+		if server.Protocol == config.ProtocolStdio || name != "" && server.Name != name {
+			continue
+		}
+		login, err := a.login(server.Name, "")
+		if err != nil {
+			all = append(all, oauth.Status{Server: server.Name, State: oauth.StateNone, Why: err.Error()})
+			continue
+		}
+		all = append(all, login.Status())
+	}
+	if name != "" && len(all) == 0 {
+		if _, err := a.standing(name); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("server %s is a local one: there is nothing to log in to", strconv.Quote(name))
+	}
+	return all, nil
+}
+
+// Logout implements builtin.Admin.
+func (a *admin) Logout(ctx context.Context, name, account string) (string, error) {
+	login, err := a.login(name, account)
+	if err != nil {
+		return "", err
+	}
+	had, revoked, err := login.Logout(ctx)
+	if err != nil {
+		return "", err
+	}
+	return LogoutText(name, had, revoked), nil
+}
+
+// LogoutText says how a logout went.
+func LogoutText(name string, had, revoked bool) string {
+	text := "Logged out of server " + strconv.Quote(name) + "."
+	switch {
+	case !had:
+		text = "There was no login to server " + strconv.Quote(name) + "."
+	case revoked:
+		text += " The authorization server has revoked the tokens."
+	default:
+		text += " The tokens are deleted here; the authorization server was not told, or did not take it."
+	}
+	return text + " Nothing logs in again by itself."
+}

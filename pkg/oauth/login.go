@@ -1,0 +1,275 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// Login is the login to one server with one account: a Login of another process with the same store sees the same.
+type Login struct {
+	logins *Logins
+	target Target
+	server *url.URL
+	guard  *guard
+
+	mu        sync.Mutex
+	place     place
+	grant     *grant // as it was last read or written; nil: none
+	renewing  *renewal
+	retryAt   time.Time // a renewal that failed is not tried again before
+	retryErr  error
+	retryWait time.Duration
+	flow      *Flow                // the one under way, nil if there is none
+	seen      challenge            // what the server said last
+	wanted    []string             // scopes that a step-up has to bring
+	steps     map[string]time.Time // when a step-up for these scopes was last begun
+	failure   error                // of the last login; nil: it worked, or there was none
+	failedAt  time.Time
+	rejected  int       // the generation of a fresh token that the server refused all the same
+	foreign   time.Time // when the server was found to have no OAuth
+}
+
+// place says where the login of a server is.
+type place struct {
+	Server    string `json:"server"`
+	Issuer    string `json:"issuer,omitempty"`
+	Resource  string `json:"resource,omitempty"`
+	Port      int    `json:"port,omitempty"`       // of the redirect URI, for servers that compare it
+	LoggedOut bool   `json:"logged_out,omitempty"` // by a person: nothing logs in again by itself
+}
+
+// grant is what a login brought: keyed by issuer, resource and account, so that no token gets to another server.
+type grant struct {
+	Generation int       `json:"generation"` // grows with each token
+	Issuer     string    `json:"issuer"`
+	Resource   string    `json:"resource"`
+	Sent       string    `json:"sent,omitempty"` // the parameter resource; "": omitted
+	Client     client    `json:"client"`
+	TokenURL   string    `json:"token_endpoint"`
+	RevokeURL  string    `json:"revocation_endpoint,omitempty"`
+	Access     string    `json:"access_token,omitempty"`
+	Refresh    string    `json:"refresh_token,omitempty"`
+	Obtained   time.Time `json:"obtained"`
+	Lifetime   float64   `json:"lifetime,omitempty"` // of the access token in seconds; 0: not told
+	Scopes     []string  `json:"scopes,omitempty"`   // granted, as far as told
+	Asked      []string  `json:"asked,omitempty"`
+	Ended      string    `json:"ended,omitempty"` // why it is of no use any more
+}
+
+func (l *Login) vault() *vault { return l.logins.vault }
+
+// Name is the server's name.
+func (l *Login) Name() string { return l.target.Name }
+
+// fault makes an error of this server's; nil for no cause.
+func (l *Login) fault(step string, cause error, hint string) error {
+	var e *Error
+	if cause == nil || errors.As(cause, &e) {
+		return cause
+	}
+	if hint == "" {
+		hint = remedy(l.target.Name, cause)
+	}
+	return &Error{Step: step, Cause: cause, Remedy: hint}
+}
+
+// required makes the error of a request that needs a person.
+func (l *Login) required(reason string) error {
+	return &RequiredError{Server: l.target.Name, Reason: reason}
+}
+
+func (l *Login) grantRecord(p place) string {
+	return hash("token", p.Issuer, p.Resource, l.target.options().Account)
+}
+
+// read reads what is stored: the place, and its grant, nil if there is none. One that can't be read any more counts as none, for the reason given.
+func (l *Login) read() (p place, g *grant, why string, err error) {
+	missing := func(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errUnreadable) }
+	switch err := l.vault().read(l.target.place(), &p); {
+	case errors.Is(err, errUnreadable):
+		return place{}, nil, "what was stored of the login cannot be read any more", nil
+	case err != nil && !missing(err):
+		return place{}, nil, "", l.fault("reading its login", err, "")
+	case err != nil || p.Issuer == "":
+		return p, nil, "", nil
+	}
+	g = &grant{}
+	switch err := l.vault().read(l.grantRecord(p), g); {
+	case errors.Is(err, errUnreadable):
+		return p, nil, "what was stored of the login cannot be read any more", nil
+	case err != nil && !missing(err):
+		return p, nil, "", l.fault("reading its login", err, "")
+	case err != nil:
+		return p, nil, "", nil
+	}
+	o := l.target.options()
+	switch {
+	case g.Issuer != p.Issuer || g.Resource != p.Resource:
+		return p, nil, "what was stored of the login is for another server", nil
+	case o.ClientID != "" && o.ClientID != g.Client.ID:
+		return p, nil, "the entry's client_id is another one now", nil
+	case o.Issuer != "" && o.Issuer != g.Issuer:
+		return p, nil, "the entry's issuer is another one now", nil
+	case g.Ended != "":
+		return p, nil, g.Ended, nil
+	}
+	return p, g, "", nil
+}
+
+// current is the grant in use, nil if there is none for the reason given.
+func (l *Login) current() (*grant, string, error) {
+	l.mu.Lock()
+	g := l.grant
+	l.mu.Unlock()
+	if g != nil {
+		return g, "", nil
+	}
+	p, g, why, err := l.read()
+	if err != nil {
+		return nil, "", err
+	}
+	l.adopt(p, g)
+	if p.LoggedOut {
+		why = "a person logged out"
+	}
+	return g, why, nil
+}
+
+// adopt takes over what was read or written. An older grant does not replace a newer one.
+func (l *Login) adopt(p place, g *grant) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.place = p
+	if g == nil || l.grant == nil || g.Generation >= l.grant.Generation || g.Issuer != l.grant.Issuer || g.Resource != l.grant.Resource {
+		l.grant = g
+	}
+	if g != nil {
+		l.retryAt, l.retryErr, l.retryWait = time.Time{}, nil, 0
+	}
+}
+
+// recheck takes over what another process has written.
+func (l *Login) recheck() {
+	l.mu.Lock()
+	had := l.grant
+	l.mu.Unlock()
+	p, g, _, err := l.read()
+	if err != nil {
+		return // the next use tells
+	}
+	l.adopt(p, g)
+	if g != nil && (had == nil || !covers(had.Asked, g.Asked)) {
+		l.logins.loggedIn(l)
+	}
+}
+
+// lock takes one of the login's locks across processes.
+func (l *Login) lock(ctx context.Context, record string) (unlock func(), err error) {
+	unlock, err = l.logins.opts.Store.Lock(ctx, dir+"/"+record)
+	if err != nil {
+		return nil, fmt.Errorf("another process is at this login: %w; %w", err, errTransient)
+	}
+	return unlock, nil
+}
+
+// State of a login, as people are shown it.
+const (
+	StateNone      = "none"       // the server has not asked for one
+	StateNeeded    = "needed"     // a person has to log in
+	StateWaiting   = "waiting"    // a person is asked
+	StateIn        = "logged in"  //
+	StateStepUp    = "more asked" // logged in, and the server asks for more
+	StateTrouble   = "trouble"    // logged in, and it could not be renewed just now
+	StateLoggedOut = "logged out" // by a person
+	StateKey       = "key"        // the entry has a key of its own
+)
+
+// Status is what people are shown of a login; it has no secrets. Texts of servers are as they came.
+type Status struct {
+	Server    string     `json:"server"`
+	Account   string     `json:"account,omitempty"`
+	State     string     `json:"state"`
+	Why       string     `json:"why,omitempty"`
+	Issuer    string     `json:"issuer,omitempty"`
+	Resource  string     `json:"resource,omitempty"`
+	Client    string     `json:"client,omitempty"` // how we are known there
+	Scopes    []string   `json:"scopes,omitempty"`
+	Wanted    []string   `json:"wanted,omitempty"`
+	Expires   *time.Time `json:"expires,omitempty"` // the access token
+	Renewable bool       `json:"renewable,omitempty"`
+}
+
+// Status tells how the login stands. Nothing is asked of any server.
+func (l *Login) Status() Status {
+	st := Status{Server: l.target.Name, Account: l.target.options().Account, State: StateNone}
+	if l.target.Credential != "" {
+		st.State, st.Why = StateKey, "the entry sends its own "+strconv.Quote(l.target.Credential)
+		return st
+	}
+	g, why, err := l.current()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	st.Issuer, st.Resource, st.Wanted = l.place.Issuer, l.place.Resource, l.wanted
+	if err != nil {
+		st.State, st.Why = StateTrouble, err.Error()
+		return st
+	}
+	if g != nil {
+		st.State, st.Client, st.Renewable, st.Scopes = StateIn, g.Client.Kind, g.Refresh != "", union(g.Scopes)
+		if at, ok := g.expires(); ok {
+			st.Expires = &at
+		}
+	}
+	switch {
+	case l.flow != nil:
+		st.State = StateWaiting
+	case g == nil && l.place.LoggedOut:
+		st.State = StateLoggedOut
+	case g == nil && (why != "" || l.seen.Bearer || l.place.Issuer != ""):
+		st.State, st.Why = StateNeeded, why
+	case g != nil && len(l.wanted) > 0:
+		st.State = StateStepUp
+	case g != nil && l.retryErr != nil:
+		st.State, st.Why = StateTrouble, l.retryErr.Error()
+	}
+	return st
+}
+
+// Redact takes the login's secrets out of a text: servers like to quote what they refuse.
+func (l *Login) Redact(text string) string {
+	l.mu.Lock()
+	g := l.grant
+	l.mu.Unlock()
+	secrets := []string{l.target.options().ClientSecret.Reveal()}
+	if g != nil {
+		secrets = append(secrets, g.Access, g.Refresh, g.Client.Secret)
+	}
+	for _, s := range secrets {
+		if len(s) >= 6 {
+			text = strings.ReplaceAll(text, s, "…")
+		}
+	}
+	return text
+}
+
+// Opens tells whether the entry wants the browser opened by itself.
+func (l *Login) Opens() bool { return l.target.options().Login == config.LoginBrowser }
+
+// Credential is the name of the entry's header that stands in for a login, "" if there is none.
+func (l *Login) Credential() string { return l.target.Credential }
+
+// Waits tells whether a person is being asked: what needs the login waits for its outcome.
+func (l *Login) Waits() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flow != nil
+}

@@ -1,0 +1,226 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// maxSteps is how many step-ups a server gets in an hour: one that asks for more each time would never end.
+const maxSteps = 3
+
+// RoundTripper puts the login's token into requests to the server, and answers its refusals: with a renewed token, with a login where the
+// entry lets it begin by itself, else with a *RequiredError. A request is repeated only if the server refused it.
+func (l *Login) RoundTripper(base http.RoundTripper) http.RoundTripper {
+	return &roundTripper{l, base}
+}
+
+type roundTripper struct {
+	login *Login
+	base  http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	l := t.login
+	if l.target.Credential != "" || !sameOrigin(req.URL, l.server) {
+		return t.base.RoundTrip(req)
+	}
+	g, why, err := l.bearer(req.Context())
+	if err == nil && g == nil && req.Method == http.MethodPost {
+		if g, err = l.join(req.Context()); g != nil {
+			why = ""
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for try := 0; ; try++ {
+		resp, err := t.send(req, g, try > 0)
+		if err != nil || resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
+			return resp, err
+		}
+		fresh, err := l.refused(req, resp, g, why, try)
+		if fresh == nil && err == nil || err == nil && req.Body != nil && req.GetBody == nil {
+			return resp, nil // nothing of ours
+		}
+		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+		_ = resp.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		g, why = fresh, ""
+	}
+}
+
+// CloseIdleConnections closes those of the base.
+func (t *roundTripper) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func (t *roundTripper) send(req *http.Request, g *grant, again bool) (*http.Response, error) {
+	out := req.Clone(req.Context())
+	if again && req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		out.Body = body
+	}
+	if g != nil {
+		out.Header.Set("Authorization", "Bearer "+g.Access)
+	}
+	return t.base.RoundTrip(out)
+}
+
+// refused decides what a refusal leads to: a grant to try again with, an error, or neither if the refusal has nothing to do with a login.
+func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why string, try int) (*grant, error) {
+	c := readChallenge(resp.Header)
+	if resp.StatusCode == http.StatusForbidden {
+		if g == nil || c.Error != "insufficient_scope" {
+			return nil, nil
+		}
+		return l.stepUp(req, c, g)
+	}
+	if !l.isOAuth(req.Context(), c) {
+		return nil, nil
+	}
+	l.mu.Lock()
+	l.seen = c
+	stubborn := g != nil && l.rejected == g.Generation
+	if g != nil && try > 0 {
+		l.rejected = g.Generation
+	}
+	l.mu.Unlock()
+	if g != nil && try == 0 && !stubborn {
+		fresh, err := l.renew(req.Context(), g)
+		var needed *RequiredError
+		if !errors.As(err, &needed) {
+			return fresh, err
+		}
+		why, g = needed.Reason, nil
+	}
+	if g != nil {
+		why = "the server does not accept the login's fresh token"
+	}
+	if try > 2 {
+		return nil, l.required(why)
+	}
+	return l.acquire(req, why, nil)
+}
+
+// stepUp answers a 403 for want of scopes: a new authorization for what was asked before and what is missing (MCP, step-up authorization flow). A
+// refresh cannot widen a grant. The grant that is there stays in use for other calls.
+func (l *Login) stepUp(req *http.Request, c challenge, g *grant) (*grant, error) {
+	missing := strings.Fields(c.Scope)
+	wanted := union(g.Asked, missing)
+	slices.Sort(missing)
+	key := strings.Join(missing, " ")
+	granted, _, err := l.current()
+	if err != nil || granted == nil {
+		return nil, err
+	}
+	asked := covers(granted.Asked, missing)
+	l.mu.Lock()
+	for k, at := range l.steps {
+		if time.Since(at) > time.Hour {
+			delete(l.steps, k)
+		}
+	}
+	_, again := l.steps[key]
+	endless := len(l.steps) >= maxSteps && !again
+	if !asked && !endless {
+		l.steps[key], l.wanted = time.Now(), wanted
+	}
+	l.mu.Unlock()
+	switch {
+	case asked && granted.Generation != g.Generation:
+		return granted, nil // got meanwhile, for another call
+	case asked:
+		return nil, l.fault("using its login", fmt.Errorf("it asks for the scopes %s, which were asked for already", Quote(key)),
+			"The account may not have them; oauth_login asks again")
+	case endless:
+		return nil, l.fault("using its login", fmt.Errorf("it asks for other scopes each time, now for %s", Quote(key)), "Nothing more is asked of a person by itself for an hour; oauth_login still works")
+	}
+	return l.acquire(req, "the server asks for more: the scopes "+Quote(key), wanted)
+}
+
+// acquire gets a first or a wider grant as the entry says: without a person, by a login that begins by itself, or not at all, with the
+// error that tells who has to do what. scopes are those of a step-up.
+func (l *Login) acquire(req *http.Request, why string, scopes []string) (*grant, error) {
+	o := l.target.options()
+	if why == "" {
+		why = "it wants a login"
+	}
+	needed := &RequiredError{Server: l.target.Name, Reason: why, Scopes: scopes, StepUp: scopes != nil}
+	switch {
+	case o.Grant == config.GrantClient && scopes == nil:
+		return l.obtain(req.Context())
+	case o.Grant == config.GrantClient, req.Method != http.MethodPost:
+		return nil, needed
+	case o.Login != config.LoginBrowser:
+		if g, err := l.join(req.Context()); g != nil || err != nil { // somebody began one meanwhile
+			return g, err
+		}
+		return nil, needed
+	}
+	l.mu.Lock()
+	out, last, at := l.place.LoggedOut, l.failure, l.failedAt
+	l.mu.Unlock()
+	switch {
+	case out:
+		needed.Reason = "a person logged out"
+		return nil, needed
+	case last != nil && !(errors.Is(last, errTransient) && time.Since(at) > retryMost): // nobody is asked twice by itself
+		needed.Reason = "the last login failed: " + last.Error()
+		return nil, needed
+	}
+	f, err := l.Start(req.Context(), How{Open: true, Auto: true, Scopes: scopes})
+	if err != nil {
+		return nil, err
+	}
+	return f.grantAfter(req.Context())
+}
+
+// join waits for the login that is under way, nil if there is none.
+func (l *Login) join(ctx context.Context) (*grant, error) {
+	l.mu.Lock()
+	f := l.flow
+	l.mu.Unlock()
+	if f == nil {
+		return nil, nil
+	}
+	return f.grantAfter(ctx)
+}
+
+// foreignFor is how long a server that has no OAuth is not asked again whether it has.
+const foreignFor = 5 * time.Minute
+
+// isOAuth tells whether a 401 is about OAuth: it says so, or the server publishes metadata (MCP, authorization server discovery).
+func (l *Login) isOAuth(ctx context.Context, c challenge) bool {
+	if c.Bearer || l.target.Options != nil {
+		return true
+	}
+	l.mu.Lock()
+	known := time.Since(l.foreign) < foreignFor
+	l.mu.Unlock()
+	if known {
+		return false
+	}
+	_, err := l.discoverResource(ctx, c)
+	if errors.Is(err, errNoMetadata) {
+		l.mu.Lock()
+		l.foreign = time.Now()
+		l.mu.Unlock()
+	}
+	return !errors.Is(err, errNoMetadata)
+}

@@ -1,0 +1,95 @@
+package oauth
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+)
+
+// A plainError is a network error in plain words, with host and port in place of the URL.
+type plainError struct {
+	msg   string
+	cause error // nil: there is none
+}
+
+func (e *plainError) Error() string { return e.msg }
+func (e *plainError) Unwrap() error { return e.cause }
+
+// plain takes off what http.Client puts around an error of the guard: it quotes the URL.
+func plain(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}
+
+// inWords says why a host gave no answer.
+func inWords(from string, err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		if u, e := url.Parse(ue.URL); e == nil && u.Hostname() != "" { // after redirects it is another one
+			from = hostPort(u)
+		}
+		err = ue.Err
+	}
+	var done *plainError
+	if errors.As(err, &done) {
+		return done
+	}
+	return &plainError{from + ": " + reason(err), err}
+}
+
+func reason(err error) string {
+	var (
+		dns     *net.DNSError
+		op      *net.OpError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		unknown x509.UnknownAuthorityError
+		cert    *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+		timeout interface{ Timeout() bool }
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "given up"
+	case errors.Is(err, errRefusedAddress):
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return err.Error()
+	case errors.As(err, &op) && (op.Op == "proxyconnect" || op.Op == "socks connect"):
+		return "the proxy of the environment could not be reached or refused: " + reason(op.Err)
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "no such host"
+	case errors.As(err, &dns):
+		return "the name could not be resolved"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there (connection refused)"
+	case errors.As(err, &unknown):
+		return "its TLS certificate is signed by an authority this machine does not know (SSL_CERT_FILE adds one)"
+	case errors.As(err, &host):
+		return "its TLS certificate is for another host"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its TLS certificate has expired or is not valid yet"
+	case errors.As(err, &cert):
+		return "its TLS certificate can't be verified"
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return "it does not speak TLS on this port"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return "the connection was closed before the answer was complete"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "no whole answer in time (" + wholeRequest.String() + " at most)"
+	case errors.As(err, &op):
+		return "the connection failed: " + op.Err.Error()
+	}
+	// Others may quote what was sent.
+	return "no proper HTTP answer came from it, or from the proxy on the way"
+}

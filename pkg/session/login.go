@@ -1,0 +1,104 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
+)
+
+// loginStart is how long a request that needs a login waits for the address to show.
+const loginStart = 20 * time.Second
+
+// Remote tells whether the client runs where somebody came by SSH: its browser is likely on another machine.
+func (s *Session) Remote() bool {
+	_, there := s.getenv("SSH_CONNECTION")
+	return there
+}
+
+// CanAskURL tells whether the client shows people addresses to open (MCP 2025-11-25, elicitation, URL mode).
+func (s *Session) CanAskURL() bool { return s.can("elicitation", "url") }
+
+// offerLogin answers a request that needs a login with its address, to a client that can show it, once for each server: people who are
+// asked too often stop reading. It tells whether it answers.
+func (s *Session) offerLogin(m *jsonrpc.Message, r reply, err error) bool {
+	var needed *oauth.RequiredError
+	if !errors.As(err, &needed) || !s.CanAskURL() {
+		return false
+	}
+	s.mu.Lock()
+	again := s.asked[needed.Server]
+	s.asked[needed.Server] = true
+	s.mu.Unlock()
+	if again {
+		return false
+	}
+	s.spawn(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, loginStart)
+		defer cancel()
+		f, failed := s.startLogin(ctx, needed)
+		if failed != nil {
+			s.unserved(m, m.MethodName(), r, errors.Join(err, failed))
+			return
+		}
+		id := rand.Text()
+		data, _ := json.Marshal(map[string]any{"elicitations": []any{LoginQuestion(needed.Server, id, f.Shown())}})
+		r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.URLElicitationRequired, err.Error(), data)))
+		if f.Wait(s.ctx) == nil {
+			s.LoginDone(id)
+		}
+	})
+	return true
+}
+
+func (s *Session) startLogin(ctx context.Context, needed *oauth.RequiredError) (*oauth.Flow, error) {
+	server := s.host.Config(s).Server(needed.Server)
+	if server == nil {
+		return nil, errors.New("it is not configured any more")
+	}
+	_, login, err := s.Resolve(server)
+	if err != nil {
+		return nil, err
+	}
+	return login.Start(ctx, oauth.How{Scopes: needed.Scopes})
+}
+
+// LoginQuestion are the params of an elicitation that shows the address of a login.
+func LoginQuestion(server, id string, show oauth.Shown) map[string]any {
+	return map[string]any{"mode": "url", "elicitationId": id, "url": show.URL, "message": LoginText(server, show)}
+}
+
+// LoginText says to a person what a login is for. What it names is escaped: it comes from servers.
+func LoginText(server string, show oauth.Shown) string {
+	text := "Log in to the server " + string(jsonrpc.Quote(server)) + " at " + oauth.Quote(show.Issuer)
+	if show.Wider {
+		text += ". The login is good for all of " + oauth.Quote(show.Resource)
+	}
+	return text
+}
+
+// LoginDone tells the client that what it was asked to open is done (MCP 2025-11-25, elicitation, completion notification).
+func (s *Session) LoginDone(id string) {
+	params := append(append([]byte(`{"elicitationId":`), jsonrpc.Quote(id)...), '}')
+	s.write(jsonrpc.Whole(jsonrpc.NewNotification(protocol.ElicitationComplete, params)))
+}
+
+// LoggedIn takes note that a person has logged in to a server: what waited for that goes on, and the client reads its lists again.
+func (s *Session) LoggedIn(server string) {
+	s.mu.Lock()
+	in := s.instances[server]
+	s.mu.Unlock()
+	if in != nil && in.Status().State == upstream.NeedsLogin {
+		in.Start()
+	}
+	if s.greeted() {
+		s.announce(true, catalog.Tools)
+	}
+}
