@@ -72,7 +72,7 @@ func (h *home) initialized(caps string) *mcptest.Client {
 func (h *home) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], append([]string{"--config", h.config}, args...)...)
 	cmd.Dir = h.dir
-	cmd.Env = append(os.Environ(), asProxy+"=1", "GORACE=atexit_sleep_ms=0", "HOME="+h.dir,
+	cmd.Env = append(os.Environ(), asProxy+"=1", "GORACE=atexit_sleep_ms=0", "HOME="+h.dir, "DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(h.dir, "no-bus"),
 		"XDG_STATE_HOME="+filepath.Join(h.dir, "state"), "XDG_CONFIG_HOME="+filepath.Join(h.dir, "xdg-config"))
 	return cmd
 }

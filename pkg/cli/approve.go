@@ -13,6 +13,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
@@ -152,13 +153,34 @@ func (w *approving) look(ctx context.Context) error {
 	return w.show()
 }
 
-// inspect runs the server, and says on the terminal how long it takes.
-func (w *approving) inspect(ctx context.Context) (live *catalog.Snapshot, err error) {
+// inspect runs the server, after a login if it wants one.
+func (w *approving) inspect(ctx context.Context) (*catalog.Snapshot, error) {
+	e := w.entry
+	logins := oauth.New(oauth.Options{Store: e.desk.store, Log: zerolog.Nop(), Open: oauth.OpenBrowser})
+	defer logins.Close()
+	live, err := w.runOnce(ctx, logins)
+	if err == nil || e.Written.Protocol == config.ProtocolStdio {
+		return live, err
+	}
+	login, failed := loginTo(logins, e.Written, e.desk.workspace) // the person has just agreed that it is contacted
+	if failed != nil || login.Status().State != oauth.StateNeeded && login.Status().State != oauth.StateLoggedOut {
+		return nil, err
+	}
+	w.p.line("It wants a login before it tells what it offers.")
+	w.p.line()
+	if err := (&loggingIn{app: w.app}).follow(ctx, login); err != nil {
+		return nil, err
+	}
+	return w.runOnce(ctx, logins)
+}
+
+// runOnce runs the server, and says on the terminal how long it takes.
+func (w *approving) runOnce(ctx context.Context, logins *oauth.Logins) (live *catalog.Snapshot, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		live, err = hub.Inspect(ctx, w.entry.Written, hub.InspectOptions{
-			Workspace: w.entry.desk.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop(),
+			Workspace: w.entry.desk.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Logins: logins, Log: zerolog.Nop(),
 		})
 	}()
 	begun := time.Now()

@@ -131,6 +131,12 @@ func (h *Hub) AwaitFirst(ctx context.Context, s *session.Session, name string) {
 		}
 	}
 	h.mu.Unlock()
+	for _, f := range owners {
+		if f.in.Status().State == upstream.NeedsLogin && h.awaitLogin(ctx, s, f.key.name) {
+			h.AwaitFirst(ctx, s, name) // what it offers now
+			return
+		}
+	}
 	if owners != nil {
 		pending = owners
 	} else if names(h.Config(s), name) {

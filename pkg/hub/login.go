@@ -47,28 +47,42 @@ func loginOf(logins *oauth.Logins, server *config.Server, launch config.Launch) 
 
 // loggedIn is called when a login has come: what waited for it goes on.
 func (h *Hub) loggedIn(l *oauth.Login) {
-	h.work.Go(func() {
-		h.mu.Lock()
-		var looks []*first
-		for k, f := range h.firsts {
-			if k.name == l.Name() && f.in.Status().State == upstream.NeedsLogin {
-				looks = append(looks, f)
-			}
+	h.mu.Lock()
+	var looks []*first
+	for k, f := range h.firsts {
+		if k.name == l.Name() && f.in.Status().State == upstream.NeedsLogin {
+			delete(h.firsts, k) // nobody waits for it any more; for the next one they do
+			looks = append(looks, f)
 		}
-		for k := range h.tried { // the inspection that a person approved has not been
-			if k.name == l.Name() {
-				delete(h.tried, k)
-			}
+	}
+	for k := range h.tried { // the inspection that a person approved has not been
+		if k.name == l.Name() {
+			delete(h.tried, k)
 		}
-		h.mu.Unlock()
-		for _, f := range looks {
-			f.in.Start()
-		}
-		for _, s := range h.all() {
-			s.LoggedIn(l.Name())
-			h.inspectNew(s)
-		}
-	})
+	}
+	h.mu.Unlock()
+	for _, f := range looks {
+		h.dismiss(f, 0)
+	}
+	for _, s := range h.all() {
+		h.inspectNew(s)
+		s.LoggedIn(l.Name())
+	}
+}
+
+// awaitLogin waits for the login to a server that a person is at, and tells whether it succeeded.
+func (h *Hub) awaitLogin(ctx context.Context, s *session.Session, name string) bool {
+	server := h.Config(s).Server(name)
+	if server == nil {
+		return false
+	}
+	_, login, err := s.Resolve(server)
+	if err != nil || login == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, server.StartWait)
+	defer cancel()
+	return login.Await(ctx)
 }
 
 // declines are the logins that a person declined in a session, by server and account.

@@ -84,8 +84,10 @@ func (f *Flow) holds(r *http.Request) (ours, foreign bool) {
 func (f *Flow) serveStart(w http.ResponseWriter, r *http.Request) {
 	ours, _ := f.holds(r)
 	f.mu.Lock()
-	taken := f.how.Open && f.visited && !ours
-	f.visited = true
+	taken := f.how.Open && !f.visited.IsZero() && !ours
+	if f.visited.IsZero() {
+		f.visited = time.Now()
+	}
 	f.mu.Unlock()
 	if taken {
 		f.page(w, http.StatusGone, "Already used", "This address was opened in another browser. Start the login again to get a new one.")

@@ -92,15 +92,19 @@ func (l *Login) checkResource(doc *oauthex.ProtectedResourceMetadata) (*resource
 	return &resource{ID: doc.Resource, Name: doc.ResourceName, Servers: doc.AuthorizationServers, Scopes: doc.ScopesSupported, Wider: wider}, nil
 }
 
+// origin is the server's, which was its authorization server in MCP 2025-03-26.
+func (l *Login) origin() string {
+	return (&url.URL{Scheme: l.server.Scheme, Host: l.server.Host}).String()
+}
+
 // discover finds the server's metadata and that of the authorization server to use.
 func (l *Login) discover(ctx context.Context, c challenge, last string) (*resource, *metadata, error) {
 	o := l.target.options()
 	res, err := l.discoverResource(ctx, c)
-	origin := (&url.URL{Scheme: l.server.Scheme, Host: l.server.Host}).String()
 	if errors.Is(err, errNoMetadata) && c.Metadata == "" { // MCP 2025-03-26: the server's origin is its authorization server
 		canonical := *l.server
 		canonical.RawQuery = ""
-		res, err = &resource{ID: canonical.String(), Servers: []string{origin}}, nil
+		res, err = &resource{ID: canonical.String(), Servers: []string{l.origin()}}, nil
 		if o.Issuer != "" {
 			res.Servers = []string{o.Issuer}
 		}

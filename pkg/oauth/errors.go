@@ -83,6 +83,7 @@ func Quote(s string) string {
 
 // tokenError makes of an error of package oauth2 one that shows no body and no secret.
 func tokenError(err error) error {
+	err = plain(err) // without the URL
 	var re *oauth2.RetrieveError
 	switch {
 	case err == nil:

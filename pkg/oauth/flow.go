@@ -34,6 +34,7 @@ type How struct {
 type Flow struct {
 	login *Login
 	how   How
+	begun time.Time
 	ctx   context.Context
 	end   context.CancelCauseFunc
 	ready chan struct{} // closed when there is something to show, or the flow is over
@@ -59,7 +60,7 @@ type Flow struct {
 	auth     string // the authorization URL
 
 	mu       sync.Mutex
-	visited  bool // the start page was
+	visited  time.Time // when the start page was, first
 	answered bool // the one answer was taken
 	outcome  chan outcome
 }
@@ -98,7 +99,7 @@ func (l *Login) Start(ctx context.Context, how How) (*Flow, error) {
 	l.mu.Lock()
 	f := l.flow
 	if f == nil {
-		f = &Flow{login: l, how: how, ready: make(chan struct{}), done: make(chan struct{}), outcome: make(chan outcome, 1)}
+		f = &Flow{login: l, how: how, begun: time.Now(), ready: make(chan struct{}), done: make(chan struct{}), outcome: make(chan outcome, 1)}
 		f.ctx, f.end = context.WithCancelCause(l.logins.ctx)
 		if !l.logins.spawn(f.run) {
 			l.mu.Unlock()
@@ -133,6 +134,19 @@ func (f *Flow) tell(show Shown) {
 	f.show = show
 	f.mu.Unlock()
 	f.once.Do(func() { close(f.ready) })
+}
+
+// How long a login is waited for that nobody has gone to, and one that somebody has.
+const (
+	livelyBegun   = time.Minute
+	livelyVisited = 5 * time.Minute
+)
+
+// lively tells whether a person may be at it: an address that nobody opens holds up no calls.
+func (f *Flow) lively() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.how.Auto || time.Since(f.begun) < livelyBegun || time.Since(f.visited) < livelyVisited
 }
 
 // Done is closed when the flow is over; Err tells how it ended then.
@@ -188,11 +202,11 @@ func (f *Flow) run() {
 	if err != nil {
 		l.logins.opts.Log.Warn().Str("server", l.target.Name).Err(err).Msg("login failed")
 	}
-	close(f.done)
-	f.once.Do(func() { close(f.ready) })
-	if err == nil {
+	if err == nil { // first: who is told of the end finds all of it done
 		l.logins.loggedIn(l)
 	}
+	close(f.done)
+	f.once.Do(func() { close(f.ready) })
 }
 
 // perform takes the login's lock, so that there is one login at a time in all processes, and one question.

@@ -422,6 +422,10 @@ func TestGuardBehindAProxy(t *testing.T) {
 	if dialed := n.dialed(); len(dialed) != 1 {
 		t.Errorf("dialled %v", dialed)
 	}
+	u, _ := url.Parse(proxy)
+	if _, err := g.dialChecked(context.WithValue(t.Context(), dialed{}, toProxy{u}), "tcp", "127.0.0.1:3129"); !errors.Is(err, errRefusedAddress) {
+		t.Errorf("another port of the proxy's host: %v", err)
+	}
 	g.proxy = func(*http.Request) (*url.URL, error) { return nil, errors.New("a secret") }
 	if _, _, _, err := g.get(t.Context(), "https://as.example/"); err == nil || strings.Contains(err.Error(), "a secret") {
 		t.Errorf("no URL of a proxy: %v", err)

@@ -267,9 +267,10 @@ func (l *Login) Opens() bool { return l.target.options().Login == config.LoginBr
 // Credential is the name of the entry's header that stands in for a login, "" if there is none.
 func (l *Login) Credential() string { return l.target.Credential }
 
-// Waits tells whether a person is being asked: what needs the login waits for its outcome.
+// Waits tells whether a person seems to be at the login: what needs it waits for its outcome.
 func (l *Login) Waits() bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.flow != nil
+	f := l.flow
+	l.mu.Unlock()
+	return f != nil && f.lively()
 }

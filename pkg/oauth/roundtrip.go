@@ -91,9 +91,10 @@ func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why st
 		}
 		return l.stepUp(req, c, g)
 	}
-	if !l.isOAuth(req.Context(), c) {
+	if g == nil && !l.isOAuth(req.Context(), c) {
 		return nil, nil
 	}
+	c.Bearer = true // in effect: it wants a token
 	l.mu.Lock()
 	l.seen = c
 	stubborn := g != nil && l.rejected == g.Generation
@@ -196,31 +197,44 @@ func (l *Login) join(ctx context.Context) (*grant, error) {
 	l.mu.Lock()
 	f := l.flow
 	l.mu.Unlock()
-	if f == nil {
+	if f == nil || !f.lively() {
 		return nil, nil
 	}
 	return f.grantAfter(ctx)
 }
 
+// Await waits for the login that is under way and tells whether it succeeded; false at once if there is none.
+func (l *Login) Await(ctx context.Context) bool {
+	g, err := l.join(ctx)
+	return g != nil && err == nil
+}
+
 // foreignFor is how long a server that has no OAuth is not asked again whether it has.
 const foreignFor = 5 * time.Minute
 
-// isOAuth tells whether a 401 is about OAuth: it says so, or the server publishes metadata (MCP, authorization server discovery).
+// isOAuth tells whether a 401 is about OAuth: it says where its metadata is, or there is some at the usual places (MCP, authorization server
+// discovery). A server that just wants a key has none.
 func (l *Login) isOAuth(ctx context.Context, c challenge) bool {
-	if c.Bearer || l.target.Options != nil {
+	if c.Metadata != "" || l.target.Options != nil {
 		return true
 	}
 	l.mu.Lock()
-	known := time.Since(l.foreign) < foreignFor
+	known, foreign := l.seen.Bearer || l.place.Issuer != "", time.Since(l.foreign) < foreignFor
 	l.mu.Unlock()
-	if known {
-		return false
+	if known || foreign {
+		return known
 	}
+	ctx, cancel := context.WithTimeout(ctx, prepareTime)
+	defer cancel()
 	_, err := l.discoverResource(ctx, c)
 	if errors.Is(err, errNoMetadata) {
-		l.mu.Lock()
-		l.foreign = time.Now()
-		l.mu.Unlock()
+		_, err = l.authServer(ctx, l.origin())
 	}
-	return !errors.Is(err, errNoMetadata)
+	if !errors.Is(err, errNoMetadata) {
+		return c.Bearer || err == nil
+	}
+	l.mu.Lock()
+	l.foreign = time.Now()
+	l.mu.Unlock()
+	return false
 }

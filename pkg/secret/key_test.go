@@ -30,7 +30,7 @@ func TestKey(t *testing.T) {
 	if kept, _ := keyring.Get(keyService, keyUser); kept != base64.StdEncoding.EncodeToString(key) {
 		t.Error("the keyring holds something else")
 	}
-	if _, err := Get(keyUser); err == nil {
+	if _, err := Get(keyUser); err == nil || keyService == Service {
 		t.Error("${keyring:…} reaches the key")
 	}
 }

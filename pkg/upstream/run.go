@@ -256,6 +256,10 @@ func (in *Instance) ended(conn Conn, err error) {
 		if in.why != nil {
 			e.Cause = in.why
 		}
+		var inner *Error
+		if errors.As(e.Cause, &inner) {
+			e.Cause = inner.Cause // the server is named once
+		}
 		e.Remedy = "Check its command and settings, then call again"
 		unsent = in.takeCalls()
 		var login *oauth.Error

@@ -55,6 +55,7 @@ for leg in ${legs//,/ }; do
   log=$out/$leg.txt
   case $leg in
     server-*) "$kit/server-under-test.sh" "${leg#server-}" "$out/$leg" >"$log" 2>&1 ;;
+    client-2026-07-28) DRIVER_WAIT=${DRIVER_WAIT:-4} "$kit/client-under-test.sh" 2026-07-28 "$out/$leg" >"$log" 2>&1 ;;
     client-*) "$kit/client-under-test.sh" "${leg#client-}" "$out/$leg" >"$log" 2>&1 ;;
     login-*)  LOGIN_ONLY=1 DRIVER_ERA=legacy DRIVER_WAIT=4 "$kit/client-under-test.sh" "${leg#login-}" "$out/$leg" >"$log" 2>&1 ;;
     features) "$kit/features-under-test.sh" "$out/$leg" >"$log" 2>&1 ;;

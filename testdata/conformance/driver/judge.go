@@ -101,10 +101,13 @@ func run(c *conn, scenario string, cctx map[string]any) error {
 		wait = time.Duration(n) * time.Second
 	}
 	if c.modern {
-		if _, err := c.call("server/discover", nil, 25*time.Second); err != nil {
+		_, err := c.call("server/discover", nil, 25*time.Second)
+		if err != nil && !strings.Contains(err.Error(), `"code":-32601`) {
 			return err
 		}
-	} else {
+		c.modern = err == nil // else on with initialize, as editors do
+	}
+	if !c.modern {
 		if _, err := c.call("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": caps, "clientInfo": map[string]any{"name": "conformance-driver", "version": "1"}}, 25*time.Second); err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@
 //	PROXY            the proxy's binary, {proxy} in the template
 //	PROXY_TEMPLATE   the template, proxy.json
 //	DRIVER_ERA       legacy: initialize handshake at 2025-11-25; modern: 2026-07-28, a _meta in each
-//	                 request; auto (default): what the scenario's MCP_CONFORMANCE_PROTOCOL_VERSION says
+//	                 request, or legacy after all if server/discover gets -32601; auto (default): what the scenario's MCP_CONFORMANCE_PROTOCOL_VERSION says
 //	DRIVER_WAIT      seconds to wait for a tool to appear (default 15)
 //	DRIVER_LOG       file to append every line of both directions to
 //	DRIVER_PASSENV   comma list of variables kept for the proxy besides PATH (default GOCOVERDIR)

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+)
+
+// TestLoginByTool is the whole way of a person whose client shows text alone: a call says what to do, the tool gives an address, a browser logs
+// in, and the same call works, with no restart; also when the login was lost on the way, and for more than was granted at first.
+func TestLoginByTool(t *testing.T) {
+	h, b := newBed(t, "")
+	c := h.initialized("")
+	needsLogin(t, c, "whoami")
+	if got := listed(t, c, "bed"); got["state"] != "needs_login" || !strings.Contains(got["do"].(string), "oauth_login") {
+		t.Errorf("%v", got)
+	}
+	if seen := b.Seen("GET", "/auth"); len(seen) > 0 {
+		t.Error("somebody was sent to log in before anybody asked")
+	}
+	out := login(t, c, nil)
+	if out.Status != "waiting" || !strings.HasPrefix(out.URL, "http://127.0.0.1:") || out.Remote != "" || !strings.Contains(out.Next, "wait true") {
+		t.Fatalf("%+v", out)
+	}
+	if again := login(t, c, nil); again.URL != out.URL {
+		t.Errorf("a second call began a second login: %+v", again)
+	}
+	before := len(c.Notifications("notifications/tools/list_changed"))
+	visitsLater(out.URL, 300*time.Millisecond)
+	if done := login(t, c, map[string]any{"wait": true}); done.Status != "logged in" {
+		t.Fatalf("%+v", done)
+	}
+	c.WaitNotifications("notifications/tools/list_changed", before+1, 5*time.Second)
+	soon(t, 5*time.Second, "the server's tools are listed", func() bool { return strings.Contains(toolNames(c), " bed__whoami ") })
+	served(t, c, "whoami")
+
+	needsLogin(t, c, "write_note")
+	served(t, c, "whoami") // the login that is there goes on
+	visits(t, login(t, c, nil).URL)
+	soon(t, 5*time.Second, "more is granted", func() bool { return login(t, c, nil).Status == "logged in" })
+	served(t, c, "write_note")
+
+	for _, kind := range []string{"AccessToken", "RefreshToken", "Grant", "Session"} {
+		b.Forget(kind)
+	}
+	b.Faults(map[string]any{"rs": map[string]any{"reject": 1}})
+	needsLogin(t, c, "whoami")
+	visits(t, login(t, c, nil).URL)
+	soon(t, 5*time.Second, "logged in anew", func() bool { return login(t, c, nil).Status == "logged in" })
+	served(t, c, "whoami")
+	if n := len(b.Seen("POST", "/reg")); n != 1 {
+		t.Errorf("registered %d times", n)
+	}
+
+	// Another window, with nothing in memory.
+	other := h.initialized("")
+	served(t, other, "whoami")
+	if text := other.Tool("oauth_status", nil).Text(); !strings.Contains(text, "logged in") || strings.Contains(text, "eyJ") {
+		t.Errorf("oauth_status: %s", text)
+	}
+	if text := other.Tool("oauth_logout", map[string]any{"server": "bed"}).Text(); !strings.Contains(text, "revoked") {
+		t.Errorf("oauth_logout: %s", text)
+	}
+	soon(t, 5*time.Second, "the other window is logged out too", func() bool { return c.Tool("bed__whoami", nil).IsError() })
+	tells(t, other.Tool("bed__whoami", nil), "a person logged out", "oauth_login")
+}
+
+// TestLoginTakesConfiguredNames: nothing else can be logged in to.
+func TestLoginTakesConfiguredNames(t *testing.T) {
+	h, b := newBed(t, "")
+	c := h.initialized("")
+	for _, name := range []string{"other", b.MCP, "", "bed "} {
+		if r := c.Tool("oauth_login", map[string]any{"server": name}); !r.IsError() {
+			t.Errorf("%q: %s", name, r.Result)
+		}
+	}
+}
+
+// TestLoginByURLElicitation: a client that can show addresses does so; what its person answers counts.
+func TestLoginByURLElicitation(t *testing.T) {
+	h, b := newBed(t, "")
+	c := h.initialized(urlCapable)
+	action := "accept"
+	seen := elicitsURLs(c, func(url string) string {
+		if action == "accept" {
+			visitsLater(url, 200*time.Millisecond)
+		}
+		return action
+	})
+	if out := login(t, c, nil); out.Status != "logged in" || len(*seen) != 1 || !strings.HasPrefix((*seen)[0], "url http://127.0.0.1:") {
+		t.Fatalf("%+v, %v", out, *seen)
+	}
+	if n := c.WaitNotifications("notifications/elicitation/complete", 1, 2*time.Second); len(n) != 1 {
+		t.Error("the client was not told that it is done")
+	}
+	served(t, c, "whoami")
+
+	c.Tool("oauth_logout", map[string]any{"server": "bed"})
+	action = "decline"
+	if out := login(t, c, nil); !strings.Contains(out.Err, "declined") {
+		t.Errorf("%+v", out)
+	}
+	if out := login(t, c, nil); !strings.Contains(out.Err, "declined this login just now") || len(*seen) != 2 {
+		t.Errorf("asked again at once: %+v, %v", out, *seen)
+	}
+	// Another client answers by itself that nobody is there.
+	d := h.initialized(urlCapable)
+	elicitsURLs(d, func(string) string { return "cancel" })
+	out := login(t, d, nil)
+	if out.Status != "waiting" || out.URL == "" {
+		t.Fatalf("%+v", out)
+	}
+	visits(t, out.URL)
+	if done := login(t, d, map[string]any{"wait": true}); done.Status != "logged in" {
+		t.Errorf("%+v", done)
+	}
+	if seen := b.Seen("POST", "/reg"); len(seen) > 2 {
+		t.Errorf("registered %d times", len(seen))
+	}
+}
+
+// TestLoginRequiredError: a client that can show addresses gets the one of the login with the first call that needs it (-32042), once.
+func TestLoginRequiredError(t *testing.T) {
+	h, b := newBed(t, "")
+	c := h.initialized(urlCapable)
+	r := c.Tool("bed__whoami", nil)
+	var e struct {
+		Code int
+		Data struct {
+			Elicitations []struct{ Mode, ElicitationID, URL, Message string }
+		}
+	}
+	if err := json.Unmarshal(r.Error, &e); err != nil || e.Code != -32042 || len(e.Data.Elicitations) != 1 {
+		t.Fatalf("%s %s", r.Result, r.Error)
+	}
+	question := e.Data.Elicitations[0]
+	if question.Mode != "url" || question.ElicitationID == "" || !strings.Contains(question.Message, "bed") {
+		t.Errorf("%+v", question)
+	}
+	visits(t, question.URL)
+	done := c.WaitNotifications("notifications/elicitation/complete", 1, 5*time.Second)
+	if len(done) != 1 || !strings.Contains(string(done[0].Raw), question.ElicitationID) {
+		t.Errorf("told %v", done)
+	}
+	served(t, c, "whoami")
+	b.Forget("RefreshToken")
+	b.Forget("Grant")
+	b.Faults(map[string]any{"rs": map[string]any{"reject": 1}})
+	needsLogin(t, c, "whoami") // the second time it is told in words
+}
+
+// TestAttack25NoElicitationUndeclared: a client that did not say that it shows addresses is never asked to, nor given -32042.
+func TestAttack25NoElicitationUndeclared(t *testing.T) {
+	for _, caps := range []string{"", `{"elicitation":{}}`, `{"elicitation":{"form":{}}}`} {
+		h, _ := newBed(t, "")
+		c := h.initialized(caps)
+		asked := elicitsURLs(c, func(string) string { return "accept" })
+		needsLogin(t, c, "whoami")
+		if out := login(t, c, nil); out.Status != "waiting" {
+			t.Errorf("%s: %+v", caps, out)
+		}
+		if len(*asked) > 0 {
+			t.Errorf("%s: asked %v", caps, *asked)
+		}
+	}
+}
+
+// TestWaitingCallsGoOn: calls that come while a person logs in are served when that is done.
+func TestWaitingCallsGoOn(t *testing.T) {
+	h, _ := newBed(t, "")
+	c := h.initialized("")
+	needsLogin(t, c, "whoami")
+	url := login(t, c, nil).URL
+	done := make(chan mcptest.Response, 5)
+	for range 5 {
+		go func() { done <- c.Tool("bed__whoami", nil) }()
+	}
+	time.Sleep(300 * time.Millisecond)
+	select {
+	case r := <-done:
+		t.Fatalf("answered before: %s %s", r.Result, r.Error)
+	default:
+	}
+	visits(t, url)
+	for range 5 {
+		if r := <-done; r.IsError() {
+			t.Errorf("%s %s", r.Result, r.Error)
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+)
+
+func (a *app) loginCommand() *cobra.Command {
+	w := &loggingIn{app: a}
+	c := &cobra.Command{
+		Use: "login SERVER", Short: "Log in to a server that asks for it (OAuth)",
+		Long: `Login takes you through the login of a remote server: it opens your browser, waits until you have
+logged in, and keeps the login for all proxies that run or will run. A proxy that runs takes it over at
+once. Ctrl-C ends it, and nothing is changed.
+
+If the browser is on another machine: forward the port that is shown (ssh -L), or use --paste, or
+--device where the authorization server offers that.`,
+		Example: "  mcpproxy-stdio login notes\n  mcpproxy-stdio login notes --account work\n  mcpproxy-stdio login notes --paste",
+		Args: func(c *cobra.Command, args []string) error {
+			if w.paste && w.device {
+				return errors.New("login: either --paste or --device")
+			}
+			return oneServer(c, args)
+		},
+		ValidArgsFunction: a.serverNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, stop := interruptible(c.Context())
+			defer stop()
+			return failed(w.run(ctx, args[0]))
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&w.account, "account", "", "log in to a further account, kept under this name")
+	f.BoolVar(&w.noBrowser, "no-browser", false, "show the address only")
+	f.BoolVar(&w.paste, "paste", false, "log in in a browser anywhere, and paste the address that it ends at")
+	f.BoolVar(&w.device, "device", false, "log in on any device, with a short code")
+	f.BoolVar(&w.again, "again", false, "also if you are logged in")
+	return c
+}
+
+// errNotLoggedIn is returned when the person ended the login.
+var errNotLoggedIn = errors.New("not logged in")
+
+const (
+	mostPastes = 3 // addresses that are not the answer
+	// pageTime is how long the browser's last page has: it comes when the login is there, and from us.
+	pageTime = 200 * time.Millisecond
+	// endTime is how long a flow has to end after it has refused an answer.
+	endTime = 300 * time.Millisecond
+)
+
+// loggingIn is one login with the person at the terminal.
+type loggingIn struct {
+	*app
+	account                         string
+	noBrowser, paste, device, again bool
+
+	name string
+	p    *printer // stderr: on stdout is only how it ended
+}
+
+func (w *loggingIn) run(ctx context.Context, name string) error {
+	d, err := w.desk()
+	if err != nil {
+		return err
+	}
+	e, err := d.entry(name)
+	if err != nil {
+		return err
+	}
+	warnings := &warnings{}
+	logins := oauth.New(oauth.Options{Store: d.store, Log: warnings.logger(), Open: oauth.OpenBrowser})
+	defer logins.Close()
+	login, err := loginOf(logins, e, w.account)
+	if err != nil {
+		return err
+	}
+	st := login.Status()
+	if st.State == oauth.StateIn && !spent(st) && !w.again {
+		newPrinter(w.out).line("Already logged in to ", loginWords(st), ". To log in anew: mcpproxy-stdio login ", quarantine.ShellWord(name), " --again")
+		return nil
+	}
+	w.again = w.again || spent(st)
+	err = w.follow(ctx, login)
+	warnings.print(newPrinter(w.err))
+	if err != nil {
+		return err
+	}
+	newPrinter(w.out).line("Logged in to ", loginWords(login.Status()))
+	return nil
+}
+
+// loginOf is the login of an entry, with another account than the entry's if that is not "". The error says why there is none and what to do.
+func loginOf(logins *oauth.Logins, e *entry, account string) (*oauth.Login, error) {
+	name := plain(e.Written.Name)
+	if e.Effective.Protocol == config.ProtocolStdio && e.Effective.Refused == "" {
+		return nil, fmt.Errorf("server %q is a local one: there is nothing to log in to; what it needs is written into env of its entry", name)
+	}
+	if e.MayLogIn() != nil {
+		_, why := standing(e.Known)
+		return nil, fmt.Errorf("server %q: %s", name, plain(why))
+	}
+	server, err := hub.ForAccount(e.Effective, account)
+	if err != nil {
+		return nil, fmt.Errorf("server %q: %s", name, plain(err.Error()))
+	}
+	login, err := loginTo(logins, server, e.desk.workspace)
+	if err != nil {
+		return nil, fmt.Errorf("server %q: %s", name, plain(err.Error()))
+	}
+	if header := login.Credential(); header != "" {
+		return nil, fmt.Errorf("server %q sends its own header %s: remove it from the entry to log in instead", name, plain(header))
+	}
+	return login, nil
+}
+
+// spent tells whether a login that is there can't be used any more.
+func spent(st oauth.Status) bool {
+	return !st.Renewable && st.Expires != nil && time.Now().After(*st.Expires)
+}
+
+// follow begins the login, or joins the one that is under way, and shows the person what to do until it is over.
+func (w *loggingIn) follow(ctx context.Context, login *oauth.Login) error {
+	w.name, w.p = login.Name(), newPrinter(w.err)
+	w.p.passing("Asking the server …")
+	f, err := login.Start(ctx, oauth.How{Open: !w.noBrowser && !w.paste && !w.device, Device: w.device, Again: w.again})
+	w.p.passing("")
+	switch {
+	case ctx.Err() != nil:
+		err = errNotLoggedIn
+	case err == nil:
+		err = w.wait(ctx, f)
+	}
+	if err != nil {
+		return fmt.Errorf("server %q: %s", plain(w.name), plainLines(err.Error()))
+	}
+	if f.Shown().Port != 0 {
+		time.Sleep(pageTime)
+	}
+	return nil
+}
+
+// wait waits for the end of the flow. What there is to show can change: when another window gives its login up, it begins here.
+func (w *loggingIn) wait(ctx context.Context, f *oauth.Flow) error {
+	var shown oauth.Shown
+	in, begun := &pastes{}, time.Now()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	defer func() { w.p.passing("") }()
+	for {
+		if show := f.Shown(); show.URL != shown.URL {
+			w.p.passing("")
+			shown = show
+			w.show(show)
+			if w.paste && in.lines == nil {
+				var restore func()
+				in.lines, restore = w.lines()
+				defer restore()
+			}
+		}
+		select {
+		case <-f.Done():
+			return f.Err()
+		case <-ctx.Done():
+			return errNotLoggedIn
+		case line, more := <-in.next():
+			if !more {
+				return errNotLoggedIn
+			}
+			checked := make(chan error, 1)
+			go func() { checked <- f.Paste(ctx, line) }()
+			in.checked = checked
+		case err := <-in.checked:
+			if err := w.judged(f, in, err); err != nil {
+				return err
+			}
+		case <-tick.C:
+			if !w.paste {
+				w.p.passing(fmt.Sprintf("Waiting for you in the browser … %d s (Ctrl-C ends it)", int(time.Since(begun).Seconds())))
+			}
+		}
+	}
+}
+
+// pastes are the addresses that the person pastes.
+type pastes struct {
+	lines   <-chan string // nil: none is wanted yet
+	checked chan error    // what came of the last one; nil: it is known
+	wrong   int
+}
+
+// next are the lines to come; none while one is being checked.
+func (in *pastes) next() <-chan string {
+	if in.checked != nil {
+		return nil
+	}
+	return in.lines
+}
+
+// judged takes what came of a pasted address. An error is the end.
+func (w *loggingIn) judged(f *oauth.Flow, in *pastes, err error) error {
+	in.checked = nil
+	if err == nil { // the flow is about to tell the rest
+		in.lines = make(chan string)
+		return nil
+	}
+	select {
+	case <-f.Done():
+		return f.Err()
+	case <-time.After(endTime):
+	}
+	if in.wrong++; in.wrong == mostPastes {
+		return fmt.Errorf("%w: %w", errNotLoggedIn, err)
+	}
+	w.p.line(w.p.paint(red, "Not that one: "), plain(err.Error()), ".")
+	return nil
+}
+
+// warnings keeps what the packages below have to say to the person, until there is room for it.
+type warnings struct {
+	mu   sync.Mutex
+	kept []warning
+}
+
+type warning struct{ Message, Dir, Error, Remedy, Server string }
+
+// logger takes warnings in.
+func (w *warnings) logger() zerolog.Logger { return zerolog.New(w).Level(zerolog.WarnLevel) }
+
+// Write takes one line of a log in.
+func (w *warnings) Write(line []byte) (int, error) {
+	var one warning
+	if json.Unmarshal(bytes.TrimSpace(line), &one) == nil && one.Server == "" { // what is said of the server is the command's error
+		w.mu.Lock()
+		w.kept = append(w.kept, one)
+		w.mu.Unlock()
+	}
+	return len(line), nil
+}
+
+func (w *warnings) print(p *printer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, one := range w.kept {
+		text := one.Message
+		for _, more := range []string{one.Dir, one.Error, one.Remedy} {
+			if more != "" {
+				text += "; " + more
+			}
+		}
+		p.wrapped("", yellow, "Warning: "+plain(text))
+	}
+}
