@@ -135,7 +135,7 @@ func TestLoginByPasteForARunningProxy(t *testing.T) {
 		t.Errorf("the same page: %s", ours)
 	}
 	new(mcptest.Browser).Visit(t, ours)
-	w.end(0, `Logged in to "bed"`)
+	w.end(0, "The other window has given up", `Logged in to "bed"`)
 }
 
 func TestLoginByDevice(t *testing.T) {
@@ -174,8 +174,8 @@ func TestLoginWithoutABrowser(t *testing.T) {
 		w := d.open(c.env, append([]string{"login", "bed", "--again"}, c.args...)...)
 		page := w.await(startPage, "")
 		w.await(`Waiting for you in the browser … \d+ s`, "")
-		new(mcptest.Browser).Visit(t, page)
-		at, _ := url.Parse(page)
+		_, body, at := new(mcptest.Browser).Visit(t, page)
+		shows(t, body, "You are logged in to the server bed.")
 		text := w.end(0, c.want...)
 		if forward := "ssh -L " + at.Port() + ":127.0.0.1:" + at.Port(); strings.Contains(text, forward) != (name == "ssh") {
 			t.Errorf("%s: forwarding\n%s", name, text)
@@ -219,6 +219,7 @@ func TestLoginRefuses(t *testing.T) {
 		"off":   withOptions(remote("https://example.com/mcp"), map[string]any{"enabled": false}),
 		"own":   withOptions(remote("https://example.com/mcp"), map[string]any{"headers": map[string]string{"Authorization": "Bearer planted"}}),
 		"unset": withOptions(remote("https://example.com/${NOT_SET_ANYWHERE}"), nil),
+		"keyed": withOptions(remote("https://example.com/mcp"), map[string]any{"headers": map[string]string{"X-Key": "${NOT_SET_ANYWHERE}"}, "oauth": map[string]any{"client_id": "x", "client_secret": "${NOT_SET_ANYWHERE}"}}),
 		"bad":   withOptions(remote("http://example.com/mcp"), nil),
 	})
 	for name, want := range map[string][]string{
@@ -243,7 +244,7 @@ func TestLoginRefuses(t *testing.T) {
 		t.Errorf("a server that is held was asked: %+v", log)
 	}
 	// Trust can be taken away without any, and without the credentials.
-	for _, name := range []string{"bed", "off", "own"} {
+	for _, name := range []string{"bed", "off", "own", "keyed"} {
 		out, _ := d.says(0, nil, "logout", name)
 		shows(t, out, `There was no login to server "`+name+`"`)
 	}

@@ -20,13 +20,13 @@ const (
 type Login struct {
 	Server  string   `json:"server"`
 	Account string   `json:"account,omitempty"`
-	Status  string   `json:"status"` // logged in, waiting
+	Status  string   `json:"status"`        // logged in, waiting
+	URL     string   `json:"url,omitempty"` // for the person, to open
+	Next    string   `json:"next,omitempty"`
+	Remote  string   `json:"on_another_machine,omitempty"`
+	Note    string   `json:"note,omitempty"`
 	Issuer  string   `json:"issuer,omitempty"`
 	Scopes  []string `json:"scopes,omitempty"`
-	URL     string   `json:"url,omitempty"` // for the person, to open
-	Note    string   `json:"note,omitempty"`
-	Remote  string   `json:"on_another_machine,omitempty"`
-	Next    string   `json:"next,omitempty"`
 }
 
 func loginTool() mcp.Tool {

@@ -156,7 +156,8 @@ func (w *approving) look(ctx context.Context) error {
 // inspect runs the server, after a login if it wants one.
 func (w *approving) inspect(ctx context.Context) (*catalog.Snapshot, error) {
 	e := w.entry
-	logins := oauth.New(oauth.Options{Store: e.desk.store, Log: zerolog.Nop(), Open: oauth.OpenBrowser})
+	warnings := &warnings{}
+	logins := oauth.New(oauth.Options{Store: e.desk.store, Log: warnings.logger(), Open: oauth.OpenBrowser})
 	defer logins.Close()
 	live, err := w.runOnce(ctx, logins)
 	if err == nil || e.Written.Protocol == config.ProtocolStdio {
@@ -171,6 +172,7 @@ func (w *approving) inspect(ctx context.Context) (*catalog.Snapshot, error) {
 	if err := (&loggingIn{app: w.app}).follow(ctx, login); err != nil {
 		return nil, err
 	}
+	warnings.print(w.p)
 	return w.runOnce(ctx, logins)
 }
 

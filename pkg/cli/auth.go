@@ -125,7 +125,7 @@ func expiry(st oauth.Status) string {
 	switch {
 	case st.Expires == nil:
 		return text
-	case spent(st):
+	case !st.Renewable && time.Now().After(*st.Expires):
 		return "expired"
 	case time.Now().Before(*st.Expires):
 		text = ahead(time.Until(*st.Expires))
@@ -168,16 +168,7 @@ func storedLogin(logins *oauth.Logins, server *config.Server, account, workspace
 	if err != nil {
 		return nil, err
 	}
-	bare := *of
-	bare.Refused, bare.Headers = "", slices.Clone(of.Headers)
-	for i := range bare.Headers {
-		bare.Headers[i].Value = ""
-	}
-	if bare.OAuth != nil && bare.OAuth.ClientSecret != "" {
-		o := *bare.OAuth
-		o.ClientSecret, bare.OAuth = "not looked up", &o
-	}
-	return loginTo(logins, &bare, workspace)
+	return loginTo(logins, hub.Bare(of), workspace)
 }
 
 // loginTo is the login of a remote server as its entry is resolved here.

@@ -56,8 +56,6 @@ var errNotLoggedIn = errors.New("not logged in")
 
 const (
 	mostPastes = 3 // addresses that are not the answer
-	// pageTime is how long the browser's last page has: it comes when the login is there, and from us.
-	pageTime = 200 * time.Millisecond
 	// endTime is how long a flow has to end after it has refused an answer.
 	endTime = 300 * time.Millisecond
 )
@@ -89,16 +87,14 @@ func (w *loggingIn) run(ctx context.Context, name string) error {
 		return err
 	}
 	st := login.Status()
-	if st.State == oauth.StateIn && !spent(st) && !w.again {
+	if st.State == oauth.StateIn && !w.again {
 		newPrinter(w.out).line("Already logged in to ", loginWords(st), ". To log in anew: mcpproxy-stdio login ", quarantine.ShellWord(name), " --again")
 		return nil
 	}
-	w.again = w.again || spent(st)
-	err = w.follow(ctx, login)
-	warnings.print(newPrinter(w.err))
-	if err != nil {
+	if err := w.follow(ctx, login); err != nil {
 		return err
 	}
+	warnings.print(newPrinter(w.err))
 	newPrinter(w.out).line("Logged in to ", loginWords(login.Status()))
 	return nil
 }
@@ -127,11 +123,6 @@ func loginOf(logins *oauth.Logins, e *entry, account string) (*oauth.Login, erro
 	return login, nil
 }
 
-// spent tells whether a login that is there can't be used any more.
-func spent(st oauth.Status) bool {
-	return !st.Renewable && st.Expires != nil && time.Now().After(*st.Expires)
-}
-
 // follow begins the login, or joins the one that is under way, and shows the person what to do until it is over.
 func (w *loggingIn) follow(ctx context.Context, login *oauth.Login) error {
 	w.name, w.p = login.Name(), newPrinter(w.err)
@@ -147,9 +138,6 @@ func (w *loggingIn) follow(ctx context.Context, login *oauth.Login) error {
 	if err != nil {
 		return fmt.Errorf("server %q: %s", plain(w.name), plainLines(err.Error()))
 	}
-	if f.Shown().Port != 0 {
-		time.Sleep(pageTime)
-	}
 	return nil
 }
 
@@ -163,6 +151,10 @@ func (w *loggingIn) wait(ctx context.Context, f *oauth.Flow) error {
 	for {
 		if show := f.Shown(); show.URL != shown.URL {
 			w.p.passing("")
+			if shown.Elsewhere {
+				w.p.line("The other window has given up; the login begins anew here.")
+				w.p.line()
+			}
 			shown = show
 			w.show(show)
 			if w.paste && in.lines == nil {
@@ -256,10 +248,14 @@ func (w *warnings) print(p *printer) {
 	defer w.mu.Unlock()
 	for _, one := range w.kept {
 		text := one.Message
-		for _, more := range []string{one.Dir, one.Error, one.Remedy} {
-			if more != "" {
-				text += "; " + more
-			}
+		if one.Error != "" {
+			text += " (" + one.Error + ")"
+		}
+		if one.Dir != "" {
+			text += ": " + one.Dir
+		}
+		if one.Remedy != "" {
+			text += ". To change that: " + one.Remedy
 		}
 		p.wrapped("", yellow, "Warning: "+plain(text))
 	}

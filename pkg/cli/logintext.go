@@ -92,7 +92,7 @@ func (w *loggingIn) way(p *printer, show oauth.Shown) {
 // fromAfar says how to log in when the browser is where the person sits, and not here.
 func (w *loggingIn) fromAfar(p *printer, show oauth.Shown) {
 	again := "mcpproxy-stdio login " + quarantine.ShellWord(w.name)
-	p.wrapped("", "", "This is an SSH session. On the machine with the browser run this, and open the address there:")
+	p.wrapped("", "", "If your browser is on another machine, run this there first, and open the address there:")
 	p.line(fmt.Sprintf("  ssh -L %d:127.0.0.1:%d THIS_HOST", show.Port, show.Port))
 	p.line("Or end this with Ctrl-C and run here:")
 	p.line("  ", again, " --paste")

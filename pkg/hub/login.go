@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
@@ -117,6 +119,20 @@ func ForAccount(server *config.Server, account string) (*config.Server, error) {
 	return &other, nil
 }
 
+// Bare is the entry without what is only needed to contact the server: to look its login up, or to end it.
+func Bare(server *config.Server) *config.Server {
+	bare := *server
+	bare.Refused, bare.Headers = "", slices.Clone(server.Headers)
+	for i := range bare.Headers {
+		bare.Headers[i].Value = ""
+	}
+	if bare.OAuth != nil && bare.OAuth.ClientSecret != "" {
+		o := *bare.OAuth
+		o.ClientSecret, bare.OAuth = "not looked up", &o
+	}
+	return &bare
+}
+
 // login is the login of a configured server that may be contacted; account is another one than the entry's, "" for that.
 func (a *admin) login(name, account string) (*oauth.Login, error) {
 	st, err := a.standing(name)
@@ -145,7 +161,7 @@ func (a *admin) Login(ctx context.Context, name, account string, wait bool) (bui
 		return out, err
 	}
 	if st := login.Status(); st.State == oauth.StateIn || st.State == oauth.StateKey {
-		return in(out, st), nil
+		return a.in(ctx, out, st), nil
 	}
 	if err := a.mayAsk(name, account); err != nil {
 		return out, err
@@ -169,7 +185,7 @@ func (a *admin) Login(ctx context.Context, name, account string, wait bool) (bui
 		err := f.Wait(ctx)
 		switch {
 		case err == nil:
-			return in(out, login.Status()), nil
+			return a.in(ctx, out, login.Status()), nil
 		case ctx.Err() == nil:
 			return out, err
 		}
@@ -200,8 +216,10 @@ func (a *admin) mayAsk(name, account string) error {
 	return nil
 }
 
-// in describes a login that is there.
-func in(out builtin.Login, st oauth.Status) builtin.Login {
+// in describes a login that is there, once the client knows what the server offers: what it says next may be about that.
+func (a *admin) in(ctx context.Context, out builtin.Login, st oauth.Status) builtin.Login {
+	a.h.AwaitFirst(ctx, a.s, catalog.Prefix(out.Server))
+	a.s.Refresh(ctx)
 	out.Status, out.Issuer, out.Scopes, out.Note = st.State, st.Issuer, st.Scopes, st.Why
 	return out
 }
@@ -277,11 +295,21 @@ func (a *admin) Logins(name string) ([]oauth.Status, error) {
 	return all, nil
 }
 
-// Logout implements builtin.Admin.
+// Logout implements builtin.Admin. Access can be taken away from every server, also one that must not run.
 func (a *admin) Logout(ctx context.Context, name, account string) (string, error) {
 	login, err := a.login(name, account)
 	if err != nil {
-		return "", err
+		st, failed := a.standing(name)
+		if failed != nil || st.effective.Protocol == config.ProtocolStdio {
+			return "", err
+		}
+		server, failed := ForAccount(st.effective, account)
+		if failed != nil {
+			return "", failed
+		}
+		if _, login, failed = a.s.Resolve(Bare(server)); failed != nil {
+			return "", failed
+		}
 	}
 	had, revoked, err := login.Logout(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ var errNotOurs = errors.New("this is not the answer to the login that is under w
 // cookieName is that of the cookie which ties the browser that comes back to the one that left.
 const cookieName = "mcpproxy-stdio-login"
 
+// pageTime is how long the browser's last page has.
+const pageTime = time.Second
+
 // listen serves the start page and the callback on the loopback (RFC 8252, section 7.3), until stop is called.
 func (f *Flow) listen(listener net.Listener) (stop func()) {
 	server := &http.Server{
@@ -28,11 +32,11 @@ func (f *Flow) listen(listener net.Listener) (stop func()) {
 	}
 	f.login.logins.work.Go(func() { _ = server.Serve(listener) })
 	return func() {
-		// A moment for the page that says how it ended; a connection that hangs is not waited for.
+		// A moment for the page that says how it ended, also when the process ends; a connection that hangs is not waited for.
 		f.login.logins.work.Go(func() {
-			grace := time.AfterFunc(time.Second, func() { server.Close() })
-			defer grace.Stop()
-			_ = server.Shutdown(f.login.logins.ctx)
+			ctx, cancel := context.WithTimeout(context.Background(), pageTime)
+			defer cancel()
+			_ = server.Shutdown(ctx)
 			_ = server.Close()
 		})
 	}

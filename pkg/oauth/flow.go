@@ -61,7 +61,7 @@ type Flow struct {
 
 	mu       sync.Mutex
 	visited  time.Time // when the start page was, first
-	answered bool // the one answer was taken
+	answered bool      // the one answer was taken
 	outcome  chan outcome
 }
 
@@ -265,6 +265,9 @@ func (f *Flow) byItself(p place) (*grant, error) {
 
 // accepted tells whether nothing speaks against a grant.
 func (l *Login) accepted(g *grant) bool {
+	if l.spent(g) {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.rejected != g.Generation && len(l.wanted) == 0

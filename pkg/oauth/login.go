@@ -232,6 +232,8 @@ func (l *Login) Status() Status {
 	switch {
 	case l.flow != nil:
 		st.State = StateWaiting
+	case g != nil && l.spent(g):
+		st.State, st.Why = StateNeeded, "it has expired and cannot be renewed"
 	case g == nil && l.place.LoggedOut:
 		st.State = StateLoggedOut
 	case g == nil && (why != "" || l.seen.Bearer || l.place.Issuer != ""):
@@ -242,6 +244,11 @@ func (l *Login) Status() Status {
 		st.State, st.Why = StateTrouble, l.retryErr.Error()
 	}
 	return st
+}
+
+// spent tells whether a grant is of no use any more, going by our clock.
+func (l *Login) spent(g *grant) bool {
+	return g.Refresh == "" && !g.valid() && l.target.options().Grant != config.GrantClient
 }
 
 // Redact takes the login's secrets out of a text: servers like to quote what they refuse.
