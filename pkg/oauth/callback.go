@@ -108,7 +108,7 @@ func (f *Flow) serveCallback(w http.ResponseWriter, r *http.Request) {
 		f.page(w, http.StatusBadRequest, "Not this browser", "The login was begun in another browser. Open the address that you were given in this one.")
 		return
 	}
-	problem, told := f.receive(r.URL.Query())
+	told, problem := f.receive(r.URL.Query())
 	if problem != nil {
 		f.page(w, http.StatusBadRequest, "Not this login", "This is not the answer to the login that is under way, or it was answered already.")
 		return
@@ -128,18 +128,18 @@ func (f *Flow) serveCallback(w http.ResponseWriter, r *http.Request) {
 
 // receive checks an authorization response (RFC 6749, section 4.1.2; RFC 9207, section 2.4) in the order state, issuer, error, code. What does
 // not have our state is not from the server and is refused with a problem; with it, the flow is over one way or the other.
-func (f *Flow) receive(q url.Values) (problem error, told <-chan error) {
+func (f *Flow) receive(q url.Values) (told <-chan error, problem error) {
 	one := func(name string) (string, bool) {
 		values := q[name]
 		return strings.Join(values, " "), len(values) == 1
 	}
 	if state, ok := one("state"); !ok || !same(state, f.state) {
-		return errNotOurs, nil
+		return nil, errNotOurs
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.answered {
-		return errNotOurs, nil
+		return nil, errNotOurs
 	}
 	f.answered = true
 	out := outcome{told: make(chan error, 1)}
@@ -162,7 +162,7 @@ func (f *Flow) receive(q url.Values) (problem error, told <-chan error) {
 		}
 	}
 	f.outcome <- out // has room for the one answer
-	return nil, out.told
+	return out.told, nil
 }
 
 var pageText = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">

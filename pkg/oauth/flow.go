@@ -492,7 +492,7 @@ func (f *Flow) Paste(ctx context.Context, pasted string) error {
 	if show := f.Shown(); show.Elsewhere {
 		return pasteElsewhere(ctx, show, u)
 	}
-	problem, told := f.receive(u.Query())
+	told, problem := f.receive(u.Query())
 	if problem != nil {
 		return problem
 	}
