@@ -105,3 +105,27 @@ func TestHeldServerIsNotLoggedInTo(t *testing.T) {
 		t.Errorf("they are offered: %s", names)
 	}
 }
+
+// TestRefusedHeaderIsAnError: an entry with a key of its own is not logged in to instead when the key is refused.
+func TestRefusedHeaderIsAnError(t *testing.T) {
+	b := mcptest.NewTestbed(t)
+	good := b.Mint(nil)
+	for _, header := range []string{"Authorization", "X-Api-Key"} {
+		h := newHome(t).configure(entries{"bed": json.RawMessage(`{"url":"` + b.MCP + `","type":"http","headers":{"` + header + `":"Bearer wrong-key-123"}}`)})
+		b.ClearLog()
+		c := h.initialized("")
+		tells(t, c.Tool("bed__whoami", nil), "401", header, "check its value")
+		if out := login(t, c, nil); out.Status != "key" && !strings.Contains(out.Err, header) {
+			t.Errorf("%+v", out)
+		}
+		for _, r := range b.Log() {
+			if r.Side == "as" || strings.Contains(r.Path, "well-known") {
+				t.Errorf("%s: a login was looked for: %+v", header, r)
+			}
+		}
+		lacks(t, "an answer", received(c), "wrong-key-123")
+		c.Close()
+	}
+	h := newHome(t).configure(entries{"bed": json.RawMessage(`{"url":"` + b.MCP + `","type":"http","headers":{"authorization":"Bearer ` + good + `"}}`)})
+	served(t, h.initialized(""), "whoami")
+}
