@@ -34,7 +34,7 @@ func loginTool() mcp.Tool {
 		`Log in to a configured server that says it needs a login. The person opens the address in a browser; then call again with wait true. Show them the address as it is.`,
 		object([]string{"server"}, map[string]any{
 			"server":  text("a configured server"),
-			"account": text("a name of its own for a further account"),
+			"account": text("of another entry with the same url"),
 			"wait":    map[string]any{"type": "boolean", "description": "wait for the login under way, up to 50 s"},
 		})), "Log in", false, false)
 }
@@ -46,7 +46,7 @@ func loginStatusTool() mcp.Tool {
 
 func logoutTool() mcp.Tool {
 	return annotated(mcp.NewToolWithRawSchema(LogoutName, `Log out: revoke and delete the tokens. Nothing logs in again by itself.`,
-		object([]string{"server"}, map[string]any{"server": text("a configured server"), "account": text("of a further account")})), "Log out", false, true)
+		object([]string{"server"}, map[string]any{"server": text("a configured server"), "account": text("of another entry with the same url")})), "Log out", false, true)
 }
 
 func runLogin(ctx context.Context, admin Admin, args map[string]any) (string, error) {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
 // addFlags are what add is told of an entry.
@@ -94,7 +93,7 @@ func (a *app) add(name string, command []string, f addFlags) error {
 func (a *app) tellHeld(d *desk, names []string) {
 	words := make([]string, len(names))
 	for i, name := range names {
-		words[i] = quarantine.ShellWord(name)
+		words[i] = config.ShellWord(name)
 	}
 	fmt.Fprintf(a.err, "Added to %s, and held, because no person typed it on a terminal. A person looks at it and approves it: mcpproxy-stdio approve %s\n",
 		plain(d.config.Path), strings.Join(words, ", "))

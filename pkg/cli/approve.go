@@ -218,7 +218,7 @@ func (w *approving) confirm(ctx context.Context) error {
 	e := w.entry
 	for _, c := range w.proposal.Blocking(e.judge(w.proposal)) {
 		w.p.wrapped("", red, "The scanner found that "+itemWords(c.Item)+" looks hostile (see above). To approve it all the same, type its name; to go on without a tool, "+
-			"refuse, and block it: mcpproxy-stdio reject "+quarantine.ShellWord(e.Written.Name)+" --tool NAME")
+			"refuse, and block it: mcpproxy-stdio reject "+config.ShellWord(e.Written.Name)+" --tool NAME")
 		name := inWords(c.ID)
 		if c.ID == "" {
 			name = string(c.Kind)

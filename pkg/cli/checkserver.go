@@ -85,9 +85,9 @@ func standing(k hub.Known) (state, why string) {
 // todo says what a person does about a server that is held.
 func todo(name string, held quarantine.State) string {
 	if held == quarantine.HeldLaunch {
-		return "it is held: it is not started before you have approved that – look at it with `mcpproxy-stdio review " + quarantine.ShellWord(name) + "`, then `mcpproxy-stdio approve " + quarantine.ShellWord(name) + "`"
+		return "it is held: it is not started before you have approved that – look at it with `mcpproxy-stdio review " + config.ShellWord(name) + "`, then `mcpproxy-stdio approve " + config.ShellWord(name) + "`"
 	}
-	return "it is held: nothing of it is offered before you have approved it – look at it with `mcpproxy-stdio review " + quarantine.ShellWord(name) + "`, then `mcpproxy-stdio approve " + quarantine.ShellWord(name) + "`"
+	return "it is held: nothing of it is offered before you have approved it – look at it with `mcpproxy-stdio review " + config.ShellWord(name) + "`, then `mcpproxy-stdio approve " + config.ShellWord(name) + "`"
 }
 
 func inspectServer(k hub.Known, workspace string) checkedServer {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
@@ -40,7 +41,7 @@ approved, when and how, with the differences between one and the next. With the 
 			case asJSON:
 				return a.printASCII(told)
 			case len(told) == 0 && len(args) == 2:
-				return failed(fmt.Errorf("no version of %q of server %q was ever approved; all that were: mcpproxy-stdio history %s", plain(args[1]), plain(args[0]), quarantine.ShellWord(args[0])))
+				return failed(fmt.Errorf("no version of %q of server %q was ever approved; all that were: mcpproxy-stdio history %s", plain(args[1]), plain(args[0]), config.ShellWord(args[0])))
 			case len(told) == 0:
 				return failed(fmt.Errorf("nothing of a server %q was ever approved; all decisions: mcpproxy-stdio approvals", plain(args[0])))
 			}

@@ -15,7 +15,6 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
 func (a *app) loginCommand() *cobra.Command {
@@ -88,7 +87,7 @@ func (w *loggingIn) run(ctx context.Context, name string) error {
 	}
 	st := login.Status()
 	if st.State == oauth.StateIn && !w.again {
-		newPrinter(w.out).line("Already logged in to ", loginWords(st), ". To log in anew: mcpproxy-stdio login ", quarantine.ShellWord(name), " --again")
+		newPrinter(w.out).line("Already logged in to ", loginWords(st), ". To log in anew: mcpproxy-stdio login ", config.ShellWord(name), " --again")
 		return nil
 	}
 	if err := w.follow(ctx, login); err != nil {

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
 // loginWords are the server of a login, its account and its scopes.
@@ -91,7 +91,7 @@ func (w *loggingIn) way(p *printer, show oauth.Shown) {
 
 // fromAfar says how to log in when the browser is where the person sits, and not here.
 func (w *loggingIn) fromAfar(p *printer, show oauth.Shown) {
-	again := "mcpproxy-stdio login " + quarantine.ShellWord(w.name)
+	again := "mcpproxy-stdio login " + config.ShellWord(w.name)
 	p.wrapped("", "", "If your browser is on another machine, run this there first, and open the address there:")
 	p.line(fmt.Sprintf("  ssh -L %d:127.0.0.1:%d THIS_HOST", show.Port, show.Port))
 	p.line("Or end this with Ctrl-C and run here:")

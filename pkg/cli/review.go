@@ -91,7 +91,7 @@ func (a *app) code(e *entry) (code string, until time.Time, err error) {
 
 // ways tells how to approve what was shown.
 func (p *printer) ways(e *entry, code string, until time.Time) {
-	name := quarantine.ShellWord(e.Written.Name)
+	name := config.ShellWord(e.Written.Name)
 	p.line("To approve it:   ", p.paint(bold, "mcpproxy-stdio approve "+name))
 	switch blocking := e.proposal.Blocking(e.judge(e.proposal)); {
 	case code != "":

@@ -37,7 +37,7 @@ func (o *OAuth) faults(known func(text string) bool) []oauthFault {
 	}
 	scopes := func(option string, texts []string) {
 		for i, s := range texts {
-			if known(s) && !isScope(s) {
+			if known(s) && !IsScope(s) {
 				add(option, i, &fault{text: strconv.Quote(excerpt(s)), message: "has something that is not a scope",
 					remedy: "a scope has letters, digits and signs other than quotes and backslashes, and no spaces"})
 			}
@@ -132,7 +132,8 @@ func (o *OAuth) contradictions() []oauthFault {
 }
 
 // isScope checks a scope-token (RFC 6749, section 3.3).
-func isScope(s string) bool {
+// IsScope tells whether a text is one scope (RFC 6749, section 3.3).
+func IsScope(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 

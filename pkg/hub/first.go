@@ -173,10 +173,13 @@ func (h *Hub) NotListed(s *session.Session, server string) error {
 		return nil
 	}
 	if st := f.in.Status(); st.Err != nil {
-		if st.State == upstream.Failed && time.Since(st.Since) > time.Second {
+		if (st.State == upstream.Failed || st.State == upstream.NeedsLogin) && time.Since(st.Since) > time.Second {
 			f.in.Start() // somebody wants it: sooner than the back-off would
 		}
 		return st.Err
+	}
+	if f.in.WaitsForLogin() {
+		return &upstream.Error{Server: server, Cause: upstream.ErrWaitsForLogin, Remedy: "Call again when that is done; oauth_login shows the address"}
 	}
 	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "What it offers is not known yet; call again in a moment"}
 }

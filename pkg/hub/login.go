@@ -47,8 +47,8 @@ func loginOf(logins *oauth.Logins, server *config.Server, launch config.Launch) 
 	return logins.For(target)
 }
 
-// loggedIn is called when a login has come: what waited for it goes on.
-func (h *Hub) loggedIn(l *oauth.Login) {
+// loggedIn is called when there is a token: what waited for it goes on.
+func (h *Hub) loggedIn(l *oauth.Login, news bool) {
 	h.mu.Lock()
 	var looks []*first
 	for k, f := range h.firsts {
@@ -68,7 +68,7 @@ func (h *Hub) loggedIn(l *oauth.Login) {
 	}
 	for _, s := range h.all() {
 		h.inspectNew(s)
-		s.LoggedIn(l.Name())
+		s.LoggedIn(l.Name(), news || len(looks) > 0)
 	}
 }
 
@@ -87,7 +87,7 @@ func (h *Hub) awaitLogin(ctx context.Context, s *session.Session, name string) b
 	return login.Await(ctx)
 }
 
-// declines are the logins that a person declined in a session, by server and account.
+// declines are the logins that a person declined in a session, by server.
 type declines struct {
 	mu sync.Mutex
 	at map[string]time.Time
@@ -97,7 +97,7 @@ type declines struct {
 // of which only the definitions wait was approved so far.
 func (k Known) MayLogIn() error {
 	server := *k.Effective
-	if k.Failed == nil && k.Record.State(k.Written) == quarantine.HeldDefinitions {
+	if k.Failed == nil && k.Record.State(k.Written) == quarantine.HeldDefinitions && k.Record.Inspect == k.Written.LaunchKey() {
 		server.Held = ""
 	}
 	return upstream.Blocked(&server)
@@ -133,37 +133,59 @@ func Bare(server *config.Server) *config.Server {
 	return &bare
 }
 
-// login is the login of a configured server that may be contacted; account is another one than the entry's, "" for that.
-func (a *admin) login(name, account string) (*oauth.Login, error) {
+// entry is the configured server of that name, or with an account the one at the same URL that has it: nothing else can be logged in to.
+func (a *admin) entry(name, account string) (standing, error) {
 	st, err := a.standing(name)
+	if err != nil || account == "" || accountOf(st.effective) == account {
+		return st, err
+	}
+	for _, other := range a.standings() {
+		if other.effective.URL == st.effective.URL && accountOf(other.effective) == account {
+			return other, nil
+		}
+	}
+	return st, fmt.Errorf(`no entry with its url has the account %s; a person writes a further entry with "oauth": {"account": …}`, strconv.QuoteToASCII(account))
+}
+
+func accountOf(server *config.Server) string {
+	if server.OAuth == nil {
+		return ""
+	}
+	return server.OAuth.Account
+}
+
+// login is the login of a configured server that may be contacted.
+func (a *admin) login(name, account string) (*oauth.Login, error) {
+	st, err := a.entry(name, account)
 	if err != nil {
 		return nil, err
 	}
 	if err := (Known{st.written, st.effective, st.record, nil, st.failed}).MayLogIn(); err != nil {
 		return nil, fmt.Errorf("it is not available: %w", err)
 	}
-	server, err := ForAccount(st.effective, account)
-	if err != nil {
-		return nil, err
-	}
-	_, login, err := a.s.Resolve(server)
+	_, login, err := a.s.Resolve(st.effective)
 	if err == nil && login == nil {
 		err = errors.New("it is a local server: there is nothing to log in to")
 	}
 	return login, err
 }
 
-// Login implements builtin.Admin.
+// Login implements builtin.Admin. It waits only for a login that was under way before: otherwise nobody would know where to go.
 func (a *admin) Login(ctx context.Context, name, account string, wait bool) (builtin.Login, error) {
 	out := builtin.Login{Server: name, Account: account}
 	login, err := a.login(name, account)
 	if err != nil {
 		return out, err
 	}
+	out.Server = login.Name()
 	if st := login.Status(); st.State == oauth.StateIn || st.State == oauth.StateKey {
 		return a.in(ctx, out, st), nil
 	}
-	if err := a.mayAsk(name, account); err != nil {
+	under := login.Asking()
+	if failed := login.Failure(); wait && !under && failed != nil {
+		return out, fmt.Errorf("the login failed: %w. Without wait it begins anew", failed)
+	}
+	if err := a.mayAsk(out.Server); err != nil {
 		return out, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, loginWait)
@@ -172,18 +194,15 @@ func (a *admin) Login(ctx context.Context, name, account string, wait bool) (bui
 	if err != nil {
 		return out, err
 	}
+	wait = wait && (under || f.Shown().Elsewhere)
 	if !wait && !over(f) && a.s.CanAskURL() {
-		wait, err = a.askURL(ctx, name, f)
-		if err != nil {
-			a.declines.mu.Lock()
-			a.declines.at[name+"\x00"+account] = time.Now()
-			a.declines.mu.Unlock()
+		if wait, err = a.askURL(ctx, out.Server, f); err != nil {
+			a.declined(out.Server)
 			return out, err
 		}
 	}
 	if wait || over(f) {
-		err := f.Wait(ctx)
-		switch {
+		switch err := f.Wait(ctx); {
 		case err == nil:
 			return a.in(ctx, out, login.Status()), nil
 		case ctx.Err() == nil:
@@ -203,17 +222,22 @@ func over(f *oauth.Flow) bool {
 }
 
 // mayAsk refuses to ask a person who has just declined.
-func (a *admin) mayAsk(name, account string) error {
+func (a *admin) mayAsk(name string) error {
+	a.declines.mu.Lock()
+	defer a.declines.mu.Unlock()
+	if left := declinedTime - time.Since(a.declines.at[name]); left > 0 {
+		return fmt.Errorf("a person declined this login just now; they can be asked again in %s, or run: mcpproxy-stdio login %s", left.Round(time.Second), config.ShellWord(name))
+	}
+	return nil
+}
+
+func (a *admin) declined(name string) {
 	a.declines.mu.Lock()
 	defer a.declines.mu.Unlock()
 	if a.declines.at == nil {
 		a.declines.at = map[string]time.Time{}
 	}
-	left := declinedTime - time.Since(a.declines.at[name+"\x00"+account])
-	if left > 0 {
-		return fmt.Errorf("a person declined this login just now; they can be asked again in %s, or run: mcpproxy-stdio login %s", left.Round(time.Second), name)
-	}
-	return nil
+	a.declines.at[name] = time.Now()
 }
 
 // in describes a login that is there, once the client knows what the server offers: what it says next may be about that.
@@ -231,7 +255,7 @@ func (a *admin) waiting(out builtin.Login, show oauth.Shown) builtin.Login {
 	out.Next = "Show the person the url as it is. When they have logged in, call " + builtin.LoginName + " again with wait true."
 	if a.s.Remote() {
 		out.Remote = fmt.Sprintf("If the browser is on another machine: ssh -L %d:127.0.0.1:%d HOST there, then open the same url; or run in a terminal here: mcpproxy-stdio login %s --paste",
-			show.Port, show.Port, quarantine.ShellWord(out.Server))
+			show.Port, show.Port, config.ShellWord(out.Server))
 	}
 	return out
 }
@@ -299,15 +323,11 @@ func (a *admin) Logins(name string) ([]oauth.Status, error) {
 func (a *admin) Logout(ctx context.Context, name, account string) (string, error) {
 	login, err := a.login(name, account)
 	if err != nil {
-		st, failed := a.standing(name)
+		st, failed := a.entry(name, account)
 		if failed != nil || st.effective.Protocol == config.ProtocolStdio {
 			return "", err
 		}
-		server, failed := ForAccount(st.effective, account)
-		if failed != nil {
-			return "", failed
-		}
-		if _, login, failed = a.s.Resolve(Bare(server)); failed != nil {
+		if _, login, failed = a.s.Resolve(Bare(st.effective)); failed != nil {
 			return "", failed
 		}
 	}

@@ -104,11 +104,11 @@ func heldBecause(s *config.Server, e *entry) string {
 func command(verb string, s *config.Server) string {
 	words := "mcpproxy-stdio " + verb
 	if standard, err := config.StandardPath(); s.Workspace {
-		words += " --workspace " + quarantine.ShellWord(filepath.Dir(filepath.Dir(s.Path)))
+		words += " --workspace " + config.ShellWord(filepath.Dir(filepath.Dir(s.Path)))
 	} else if err != nil || standard != s.Path {
-		words += " --config " + quarantine.ShellWord(s.Path)
+		words += " --config " + config.ShellWord(s.Path)
 	}
-	return words + " " + quarantine.ShellWord(s.Name)
+	return words + " " + config.ShellWord(s.Name)
 }
 
 // apply brings all scopes in line with the configuration and the records: what may not run any more is ended, what may is looked at.

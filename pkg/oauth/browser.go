@@ -121,11 +121,13 @@ func canOpenBrowser() (ok bool, why string) {
 // unseen says why a browser's window would not be seen.
 func unseen(goos string, set func(string) bool) string {
 	switch {
+	case set("BROWSER"): // somebody saw to it, as editors do that work on a remote machine
+		return ""
 	case set("SSH_CONNECTION") || set("SSH_TTY"):
 		return "this is an SSH session: the browser would open on the remote machine" // also with a forwarded display, which few want
 	case set("CI"):
 		return "the variable CI is set: nobody is there to log in"
-	case goos == "windows" || goos == "darwin" || set("BROWSER") || set("DISPLAY") || set("WAYLAND_DISPLAY"):
+	case goos == "windows" || goos == "darwin" || set("DISPLAY") || set("WAYLAND_DISPLAY"):
 		return ""
 	case set("WSL_DISTRO_NAME") || set("WSL_INTEROP"):
 		return ""

@@ -198,7 +198,7 @@ func TestUnseen(t *testing.T) {
 	}{
 		{"linux", "", false}, {"linux", "DISPLAY", true}, {"linux", "WAYLAND_DISPLAY", true}, {"linux", "BROWSER", true}, {"linux", "WSL_DISTRO_NAME", true},
 		{"linux", "WSL_INTEROP", true}, {"freebsd", "", false}, {"darwin", "", true}, {"windows", "", true},
-		{"linux", "DISPLAY SSH_CONNECTION", false}, {"linux", "BROWSER SSH_TTY", false}, {"darwin", "SSH_CONNECTION", false}, {"windows", "CI", false}, {"linux", "DISPLAY CI", false},
+		{"linux", "DISPLAY SSH_CONNECTION", false}, {"linux", "BROWSER SSH_TTY", true}, {"linux", "SSH_TTY", false}, {"darwin", "SSH_CONNECTION", false}, {"windows", "CI", false}, {"linux", "DISPLAY CI", false},
 	} {
 		why := unseen(c.goos, func(name string) bool { return slices.Contains(strings.Fields(c.set), name) })
 		if (why == "") != c.seen {
@@ -213,6 +213,7 @@ func TestUnseen(t *testing.T) {
 		t.Error(why)
 	}
 	t.Setenv("CI", "1")
+	t.Setenv("BROWSER", "")
 	if ok, why := canOpenBrowser(); ok || !strings.Contains(why, "CI") {
 		t.Error(why)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,8 +19,9 @@ import (
 // errNotOurs is the answer to what no authorization server sent: the flow goes on waiting, or anybody could end it.
 var errNotOurs = errors.New("this is not the answer to the login that is under way")
 
-// cookieName is that of the cookie which ties the browser that comes back to the one that left.
-const cookieName = "mcpproxy-stdio-login"
+// cookieName is that of the cookie which ties the browser that comes back to the one that left. Cookies are those of all ports: two logins in
+// one browser have one each.
+func (f *Flow) cookieName() string { return "mcpproxy-stdio-login-" + strconv.Itoa(f.port) }
 
 // pageTime is how long the browser's last page has.
 const pageTime = time.Second
@@ -70,11 +72,11 @@ func (f *Flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+func same(a, b string) bool { return b != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // holds tells whether the browser has the flow's cookie, and whether it has another one.
 func (f *Flow) holds(r *http.Request) (ours, foreign bool) {
-	for _, c := range r.CookiesNamed(cookieName) {
+	for _, c := range r.CookiesNamed(f.cookieName()) {
 		if same(c.Value, f.cookie) {
 			ours = true
 		} else {
@@ -97,7 +99,7 @@ func (f *Flow) serveStart(w http.ResponseWriter, r *http.Request) {
 		f.page(w, http.StatusGone, "Already used", "This address was opened in another browser. Start the login again to get a new one.")
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: f.cookie, Path: "/", MaxAge: int(flowTime.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: f.cookieName(), Value: f.cookie, Path: "/", MaxAge: int(flowTime.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	http.Redirect(w, r, f.auth, http.StatusFound)
 }
 
@@ -152,7 +154,8 @@ func (f *Flow) receive(q url.Values) (told <-chan error, problem error) {
 		out.err = errors.New("the answer does not say which authorization server it is from, though this one promises to: not used (RFC 9207)")
 	case failed:
 		description, _ := one("error_description")
-		out.err = &responseError{Code: failure, Description: description}
+		spent, _ := one("code")
+		out.err = without(&responseError{Code: failure, Description: description}, f.state, spent)
 		if failure == "access_denied" {
 			out.err = fmt.Errorf("%w; %w", ErrDeclined, out.err)
 		}

@@ -16,8 +16,11 @@ type challenge struct {
 	Error    string // insufficient_scope, invalid_token
 }
 
-// emptyParam is an auth-param without a value, which the grammar allows and the parser does not.
-var emptyParam = regexp.MustCompile(`,?\s*[A-Za-z_]+=""`)
+// What the grammar allows (RFC 9110, section 11.2) and the parser does not: an auth-param without a value, and a token68.
+var (
+	emptyParam = regexp.MustCompile(`=""(\s*(?:,|$))`)
+	token68    = regexp.MustCompile(`(^|,)(\s*[A-Za-z0-9-]+) +[A-Za-z0-9._~+/-]+=*(\s*(?:,|$))`)
+)
 
 // readChallenge reads the WWW-Authenticate headers: several, each with several challenges. One that can't be read does not hide the others.
 func readChallenge(h http.Header) challenge {
@@ -25,7 +28,8 @@ func readChallenge(h http.Header) challenge {
 	for _, value := range h.Values("WWW-Authenticate") {
 		all, err := oauthex.ParseWWWAuthenticate([]string{value})
 		if err != nil {
-			all, err = oauthex.ParseWWWAuthenticate([]string{emptyParam.ReplaceAllString(value, "")})
+			value = token68.ReplaceAllString(emptyParam.ReplaceAllString(value, `=" "$1`), "$1$2$3")
+			all, err = oauthex.ParseWWWAuthenticate([]string{value})
 		}
 		if err != nil {
 			c.Bearer = c.Bearer || strings.Contains(strings.ToLower(value), "bearer")
@@ -35,7 +39,7 @@ func readChallenge(h http.Header) challenge {
 			switch {
 			case one.Scheme != "bearer":
 			case !c.Bearer || c.Metadata == "" && one.Params["resource_metadata"] != "":
-				c = challenge{Bearer: true, Metadata: one.Params["resource_metadata"], Scope: one.Params["scope"], Error: one.Params["error"]}
+				c = challenge{Bearer: true, Metadata: one.Params["resource_metadata"], Scope: strings.TrimSpace(one.Params["scope"]), Error: strings.TrimSpace(one.Params["error"])}
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"fmt"
 
 	"golang.org/x/oauth2"
 )
@@ -44,13 +43,15 @@ func (f *Flow) byDevice(p place) (*grant, error) {
 	if _, err := l.guard.checkURL("verification_uri_complete", code.VerificationURIComplete); err == nil {
 		show.Direct = code.VerificationURIComplete
 	}
+	unshare := f.share(show)
+	defer unshare()
 	f.tell(show)
 	tok, err := cfg.DeviceAccessToken(ctx, code, opts...)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
 		}
-		return nil, l.fault("logging in by device", fmt.Errorf("%w", tokenError(err)), "")
+		return nil, l.fault("logging in by device", without(tokenError(err), code.DeviceCode, f.client.Secret), "")
 	}
 	return f.save(ctx, p, tok)
 }

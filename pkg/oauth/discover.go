@@ -56,18 +56,22 @@ func (l *Login) discoverResource(ctx context.Context, c challenge) (*resource, e
 		places = append(places, root.String()+wellKnown+path)
 	}
 	places = append(places, root.String()+wellKnown)
+	var broken error
 	for _, place := range slices.Compact(places) {
 		var doc oauthex.ProtectedResourceMetadata
 		found, err := l.fetch(ctx, place, &doc)
 		if err != nil {
-			return nil, err
+			broken = err // another place may do
 		}
 		if !found || doc.Resource == "" && len(doc.AuthorizationServers) == 0 {
 			continue
 		}
 		return l.checkResource(&doc)
 	}
-	if refused != nil {
+	switch {
+	case broken != nil:
+		return nil, broken
+	case refused != nil:
 		return nil, refused
 	}
 	return nil, errNoMetadata
@@ -176,7 +180,7 @@ func (l *Login) authServer(ctx context.Context, issuer string) (*metadata, error
 		found, err := l.fetch(ctx, place, &doc)
 		switch {
 		case err != nil:
-			return nil, err
+			wrong = err
 		case !found:
 		case doc.Issuer != issuer:
 			wrong = fmt.Errorf("the metadata at %s is of the issuer %s, not of %s: not used", Quote(u.Host), Quote(doc.Issuer), Quote(issuer))

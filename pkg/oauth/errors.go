@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"golang.org/x/oauth2"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
 // Error says at which step of a login something went wrong, and what to do. Who shows it names the server.
@@ -37,7 +40,7 @@ type RequiredError struct {
 
 func (e *RequiredError) Error() string {
 	return e.Reason + ". Call the tool oauth_login with the server " + strconv.Quote(e.Server) +
-		", or let a person run: mcpproxy-stdio login " + e.Server
+		", or let a person run: mcpproxy-stdio login " + config.ShellWord(e.Server)
 }
 
 // Why a login ended without a token.
@@ -108,6 +111,22 @@ func tokenError(err error) error {
 	return fmt.Errorf("%w; %w", err, errTransient)
 }
 
+// without takes secrets out of the words of an answer: some servers quote what they refuse.
+func without(err error, secrets ...string) error {
+	var re *responseError
+	if !errors.As(err, &re) {
+		return err
+	}
+	for _, s := range secrets {
+		for _, form := range []string{s, url.QueryEscape(s)} {
+			if form != "" {
+				re.Code, re.Description = strings.ReplaceAll(re.Code, form, "…"), strings.ReplaceAll(re.Description, form, "…")
+			}
+		}
+	}
+	return err
+}
+
 // code is the OAuth error code of an error, "" if it is none.
 func code(err error) string {
 	var re *responseError
@@ -115,6 +134,11 @@ func code(err error) string {
 		return re.Code
 	}
 	return ""
+}
+
+// unknownClient tells whether the authorization server does not know the client, or not for this.
+func unknownClient(err error) bool {
+	return !errors.Is(err, errTransient) && (code(err) == "invalid_client" || code(err) == "unauthorized_client")
 }
 
 // remedy is what to do about refusals that people are known to meet.

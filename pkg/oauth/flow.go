@@ -5,13 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
@@ -56,6 +53,7 @@ type Flow struct {
 	verifier string
 	start    string // secret part of the start page's URL
 	cookie   string
+	port     int // of the callback
 	redirect string
 	auth     string // the authorization URL
 
@@ -101,7 +99,7 @@ func (l *Login) Start(ctx context.Context, how How) (*Flow, error) {
 	if f == nil {
 		f = &Flow{login: l, how: how, begun: time.Now(), ready: make(chan struct{}), done: make(chan struct{}), outcome: make(chan outcome, 1)}
 		f.ctx, f.end = context.WithCancelCause(l.logins.ctx)
-		if !l.logins.spawn(f.run) {
+		if !l.logins.spawn(&l.logins.work, f.run) {
 			l.mu.Unlock()
 			return nil, ErrClosed
 		}
@@ -111,7 +109,7 @@ func (l *Login) Start(ctx context.Context, how How) (*Flow, error) {
 	select {
 	case <-f.ready:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("there is no address to open yet: the authorization server is slow, or another window is at this login (%w); call again in a moment", ctx.Err())
 	}
 	select {
 	case <-f.done:
@@ -168,14 +166,25 @@ func (f *Flow) Wait(ctx context.Context) error {
 // Decline ends the flow: the person does not want to log in.
 func (f *Flow) Decline() { f.end(ErrDeclined) }
 
+// grantTime is how long a request waits for a person: clients give up at 60 s.
+const grantTime = 45 * time.Second
+
+// grantAfter waits for what the flow brings, on behalf of a request.
 func (f *Flow) grantAfter(ctx context.Context) (*grant, error) {
-	if err := f.Wait(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		return nil, &RequiredError{Server: f.login.target.Name, Reason: "the login failed: " + err.Error(), Scopes: f.how.Scopes, StepUp: f.how.Scopes != nil}
+	waiting, cancel := context.WithTimeout(ctx, grantTime)
+	defer cancel()
+	needed := &RequiredError{Server: f.login.target.Name, Scopes: f.how.Scopes, StepUp: f.how.Scopes != nil}
+	switch err := f.Wait(waiting); {
+	case err == nil:
+		return f.grant, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case waiting.Err() != nil:
+		needed.Reason = "a person is being asked to log in, so this was not run; it works when they have"
+	default:
+		needed.Reason = "the login failed: " + err.Error()
 	}
-	return f.grant, nil
+	return nil, needed
 }
 
 // run is the whole flow.
@@ -191,11 +200,8 @@ func (f *Flow) run() {
 	f.end(nil)
 	l.mu.Lock()
 	l.flow = nil
-	if l.failure, l.failedAt = err, time.Now(); err == nil {
-		l.rejected = 0
-		if g != nil && covers(g.Asked, l.wanted) {
-			l.wanted = nil
-		}
+	if l.failure, l.failedAt = err, time.Now(); err == nil && f.how.Auto {
+		l.auto = g.Generation
 	}
 	l.mu.Unlock()
 	f.grant, f.err = g, err
@@ -203,7 +209,7 @@ func (f *Flow) run() {
 		l.logins.opts.Log.Warn().Str("server", l.target.Name).Err(err).Msg("login failed")
 	}
 	if err == nil { // first: who is told of the end finds all of it done
-		l.logins.loggedIn(l)
+		l.logins.loggedIn(l, true)
 	}
 	close(f.done)
 	f.once.Do(func() { close(f.ready) })
@@ -225,7 +231,7 @@ func (f *Flow) perform() (*grant, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case g != nil && (before == nil || g.Generation != before.Generation || g.Issuer != before.Issuer) && covers(g.Asked, f.how.Scopes):
+	case g != nil && (before == nil || g.Generation != before.Generation || g.Issuer != before.Issuer) && covers(g.Asked, f.how.Scopes) && len(p.Wanted) == 0:
 		l.adopt(p, g)
 		return g, nil // somebody else logged in meanwhile
 	case g != nil && before != nil && !f.how.Again && covers(g.Asked, f.how.Scopes) && l.accepted(g):
@@ -247,22 +253,6 @@ func (f *Flow) perform() (*grant, error) {
 	return f.byBrowser(p)
 }
 
-// byItself is the client credentials grant (RFC 6749, section 4.4): no person is needed.
-func (f *Flow) byItself(p place) (*grant, error) {
-	c, err := f.login.known(preRegistered, f.meta, f.res)
-	if err != nil {
-		return nil, err
-	}
-	f.client = *c
-	ctx, cancel := context.WithTimeout(f.ctx, renewTime)
-	defer cancel()
-	tok, err := f.login.ask(ctx, c, f.meta.TokenEndpoint, f.sent, f.scopes, url.Values{})
-	if err != nil {
-		return nil, f.login.fault("logging in with client credentials", err, "")
-	}
-	return f.save(ctx, p, tok)
-}
-
 // accepted tells whether nothing speaks against a grant.
 func (l *Login) accepted(g *grant) bool {
 	if l.spent(g) {
@@ -270,217 +260,7 @@ func (l *Login) accepted(g *grant) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.rejected != g.Generation && len(l.wanted) == 0
-}
-
-// prepare finds out where to log in, and as whom.
-func (f *Flow) prepare(p place, g *grant) (err error) {
-	l := f.login
-	ctx, cancel := context.WithTimeout(f.ctx, prepareTime)
-	defer cancel()
-	l.mu.Lock()
-	c, wanted := l.seen, union(l.wanted, f.how.Scopes)
-	l.mu.Unlock()
-	if !c.Bearer {
-		c = l.probe(ctx)
-	}
-	if f.res, f.meta, err = l.discover(ctx, c, p.Issuer); err != nil {
-		return err
-	}
-	if f.how.Device && f.meta.DeviceAuthorizationEndpoint == "" {
-		return l.fault("logging in by device", errors.New("the authorization server does not offer it"), "Leave out --device")
-	}
-	var before []string
-	if g != nil && g.Issuer == f.meta.Issuer {
-		before = g.Asked
-	}
-	if len(wanted) == 0 {
-		before = nil
-	}
-	f.scopes, f.consent = l.scopes(f.res, f.meta, c, union(before, wanted))
-	f.sent = l.resourceParam(f.res)
-	return nil
-}
-
-// resourceParam is the parameter resource of all requests (RFC 8707): the metadata's string as it is, or what the entry says; "" to omit it.
-func (l *Login) resourceParam(res *resource) string {
-	o := l.target.options()
-	switch {
-	case o.OmitResource:
-		return ""
-	case o.Resource != "":
-		return o.Resource
-	}
-	return res.ID
-}
-
-// byBrowser is the authorization code flow with PKCE (OAuth 2.1, section 4.1).
-func (f *Flow) byBrowser(p place) (*grant, error) {
-	l := f.login
-	ctx, cancel := context.WithTimeoutCause(f.ctx, flowTime, ErrTooLate)
-	defer cancel()
-	listener, err := f.identify(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	stop := f.listen(listener)
-	defer stop()
-	f.authorizeURL()
-	port := listener.Addr().(*net.TCPAddr).Port
-	show := Shown{URL: fmt.Sprintf("http://127.0.0.1:%d/start/%s", port, f.start), Direct: f.auth, Port: port,
-		Issuer: f.meta.Issuer, Resource: f.res.ID, Wider: f.res.Wider, Scopes: f.scopes, Device: f.meta.DeviceAuthorizationEndpoint != ""}
-	if err := l.prove(f.meta, f.res, &f.client, false); err != nil {
-		return nil, l.fault("keeping the registration", err, "")
-	}
-	unshare := f.share(show)
-	defer unshare()
-	if f.how.Open {
-		if show.Unopened = l.logins.opts.Open(show.URL); show.Unopened != nil && f.how.Auto {
-			return nil, l.fault("opening the browser", show.Unopened, "")
-		}
-	}
-	f.tell(show)
-	select {
-	case out := <-f.outcome:
-		g, err := f.finish(p, out)
-		out.told <- err
-		return g, err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// finish takes the answer of the authorization server.
-func (f *Flow) finish(p place, out outcome) (*grant, error) {
-	l := f.login
-	if err := l.prove(f.meta, f.res, &f.client, true); err != nil {
-		return nil, l.fault("keeping the registration", err, "")
-	}
-	if out.err != nil {
-		return nil, l.fault("logging in", out.err, "")
-	}
-	ctx, cancel := context.WithTimeout(f.ctx, renewTime)
-	defer cancel()
-	opts := []oauth2.AuthCodeOption{oauth2.VerifierOption(f.verifier)}
-	if f.sent != "" {
-		opts = append(opts, oauth2.SetAuthURLParam("resource", f.sent))
-	}
-	cfg := f.config()
-	tok, err := cfg.Exchange(context.WithValue(ctx, oauth2.HTTPClient, l.guard.client()), out.code, opts...)
-	if err = tokenError(err); err != nil {
-		if code(err) == "invalid_client" && f.client.Kind == registered {
-			l.forget(l.clientRecord(f.meta, f.res)) // the next login registers anew
-		}
-		return nil, l.fault("exchanging the code", err, "")
-	}
-	return f.save(ctx, p, tok)
-}
-
-// config is the library's view of the client.
-func (f *Flow) config() *oauth2.Config {
-	return &oauth2.Config{ClientID: f.client.ID, ClientSecret: f.client.Secret, RedirectURL: f.redirect, Scopes: f.scopes,
-		Endpoint: oauth2.Endpoint{AuthURL: f.meta.AuthorizationEndpoint, TokenURL: f.meta.TokenEndpoint,
-			DeviceAuthURL: f.meta.DeviceAuthorizationEndpoint, AuthStyle: f.client.style()}}
-}
-
-// authorizeURL makes the secrets of the flow and the URL of the login.
-func (f *Flow) authorizeURL() {
-	f.state, f.verifier, f.start, f.cookie = random(), oauth2.GenerateVerifier(), random(), random()
-	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(f.verifier)}
-	if f.sent != "" {
-		opts = append(opts, oauth2.SetAuthURLParam("resource", f.sent))
-	}
-	if f.consent {
-		opts = append(opts, oauth2.SetAuthURLParam("prompt", "consent"))
-	}
-	for _, v := range f.login.target.options().AuthorizeParams {
-		opts = append(opts, oauth2.SetAuthURLParam(v.Name, v.Value))
-	}
-	f.auth = f.config().AuthCodeURL(f.state, opts...)
-}
-
-// save stores what a login brought, and where it is.
-func (f *Flow) save(ctx context.Context, p place, tok *oauth2.Token) (*grant, error) {
-	l := f.login
-	g := &grant{Issuer: f.meta.Issuer, Resource: f.res.ID, Sent: f.sent, Client: f.client, TokenURL: f.meta.TokenEndpoint,
-		RevokeURL: f.meta.RevocationEndpoint, Asked: f.scopes}
-	at := place{Server: l.target.Name, Issuer: g.Issuer, Resource: g.Resource, Port: f.client.Port}
-	unlock, err := l.lock(ctx, l.grantRecord(at))
-	if err != nil {
-		return nil, l.fault("storing the login", err, "")
-	}
-	defer unlock()
-	var old grant
-	if l.vault().read(l.grantRecord(at), &old) == nil {
-		g.Generation = old.Generation
-	}
-	if err := g.take(tok); err != nil {
-		return nil, l.fault("exchanging the code", err, "")
-	}
-	if err := l.vault().write(l.grantRecord(at), g); err != nil {
-		return nil, l.fault("storing the login", err, "")
-	}
-	if err := l.vault().write(l.target.place(), &at); err != nil {
-		return nil, l.fault("storing the login", err, "")
-	}
-	l.adopt(at, g)
-	return g, nil
-}
-
-// identify decides as whom the login runs, and binds the callback's port, before anything is registered for it.
-func (f *Flow) identify(ctx context.Context, p place) (net.Listener, error) {
-	l := f.login
-	kind, err := l.kindOf(f.meta)
-	if err != nil {
-		return nil, err
-	}
-	known, err := l.known(kind, f.meta, f.res)
-	if err != nil {
-		return nil, l.fault("reading the registration", err, "")
-	}
-	wanted, fixed := l.port(known, p)
-	listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", wanted))
-	if err != nil && fixed {
-		return nil, l.fault("waiting for the browser", fmt.Errorf("port %d of 127.0.0.1, the redirect_port of the entry, is in use by another program", wanted), "End that program, or log in again later")
-	}
-	if err != nil {
-		if known != nil && known.Kind == registered {
-			known = nil // the authorization server may compare the port: a new registration for a new one
-		}
-		listener, err = net.Listen("tcp4", "127.0.0.1:0")
-	}
-	if err != nil {
-		return nil, l.fault("waiting for the browser", err, "")
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	f.redirect = fmt.Sprintf("http://127.0.0.1:%d/callback", port)
-	if known == nil {
-		if known, err = l.register(ctx, f.meta, f.res, f.redirect, port, false); err != nil {
-			listener.Close()
-			return nil, err
-		}
-	}
-	f.client = *known
-	f.client.Port = port
-	return listener, nil
-}
-
-// port is where the callback should listen: the entry's, which is fixed, else that of the last time, else one that stays the same for the server.
-func (l *Login) port(c *client, p place) (port int, fixed bool) {
-	switch o := l.target.options(); {
-	case o.RedirectPort != 0:
-		return o.RedirectPort, true
-	case c != nil && c.Port != 0:
-		return c.Port, false
-	case p.Port != 0:
-		return p.Port, false
-	}
-	const least, many = 49152, 16384 // RFC 6335, section 6: the dynamic ports
-	n := 0
-	for _, b := range []byte(hash("port", l.target.URL)) {
-		n = (n*31 + int(b)) % many
-	}
-	return least + n, false
+	return l.rejected != g.Generation && len(l.place.Wanted) == 0 && (l.retryErr == nil || errors.Is(l.retryErr, errTransient))
 }
 
 // Paste takes the URL that a browser on another machine ended at, as a person copied it from the address bar.
@@ -504,8 +284,14 @@ func (f *Flow) Paste(ctx context.Context, pasted string) error {
 	}
 }
 
-// obtain logs in without a person.
+// obtain logs in without a person, not again right after that has failed.
 func (l *Login) obtain(ctx context.Context) (*grant, error) {
+	l.mu.Lock()
+	last, at := l.failure, l.failedAt
+	l.mu.Unlock()
+	if last != nil && time.Since(at) < retryLeast {
+		return nil, last
+	}
 	f, err := l.Start(ctx, How{})
 	if err != nil {
 		return nil, err

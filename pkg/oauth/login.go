@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,11 +31,13 @@ type Login struct {
 	retryWait time.Duration
 	flow      *Flow                // the one under way, nil if there is none
 	seen      challenge            // what the server said last
-	wanted    []string             // scopes that a step-up has to bring
 	steps     map[string]time.Time // when a step-up for these scopes was last begun
 	failure   error                // of the last login; nil: it worked, or there was none
 	failedAt  time.Time
-	rejected  int       // the generation of a fresh token that the server refused all the same
+	rejected  int       // the generation of a token that the server refused, and that can't be renewed or was just renewed
+	worked    int       // the generation of a token that the server took
+	auto      int       // the generation that a login brought which began by itself
+	loaded    bool      // what is stored was read
 	foreign   time.Time // when the server was found to have no OAuth
 }
 
@@ -45,6 +48,8 @@ type place struct {
 	Resource  string `json:"resource,omitempty"`
 	Port      int    `json:"port,omitempty"`       // of the redirect URI, for servers that compare it
 	LoggedOut bool   `json:"logged_out,omitempty"` // by a person: nothing logs in again by itself
+	// Wanted are the scopes that a step-up has to bring. They are stored so that a person can log in anywhere.
+	Wanted []string `json:"wanted,omitempty"`
 }
 
 // grant is what a login brought: keyed by issuer, resource and account, so that no token gets to another server.
@@ -52,7 +57,6 @@ type grant struct {
 	Generation int       `json:"generation"` // grows with each token
 	Issuer     string    `json:"issuer"`
 	Resource   string    `json:"resource"`
-	Sent       string    `json:"sent,omitempty"` // the parameter resource; "": omitted
 	Client     client    `json:"client"`
 	TokenURL   string    `json:"token_endpoint"`
 	RevokeURL  string    `json:"revocation_endpoint,omitempty"`
@@ -116,9 +120,9 @@ func (l *Login) read() (p place, g *grant, why string, err error) {
 	case g.Issuer != p.Issuer || g.Resource != p.Resource:
 		return p, nil, "what was stored of the login is for another server", nil
 	case o.ClientID != "" && o.ClientID != g.Client.ID:
-		return p, nil, "the entry's client_id is another one now", nil
+		return p, nil, "the stored login is that of another client_id than the entry's", nil
 	case o.Issuer != "" && o.Issuer != g.Issuer:
-		return p, nil, "the entry's issuer is another one now", nil
+		return p, nil, "the stored login is at another issuer than the entry's", nil
 	case g.Ended != "":
 		return p, nil, g.Ended, nil
 	}
@@ -144,31 +148,67 @@ func (l *Login) current() (*grant, string, error) {
 	return g, why, nil
 }
 
-// adopt takes over what was read or written. An older grant does not replace a newer one.
-func (l *Login) adopt(p place, g *grant) {
+// adopt takes over what was read or written, and tells whether that is another token, and whether it is news: a login, or a wider one, that was
+// not there when we looked last. An older grant does not replace a newer one.
+func (l *Login) adopt(p place, g *grant) (other, news bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.place = p
-	if g == nil || l.grant == nil || g.Generation >= l.grant.Generation || g.Issuer != l.grant.Issuer || g.Resource != l.grant.Resource {
-		l.grant = g
+	had, loaded := l.grant, l.loaded
+	l.place, l.loaded = p, true
+	if g != nil && had != nil && g.Generation < had.Generation && g.Issuer == had.Issuer && g.Resource == had.Resource {
+		return false, false
 	}
-	if g != nil {
-		l.retryAt, l.retryErr, l.retryWait = time.Time{}, nil, 0
+	l.grant = g
+	other = g != nil && (had == nil || had.Generation != g.Generation || had.Issuer != g.Issuer || had.Resource != g.Resource)
+	if other {
+		l.retryAt, l.retryErr, l.retryWait, l.failure = time.Time{}, nil, 0, nil
 	}
+	return other, loaded && other && (had == nil || !covers(had.Asked, g.Asked))
 }
 
 // recheck takes over what another process has written.
 func (l *Login) recheck() {
-	l.mu.Lock()
-	had := l.grant
-	l.mu.Unlock()
 	p, g, _, err := l.read()
 	if err != nil {
 		return // the next use tells
 	}
-	l.adopt(p, g)
-	if g != nil && (had == nil || !covers(had.Asked, g.Asked)) {
-		l.logins.loggedIn(l)
+	if other, news := l.adopt(p, g); other {
+		l.logins.loggedIn(l, news)
+	}
+}
+
+// updatePlace changes what is stored of where the login is.
+func (l *Login) updatePlace(ctx context.Context, change func(*place)) error {
+	unlock, err := l.lock(ctx, l.target.place())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var p place
+	if err := l.vault().read(l.target.place(), &p); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errUnreadable) {
+		return err
+	}
+	change(&p)
+	p.Server = l.target.Name
+	if err := l.vault().write(l.target.place(), &p); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.place = p
+	l.mu.Unlock()
+	return nil
+}
+
+// want notes the scopes that a step-up has to bring.
+func (l *Login) want(ctx context.Context, scopes []string) {
+	l.mu.Lock()
+	known := slices.Equal(l.place.Wanted, scopes)
+	l.mu.Unlock()
+	if known {
+		return
+	}
+	if err := l.updatePlace(ctx, func(p *place) { p.Wanted = scopes }); err != nil {
+		l.logins.opts.Log.Warn().Str("server", l.target.Name).Err(err).Msg("what the server asks for could not be stored")
 	}
 }
 
@@ -218,7 +258,7 @@ func (l *Login) Status() Status {
 	g, why, err := l.current()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	st.Issuer, st.Resource, st.Wanted = l.place.Issuer, l.place.Resource, l.wanted
+	st.Issuer, st.Resource, st.Wanted = l.place.Issuer, l.place.Resource, l.place.Wanted
 	if err != nil {
 		st.State, st.Why = StateTrouble, err.Error()
 		return st
@@ -234,14 +274,19 @@ func (l *Login) Status() Status {
 		st.State = StateWaiting
 	case g != nil && l.spent(g):
 		st.State, st.Why = StateNeeded, "it has expired and cannot be renewed"
+	case g != nil && l.rejected == g.Generation:
+		st.State, st.Why = StateNeeded, "the server does not accept it"
 	case g == nil && l.place.LoggedOut:
 		st.State = StateLoggedOut
 	case g == nil && (why != "" || l.seen.Bearer || l.place.Issuer != ""):
 		st.State, st.Why = StateNeeded, why
-	case g != nil && len(l.wanted) > 0:
+	case g != nil && len(l.place.Wanted) > 0:
 		st.State = StateStepUp
 	case g != nil && l.retryErr != nil:
 		st.State, st.Why = StateTrouble, l.retryErr.Error()
+	}
+	if why := l.lastFailure(); why != nil && st.State != StateIn && st.State != StateWaiting {
+		st.Why = "the last login failed: " + why.Error()
 	}
 	return st
 }
@@ -249,6 +294,31 @@ func (l *Login) Status() Status {
 // spent tells whether a grant is of no use any more, going by our clock.
 func (l *Login) spent(g *grant) bool {
 	return g.Refresh == "" && !g.valid() && l.target.options().Grant != config.GrantClient
+}
+
+// failureTime is how long a failed login is worth mentioning.
+const failureTime = 15 * time.Minute
+
+// lastFailure is why the last login failed, if that was not long ago; mu is held.
+func (l *Login) lastFailure() error {
+	if time.Since(l.failedAt) > failureTime {
+		return nil
+	}
+	return l.failure
+}
+
+// Failure is why the last login of this process failed a short time ago, nil if it did not.
+func (l *Login) Failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lastFailure()
+}
+
+// Asking tells whether a login is under way.
+func (l *Login) Asking() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flow != nil
 }
 
 // Redact takes the login's secrets out of a text: servers like to quote what they refuse.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,10 +20,11 @@ import (
 type Options struct {
 	Store *store.Store
 	Log   zerolog.Logger // gets no tokens, codes, secrets or queries
-	// Open opens a URL in a browser; nil: the system's.
+	// Open opens a URL in a browser; nil: OpenBrowser.
 	Open func(url string) error
-	// LoggedIn is called when a login has come, or one that grants more, here or in another process; may be nil. It must not wait.
-	LoggedIn func(*Login)
+	// LoggedIn is called when there is another token, here or from another process; news tells that it is that of a new or a wider login. It may
+	// be nil, and must not wait.
+	LoggedIn func(l *Login, news bool)
 }
 
 // Logins are the logins that a process knows. They are safe for concurrent use.
@@ -34,7 +37,7 @@ type Logins struct {
 	renewals sync.WaitGroup
 
 	mu  sync.Mutex
-	all map[string]*Login // by name and place
+	all map[string][]*Login // by name and place; several where sessions resolve an entry differently
 }
 
 // OpenBrowser opens a URL in the system's browser, unless nobody would see it: then the error says why.
@@ -47,9 +50,9 @@ func OpenBrowser(url string) error {
 
 // New makes the logins of a process. Nothing is read before the first one is needed. Close must be called in the end.
 func New(opts Options) *Logins {
-	ls := &Logins{opts: opts, vault: newVault(opts.Store, opts.Log), all: map[string]*Login{}}
+	ls := &Logins{opts: opts, vault: newVault(opts.Store, opts.Log), all: map[string][]*Login{}}
 	if ls.opts.Open == nil {
-		ls.opts.Open = openBrowser
+		ls.opts.Open = OpenBrowser
 	}
 	ls.ctx, ls.end = context.WithCancel(context.Background())
 	return ls
@@ -65,11 +68,13 @@ func (ls *Logins) For(t Target) (*Login, error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	key := t.Name + "\x00" + t.place()
-	if l := ls.all[key]; l != nil && reflect.DeepEqual(l.target, t) {
-		return l, nil
+	for _, l := range ls.all[key] {
+		if reflect.DeepEqual(l.target, t) {
+			return l, nil
+		}
 	}
 	l := &Login{logins: ls, target: t, server: u, guard: newGuard(u, t.options().AllowPrivate), steps: map[string]time.Time{}}
-	ls.all[key] = l
+	ls.all[key] = append(ls.all[key], l)
 	return l, nil
 }
 
@@ -82,10 +87,7 @@ const dir = "oauth"
 // Recheck reads again what other processes may have changed.
 func (ls *Logins) Recheck() {
 	ls.mu.Lock()
-	all := make([]*Login, 0, len(ls.all))
-	for _, l := range ls.all {
-		all = append(all, l)
-	}
+	all := slices.Concat(slices.Collect(maps.Values(ls.all))...)
 	ls.mu.Unlock()
 	for _, l := range all {
 		l.recheck()
@@ -93,7 +95,7 @@ func (ls *Logins) Recheck() {
 }
 
 // closeTime is how long Close waits for a renewal.
-const closeTime = 3 * time.Second
+const closeTime = wholeRequest
 
 // Close ends what is under way: a login that a person has not finished is over. A renewal is waited for: without its answer the login would be
 // lost, since its refresh token is used up.
@@ -111,19 +113,19 @@ func (ls *Logins) Close() {
 	}
 }
 
-// spawn runs f unless the logins are closed.
-func (ls *Logins) spawn(f func()) bool {
+// spawn runs f as one of the group unless the logins are closed.
+func (ls *Logins) spawn(group *sync.WaitGroup, f func()) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.ctx.Err() != nil {
 		return false
 	}
-	ls.work.Go(f)
+	group.Go(f)
 	return true
 }
 
-func (ls *Logins) loggedIn(l *Login) {
+func (ls *Logins) loggedIn(l *Login, news bool) {
 	if ls.opts.LoggedIn != nil {
-		ls.opts.LoggedIn(l)
+		ls.opts.LoggedIn(l, news)
 	}
 }

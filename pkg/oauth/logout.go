@@ -19,13 +19,10 @@ func (l *Login) Logout(ctx context.Context) (had, revoked bool, err error) {
 	l.mu.Unlock()
 	if f != nil {
 		f.Decline()
+		_ = f.Wait(ctx) // it may be storing what it got
 	}
-	p, _, _, err := l.read()
-	if err != nil {
-		return false, false, err
-	}
-	p.LoggedOut, p.Server = true, l.target.Name
-	if err := l.vault().write(l.target.place(), &p); err != nil {
+	var p place
+	if err := l.updatePlace(ctx, func(now *place) { now.LoggedOut, now.Wanted, p = true, nil, *now }); err != nil {
 		return false, false, l.fault("logging out", err, "")
 	}
 	var g *grant
@@ -34,6 +31,7 @@ func (l *Login) Logout(ctx context.Context) (had, revoked bool, err error) {
 			return false, false, l.fault("logging out", err, "")
 		}
 	}
+	p.LoggedOut, p.Wanted = true, nil
 	l.adopt(p, nil)
 	return g != nil, g != nil && l.revoke(ctx, g) == nil, nil
 }
@@ -45,11 +43,13 @@ func (l *Login) drop(ctx context.Context, p place) (*grant, error) {
 		return nil, err
 	}
 	defer unlock()
-	g := &grant{}
-	if l.vault().read(l.grantRecord(p), g) != nil || g.Ended != "" {
-		g = nil
+	var g grant
+	if l.vault().read(l.grantRecord(p), &g) != nil || g.Ended != "" {
+		return nil, l.vault().remove(l.grantRecord(p))
 	}
-	return g, l.vault().remove(l.grantRecord(p))
+	// Its generation stays: who has not looked meanwhile is to find the next login newer.
+	left := grant{Generation: g.Generation, Issuer: g.Issuer, Resource: g.Resource, Ended: "a person logged out"}
+	return &g, l.vault().write(l.grantRecord(p), &left)
 }
 
 // revoke takes the refresh token back, and with it what was issued for it; else the access token.
@@ -68,15 +68,16 @@ func (l *Login) revoke(ctx context.Context, g *grant) error {
 	defer cancel()
 	form := url.Values{"token": {token}, "token_type_hint": {kind}}
 	header := http.Header{"Accept": {"application/json"}}
-	switch g.Client.Method {
+	c := l.clientOf(g)
+	switch c.Method {
 	case methodBasic: // RFC 6749, section 2.3.1
 		req := http.Request{Header: header}
-		req.SetBasicAuth(url.QueryEscape(g.Client.ID), url.QueryEscape(g.Client.Secret))
+		req.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret))
 	case methodPost:
-		form.Set("client_secret", g.Client.Secret)
+		form.Set("client_secret", c.Secret)
 		fallthrough
 	default:
-		form.Set("client_id", g.Client.ID)
+		form.Set("client_id", c.ID)
 	}
 	status, _, _, err := l.guard.post(ctx, g.RevokeURL, "application/x-www-form-urlencoded", header, []byte(form.Encode()))
 	if err == nil && status != http.StatusOK {

@@ -83,7 +83,7 @@ func (l *Login) known(kind string, meta *metadata, res *resource) (*client, erro
 		return &client{ID: o.ClientMetadataURL, Method: methodNone, Kind: kind, Port: o.RedirectPort}, nil
 	}
 	var c client
-	err := l.vault().read(l.clientRecord(meta, res), &c)
+	err := l.vault().read(clientRecord(meta.Issuer, res.ID, l.clientName()), &c)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errUnreadable):
 		return nil, nil
@@ -95,9 +95,9 @@ func (l *Login) known(kind string, meta *metadata, res *resource) (*client, erro
 	return &c, nil
 }
 
-// clientRecord is where a registration is kept: it is good for one issuer and never shown to another.
-func (l *Login) clientRecord(meta *metadata, res *resource) string {
-	return hash("client", meta.Issuer, res.ID, l.clientName())
+// clientRecord names the record of a registration: it is good for one issuer and never shown to another.
+func clientRecord(issuer, resource, name string) string {
+	return hash("client", issuer, resource, name)
 }
 
 func (l *Login) clientName() string {
@@ -172,10 +172,16 @@ func (l *Login) register(ctx context.Context, meta *metadata, res *resource, red
 	case c.Method != methodBasic && c.Method != methodPost && c.Method != methodNone:
 		return nil, l.fault("registering the client", fmt.Errorf("it wants the authentication method %s, which is not supported", Quote(c.Method)), l.askClientID())
 	}
+	if c.Method == methodNone {
+		c.Secret = ""
+	}
 	if got.Until > 0 {
 		c.Until = time.Unix(int64(got.Until), 0)
 	}
-	return c, l.vault().write(l.clientRecord(meta, res), c)
+	if device { // good for that alone: the one for the browser stays
+		return c, nil
+	}
+	return c, l.vault().write(clientRecord(meta.Issuer, res.ID, l.clientName()), c)
 }
 
 // refusedRegistration tells why nobody was registered. Bodies are not shown, but for the two members of an OAuth error.
@@ -205,7 +211,7 @@ func (l *Login) prove(meta *metadata, res *resource, c *client, known bool) erro
 		return nil
 	}
 	c.Unproven = !known
-	return l.vault().write(l.clientRecord(meta, res), c)
+	return l.vault().write(clientRecord(meta.Issuer, res.ID, l.clientName()), c)
 }
 
 // forget takes a registration off that the authorization server does not know any more.

@@ -45,6 +45,9 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 0; ; try++ {
 		resp, err := t.send(req, g, try > 0)
 		if err != nil || resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
+			if err == nil && g != nil {
+				l.took(g)
+			}
 			return resp, err
 		}
 		fresh, err := l.refused(req, resp, g, why, try)
@@ -82,6 +85,15 @@ func (t *roundTripper) send(req *http.Request, g *grant, again bool) (*http.Resp
 	return t.base.RoundTrip(out)
 }
 
+// took notes that the server accepts a token.
+func (l *Login) took(g *grant) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.worked = g.Generation; l.rejected == g.Generation {
+		l.rejected = 0
+	}
+}
+
 // refused decides what a refusal leads to: a grant to try again with, an error, or neither if the refusal has nothing to do with a login.
 func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why string, try int) (*grant, error) {
 	c := readChallenge(resp.Header)
@@ -113,7 +125,7 @@ func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why st
 	if g != nil {
 		why = "the server does not accept the login's fresh token"
 	}
-	if try > 2 {
+	if try > 2 || g != nil && l.target.options().Grant == config.GrantClient {
 		return nil, l.required(why)
 	}
 	return l.acquire(req, why, nil)
@@ -122,7 +134,7 @@ func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why st
 // stepUp answers a 403 for want of scopes: a new authorization for what was asked before and what is missing (MCP, step-up authorization flow). A
 // refresh cannot widen a grant. The grant that is there stays in use for other calls.
 func (l *Login) stepUp(req *http.Request, c challenge, g *grant) (*grant, error) {
-	missing := strings.Fields(c.Scope)
+	missing := readScopes(c.Scope)
 	wanted := union(g.Asked, missing)
 	slices.Sort(missing)
 	key := strings.Join(missing, " ")
@@ -140,12 +152,14 @@ func (l *Login) stepUp(req *http.Request, c challenge, g *grant) (*grant, error)
 	_, again := l.steps[key]
 	endless := len(l.steps) >= maxSteps && !again
 	if !asked && !endless {
-		l.steps[key], l.wanted = time.Now(), wanted
+		l.steps[key] = time.Now()
 	}
 	l.mu.Unlock()
-	switch {
-	case asked && granted.Generation != g.Generation:
+	if asked && granted.Generation != g.Generation {
 		return granted, nil // got meanwhile, for another call
+	}
+	l.want(req.Context(), wanted)
+	switch {
 	case asked:
 		return nil, l.fault("using its login", fmt.Errorf("it asks for the scopes %s, which were asked for already", Quote(key)),
 			"The account may not have them; oauth_login asks again")
@@ -163,10 +177,23 @@ func (l *Login) acquire(req *http.Request, why string, scopes []string) (*grant,
 		why = "it wants a login"
 	}
 	needed := &RequiredError{Server: l.target.Name, Reason: why, Scopes: scopes, StepUp: scopes != nil}
+	l.mu.Lock()
+	out, failed, last, at := l.place.LoggedOut, l.lastFailure(), l.failure, l.failedAt
+	// A token that a login brought which began by itself, and that never worked: another one would be as good.
+	useless := l.grant != nil && l.rejected == l.grant.Generation && l.auto == l.rejected && l.worked != l.rejected
+	l.mu.Unlock()
 	switch {
+	case out:
+		needed.Reason = "a person logged out"
+	case failed != nil:
+		needed.Reason = "the last login failed: " + failed.Error()
+	}
+	switch {
+	case out && o.Grant == config.GrantClient:
+		return nil, needed
 	case o.Grant == config.GrantClient && scopes == nil:
 		return l.obtain(req.Context())
-	case o.Grant == config.GrantClient, req.Method != http.MethodPost:
+	case o.Grant == config.GrantClient, req.Method == http.MethodDelete:
 		return nil, needed
 	case o.Login != config.LoginBrowser:
 		if g, err := l.join(req.Context()); g != nil || err != nil { // somebody began one meanwhile
@@ -174,15 +201,7 @@ func (l *Login) acquire(req *http.Request, why string, scopes []string) (*grant,
 		}
 		return nil, needed
 	}
-	l.mu.Lock()
-	out, last, at := l.place.LoggedOut, l.failure, l.failedAt
-	l.mu.Unlock()
-	switch {
-	case out:
-		needed.Reason = "a person logged out"
-		return nil, needed
-	case last != nil && !(errors.Is(last, errTransient) && time.Since(at) > retryMost): // nobody is asked twice by itself
-		needed.Reason = "the last login failed: " + last.Error()
+	if out || useless || last != nil && !(errors.Is(last, errTransient) && time.Since(at) > retryMost) { // nobody is asked twice by itself
 		return nil, needed
 	}
 	f, err := l.Start(req.Context(), How{Open: true, Auto: true, Scopes: scopes})
@@ -210,7 +229,10 @@ func (l *Login) Await(ctx context.Context) bool {
 }
 
 // foreignFor is how long a server that has no OAuth is not asked again whether it has.
-const foreignFor = 5 * time.Minute
+const (
+	foreignFor  = 5 * time.Minute
+	foreignSoon = 30 * time.Second // if that could not be told
+)
 
 // isOAuth tells whether a 401 is about OAuth: it says where its metadata is, or there is some at the usual places (MCP, authorization server
 // discovery). A server that just wants a key has none.
@@ -230,11 +252,13 @@ func (l *Login) isOAuth(ctx context.Context, c challenge) bool {
 	if errors.Is(err, errNoMetadata) {
 		_, err = l.authServer(ctx, l.origin())
 	}
-	if !errors.Is(err, errNoMetadata) {
-		return c.Bearer || err == nil
+	if err == nil || c.Bearer && !errors.Is(err, errNoMetadata) {
+		return true
 	}
 	l.mu.Lock()
-	l.foreign = time.Now()
+	if l.foreign = time.Now(); !errors.Is(err, errNoMetadata) { // perhaps it can be told soon
+		l.foreign = l.foreign.Add(foreignSoon - foreignFor)
+	}
 	l.mu.Unlock()
 	return false
 }

@@ -3,6 +3,8 @@ package oauth
 import (
 	"slices"
 	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
 // offline is the scope that asks for a refresh token (OpenID Connect Core 1.0, section 11).
@@ -16,9 +18,9 @@ func (l *Login) scopes(res *resource, meta *metadata, c challenge, before []stri
 	case o.Scopes != nil:
 		scopes = slices.Clone(o.Scopes)
 	case c.Scope != "":
-		scopes = strings.Fields(c.Scope)
+		scopes = readScopes(c.Scope)
 	default:
-		scopes = slices.Clone(res.Scopes)
+		scopes = readScopes(strings.Join(res.Scopes, " "))
 	}
 	scopes = union(before, scopes, o.ExtraScopes)
 	// Without a refresh token people log in again every hour. It is asked for only where the server knows the scope, and never alone:
@@ -28,6 +30,14 @@ func (l *Login) scopes(res *resource, meta *metadata, c challenge, before []stri
 	}
 	// An OpenID provider drops it silently without a consent (OpenID Connect Core 1.0, section 11).
 	return scopes, slices.Contains(scopes, offline)
+}
+
+// readScopes are the scopes in a text of somebody else, as far as they are some (RFC 6749, section 3.3) and not too many: people and models
+// see them.
+func readScopes(text string) []string {
+	const many, long = 64, 128
+	scopes := slices.DeleteFunc(strings.Fields(text), func(s string) bool { return len(s) > long || !config.IsScope(s) })
+	return scopes[:min(len(scopes), many)]
 }
 
 // union keeps the order, and each scope once.

@@ -51,10 +51,13 @@ func (f *Flow) takeTurn() (unlock func(), failed bool, err error) {
 			}
 			var show Shown
 			left := l.vault().read(f.sharedRecord(), &show) == nil // by a process that was killed: its login is to be begun anew
+			if left {
+				_ = l.vault().remove(f.sharedRecord())
+			}
 			return t.unlock, seen && !left, nil
 		case <-look.C:
 			var show Shown
-			if l.vault().read(f.sharedRecord(), &show) == nil && !seen {
+			if l.vault().read(f.sharedRecord(), &show) == nil && show.URL != f.Shown().URL {
 				seen, show.Elsewhere = true, true
 				f.tell(show)
 			}

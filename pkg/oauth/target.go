@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -34,12 +35,17 @@ func TargetOf(server *config.Server, launch config.Launch) (t Target, ok bool) {
 	return t, true
 }
 
-// isCredential recognises headers that stand for a login.
+// isCredential recognises headers that stand for a login, such as X-Api-Key and Private-Token.
 func isCredential(name string) bool {
-	name = strings.ToLower(name)
-	for _, part := range []string{"auth", "key", "token", "secret", "cookie", "password"} {
-		if strings.Contains(name, part) {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' })
+	for i, w := range words {
+		switch w {
+		case "auth", "authorization", "authentication", "apikey", "token", "secret", "cookie", "password", "credential", "credentials", "pat":
 			return true
+		case "key":
+			if i == 0 || slices.Contains([]string{"api", "access", "auth", "subscription", "app", "account", "private"}, words[i-1]) {
+				return true
+			}
 		}
 	}
 	return false

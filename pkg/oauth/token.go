@@ -94,8 +94,7 @@ func (l *Login) renew(ctx context.Context, old *grant) (*grant, error) {
 		return nil, err
 	default:
 		r = &renewal{done: make(chan struct{})}
-		l.renewing = r
-		l.logins.renewals.Go(func() {
+		if !l.logins.spawn(&l.logins.renewals, func() {
 			r.grant, r.err = l.renewLocked(old)
 			l.mu.Lock()
 			l.renewing = nil
@@ -106,7 +105,11 @@ func (l *Login) renew(ctx context.Context, old *grant) (*grant, error) {
 			}
 			l.mu.Unlock()
 			close(r.done)
-		})
+		}) {
+			l.mu.Unlock()
+			return nil, ErrClosed
+		}
+		l.renewing = r
 	}
 	l.mu.Unlock()
 	select {
@@ -142,19 +145,27 @@ func (l *Login) renewLocked(old *grant) (*grant, error) {
 		l.adopt(p, g)
 		return g, nil
 	case l.target.options().Grant == config.GrantClient:
-		return l.machine(ctx, g)
-	case g.Refresh == "":
-		return nil, l.end(p, g, "the login has expired")
+		return l.machine(ctx, p, g)
+	case g.Refresh == "": // kept: the refusal may have been the server's fault
+		l.mu.Lock()
+		l.rejected = g.Generation
+		l.mu.Unlock()
+		return nil, l.required("the server does not accept the login any more, and it cannot be renewed")
 	}
 	fresh, err := l.refresh(ctx, g)
 	switch {
 	case err == nil:
 		l.keep(p, fresh)
 		return fresh, nil
+	case errors.Is(err, errTransient):
 	case code(err) == "invalid_grant":
+		if p, newer, _, e := l.read(); e == nil && newer != nil && newer.Generation != g.Generation {
+			l.adopt(p, newer)
+			return newer, nil
+		}
 		return nil, l.end(p, g, "the login has ended: "+err.Error())
-	case code(err) == "invalid_client" && g.Client.Kind == registered:
-		l.forget(hash("client", g.Issuer, g.Resource, l.clientName()))
+	case unknownClient(err) && g.Client.Kind == registered:
+		l.forget(clientRecord(g.Issuer, g.Resource, l.clientName()))
 		return nil, l.end(p, g, "the authorization server has forgotten this client")
 	}
 	return nil, l.fault("renewing its login", err, "")
@@ -183,7 +194,7 @@ func (l *Login) end(p place, g *grant, why string) error {
 // refresh uses the refresh token (RFC 6749, section 6), at the endpoint that it was issued by. The library's own way has no parameter resource.
 func (l *Login) refresh(ctx context.Context, g *grant) (*grant, error) {
 	params := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.Refresh}}
-	tok, err := l.ask(ctx, &g.Client, g.TokenURL, g.Sent, nil, params)
+	tok, err := l.ask(ctx, l.clientOf(g), g.TokenURL, l.resourceParam(g.Resource), nil, params)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +203,8 @@ func (l *Login) refresh(ctx context.Context, g *grant) (*grant, error) {
 }
 
 // machine gets a token without a person (RFC 6749, section 4.4).
-func (l *Login) machine(ctx context.Context, g *grant) (*grant, error) {
-	tok, err := l.ask(ctx, &g.Client, g.TokenURL, g.Sent, g.Asked, url.Values{})
+func (l *Login) machine(ctx context.Context, p place, g *grant) (*grant, error) {
+	tok, err := l.ask(ctx, l.clientOf(g), g.TokenURL, l.resourceParam(g.Resource), g.Asked, url.Values{})
 	if err != nil {
 		return nil, l.fault("logging in with client credentials", err, "")
 	}
@@ -201,7 +212,7 @@ func (l *Login) machine(ctx context.Context, g *grant) (*grant, error) {
 	if err := fresh.take(tok); err != nil {
 		return nil, l.fault("logging in with client credentials", err, "")
 	}
-	l.keep(place{Server: l.target.Name, Issuer: g.Issuer, Resource: g.Resource}, &fresh)
+	l.keep(p, &fresh)
 	return &fresh, nil
 }
 
@@ -215,7 +226,7 @@ func (l *Login) ask(ctx context.Context, c *client, endpoint, resource string, s
 	}
 	cfg := clientcredentials.Config{ClientID: c.ID, ClientSecret: c.Secret, TokenURL: endpoint, Scopes: scopes, EndpointParams: params, AuthStyle: c.style()}
 	tok, err := cfg.Token(context.WithValue(ctx, oauth2.HTTPClient, l.guard.client()))
-	return tok, tokenError(err)
+	return tok, without(tokenError(err), c.Secret, params.Get("refresh_token"))
 }
 
 // take puts the answer of a token endpoint into the grant (RFC 6749, section 5.1). A refresh token is kept if no new one came.
@@ -235,22 +246,40 @@ func (g *grant) take(tok *oauth2.Token) error {
 		g.Refresh = tok.RefreshToken
 	}
 	if scope, ok := tok.Extra("scope").(string); ok {
-		g.Scopes = strings.Fields(scope)
+		g.Scopes = readScopes(scope)
 	} else if g.Scopes == nil {
 		g.Scopes = g.Asked // RFC 6749, section 5.1: identical to what was asked for
 	}
 	return nil
 }
 
-// lifetime is expires_in in seconds, 0 if it is not told. Some servers write it as a string.
+// longest is the most that a token is taken to live, in seconds.
+const longest = 10 * 365 * 24 * 60 * 60
+
+// lifetime is expires_in in seconds, 0 if it is not told. Some servers write it as a string, or answer with a form.
 func lifetime(tok *oauth2.Token) float64 {
-	switch v := tok.Extra("expires_in").(type) {
-	case float64:
-		return max(0, v)
-	case string:
-		if n, err := strconv.ParseFloat(v, 64); err == nil {
-			return max(0, n)
-		}
+	n, err := strconv.ParseFloat(fmt.Sprint(tok.Extra("expires_in")), 64)
+	if err != nil || !(n > 0) {
+		return 0
 	}
-	return 0
+	return min(n, longest)
+}
+
+// clientOf is the client that a grant was issued to, with the secret and the method that the entry has now.
+func (l *Login) clientOf(g *grant) *client {
+	c := g.Client
+	if c.Kind != preRegistered {
+		return &c
+	}
+	o := l.target.options()
+	c.Secret = o.ClientSecret.Reveal()
+	switch {
+	case o.AuthMethod != "":
+		c.Method = o.AuthMethod
+	case c.Secret == "":
+		c.Method = methodNone
+	case c.Method == methodNone:
+		c.Method = methodBasic
+	}
+	return &c
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
@@ -46,6 +47,10 @@ func (s *Session) offerLogin(m *jsonrpc.Message, r reply, err error) bool {
 		f, failed := s.startLogin(ctx, needed)
 		if failed != nil {
 			s.unserved(m, m.MethodName(), r, errors.Join(err, failed))
+			return
+		}
+		if f.Shown().URL == "" { // no person was needed, or somebody was quicker
+			s.unserved(m, m.MethodName(), r, fmt.Errorf("server %q: it was logged in to meanwhile; the call was not run, call again", needed.Server))
 			return
 		}
 		id := rand.Text()
@@ -90,15 +95,16 @@ func (s *Session) LoginDone(id string) {
 	s.write(jsonrpc.Whole(jsonrpc.NewNotification(protocol.ElicitationComplete, params)))
 }
 
-// LoggedIn takes note that a person has logged in to a server: what waited for that goes on, and the client reads its lists again.
-func (s *Session) LoggedIn(server string) {
+// LoggedIn takes note that there is a token for a server: what waited for that goes on. If it is news, the client reads its lists again.
+func (s *Session) LoggedIn(server string, news bool) {
 	s.mu.Lock()
 	in := s.instances[server]
 	s.mu.Unlock()
 	if in != nil && in.Status().State == upstream.NeedsLogin {
+		news = true
 		in.Start()
 	}
-	if s.greeted() {
+	if news && s.greeted() {
 		s.announce(true, catalog.Tools)
 	}
 }

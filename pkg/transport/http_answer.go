@@ -176,7 +176,7 @@ func (h *HTTP) refusedKey(failure *StatusError) error {
 	if h.spec.Login == nil || h.spec.Login.Credential() == "" || failure.Code != http.StatusUnauthorized {
 		return failure
 	}
-	return fmt.Errorf("%w. It refuses the header %q of the entry: check its value", failure, h.spec.Login.Credential())
+	return fmt.Errorf("%w. It refuses the header %q of the entry: check its value, or remove it if the server has logins", failure, h.spec.Login.Credential())
 }
 
 // sessionLost tells whether a refusal means that the server no longer knows our session. That is a 404 (MCP 2025-11-25,

@@ -150,9 +150,10 @@ func (in *Instance) giveUp(c *Call) {
 	if i < 0 {
 		return
 	}
+	waits := in.WaitsForLogin()
 	e := &Error{Server: in.spec.Name, Cause: ErrStillStarting, Remedy: "Its start goes on; call again in a moment"}
-	if w, ok := conn.(interface{ Waits() bool }); ok && w.Waits() {
-		e.Cause, e.Remedy = ErrWaitsForLogin, "Call again when that is done"
+	if waits {
+		e.Cause, e.Remedy = ErrWaitsForLogin, "Call again when that is done; oauth_login shows the address"
 	} else if conn != nil {
 		e.Tail = tail(conn.Diagnostics())
 	}

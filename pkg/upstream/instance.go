@@ -124,6 +124,15 @@ func New(spec Spec, owner Owner) *Instance {
 	return &Instance{spec: spec, owner: owner, state: Idle, since: time.Now(), pending: map[uint64]*Call{}}
 }
 
+// WaitsForLogin tells whether the server's start waits for a person who is to log in.
+func (in *Instance) WaitsForLogin() bool {
+	in.mu.Lock()
+	conn := in.conn
+	in.mu.Unlock()
+	w, ok := conn.(interface{ Waits() bool })
+	return ok && w.Waits()
+}
+
 // Name is the server's name.
 func (in *Instance) Name() string { return in.spec.Name }
 
