@@ -166,7 +166,7 @@ func TestLoginWithoutABrowser(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"ssh": {[]string{"SSH_CONNECTION=192.0.2.1 1 192.0.2.2 22"}, nil,
+		"ssh": {[]string{"SSH_CONNECTION=192.0.2.1 1 192.0.2.2 22", "BROWSER="}, nil,
 			[]string{"The browser was not opened: this is an SSH session", "THIS_HOST", "mcpproxy-stdio login bed --paste", "mcpproxy-stdio login bed --device"}},
 		"fails":   {[]string{"BROWSER=" + filepath.Join(d.dir, "no-such-browser")}, nil, []string{"The browser was not opened: ", "no-such-browser"}},
 		"unasked": {nil, []string{"--no-browser"}, []string{"Open this address in a browser on this machine:"}},
