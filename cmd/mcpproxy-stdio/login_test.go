@@ -191,3 +191,54 @@ func TestWaitingCallsGoOn(t *testing.T) {
 		}
 	}
 }
+
+// TestLoginToolTells: it waits only where there is something to wait for, says why a login failed, and takes no invented accounts.
+func TestLoginToolTells(t *testing.T) {
+	h, b := newBed(t, "")
+	c := h.initialized("")
+	begun := time.Now()
+	out := login(t, c, map[string]any{"wait": true})
+	if out.URL == "" || time.Since(begun) > 10*time.Second {
+		t.Errorf("after %s: %+v", time.Since(begun), out)
+	}
+	b.Faults(map[string]any{"as": map[string]any{"callback": map[string]any{"error": "server_error", "error_description": "AADSTS9010010: no"}}})
+	var browser mcptest.Browser
+	browser.Open(t.Context(), out.URL)
+	if out := login(t, c, map[string]any{"wait": true}); !strings.Contains(out.Err, "AADSTS9010010") || !strings.Contains(out.Err, "omit_resource") {
+		t.Errorf("%+v", out)
+	}
+	tells(t, c.Tool("bed__whoami", nil), "login failed", "AADSTS9010010", "oauth_login")
+	if text := c.Tool("oauth_status", nil).Text(); !strings.Contains(text, "AADSTS9010010") {
+		t.Errorf("oauth_status: %s", text)
+	}
+	b.Faults(map[string]any{"as": map[string]any{"callback": nil}})
+	visits(t, login(t, c, nil).URL)
+	soon(t, 5*time.Second, "logged in", func() bool { return login(t, c, nil).Status == "logged in" })
+	b.ClearLog()
+	for _, account := range []string{"z", "y", "x"} {
+		if out := login(t, c, map[string]any{"account": account}); !strings.Contains(out.Err, "no entry with its url has the account") {
+			t.Errorf("%+v", out)
+		}
+	}
+	if log := b.Log(); len(log) > 0 {
+		t.Errorf("invented accounts led to requests: %v", log)
+	}
+}
+
+// TestQuarantinedServerIsNotLoggedInTo: a server that a person has put into quarantine is not contacted by a login.
+func TestQuarantinedServerIsNotLoggedInTo(t *testing.T) {
+	h, b := newBed(t, "")
+	c := h.initialized("")
+	visits(t, login(t, c, nil).URL)
+	soon(t, 5*time.Second, "served", func() bool { return !c.Tool("bed__whoami", nil).IsError() })
+	c.Tool("oauth_logout", map[string]any{"server": "bed"})
+	h.set(entries{"bed": json.RawMessage(`{"type":"http","url":"` + b.MCP + `","quarantined":true}`)}, nil)
+	soon(t, 5*time.Second, "it is held", func() bool { return strings.HasPrefix(stateOf(t, c, "bed"), "held") })
+	b.ClearLog()
+	if out := login(t, c, nil); out.Err == "" {
+		t.Errorf("%+v", out)
+	}
+	if log := b.Log(); len(log) > 0 {
+		t.Errorf("it was contacted: %v", log)
+	}
+}
