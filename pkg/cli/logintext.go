@@ -62,6 +62,9 @@ func (w *loggingIn) way(p *printer, show oauth.Shown) {
 	if show.Elsewhere {
 		p.wrapped("", "", "Another window waits for this login already: finish it there, or here.")
 	}
+	if show.Elsewhere && w.device && show.UserCode == "" {
+		p.wrapped("", yellow, "It is a login in a browser, so --device has no effect.")
+	}
 	switch {
 	case show.UserCode != "":
 		p.line("Open this address on any device:")
