@@ -60,6 +60,9 @@ func (e *entry) oauth(v hujson.Value) {
 	}
 	e.oauthScopes(members, "scopes", &o.Scopes)
 	e.oauthScopes(members, "extra_scopes", &o.ExtraScopes)
+	if len(o.ExtraScopes) == 0 { // none more is none
+		o.ExtraScopes = nil
+	}
 	e.oauthSwitch(members, "omit_resource", &o.OmitResource)
 	e.oauthSwitch(members, "strict_resource", &o.StrictResource)
 	e.oauthSwitch(members, "allow_private", &o.AllowPrivate)
