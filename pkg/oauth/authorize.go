@@ -1,9 +1,11 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 
@@ -19,8 +21,10 @@ func (f *Flow) prepare(p place, g *grant) (err error) {
 	c := l.seen
 	l.mu.Unlock()
 	wanted := union(p.Wanted, f.how.Scopes)
-	if !c.Bearer {
-		c = l.probe(ctx)
+	if c.Metadata == "" {
+		if asked := l.probe(ctx); asked.Bearer {
+			c.Bearer, c.Metadata, c.Scope = true, asked.Metadata, cmp.Or(c.Scope, asked.Scope)
+		}
 	}
 	if f.res, f.meta, err = l.discover(ctx, c, p.Issuer); err != nil {
 		return err
@@ -121,6 +125,7 @@ func (f *Flow) finish(p place, out outcome) (*grant, error) {
 	}
 	if out.err != nil {
 		f.forgetUnknown(out.err)
+		f.dropWanted(out.err)
 		return nil, l.fault("logging in", out.err, "")
 	}
 	ctx, cancel := context.WithTimeout(f.ctx, renewTime)
@@ -133,6 +138,7 @@ func (f *Flow) finish(p place, out outcome) (*grant, error) {
 	tok, err := cfg.Exchange(context.WithValue(ctx, oauth2.HTTPClient, l.guard.client()), out.code, opts...)
 	if err = without(tokenError(err), out.code, f.verifier, f.client.Secret); err != nil {
 		f.forgetUnknown(err)
+		f.dropWanted(err)
 		return nil, l.fault("exchanging the code", err, "")
 	}
 	return f.save(ctx, p, tok)
@@ -142,6 +148,13 @@ func (f *Flow) finish(p place, out outcome) (*grant, error) {
 func (f *Flow) forgetUnknown(err error) {
 	if unknownClient(err) && f.client.Kind == registered {
 		f.login.forget(clientRecord(f.meta.Issuer, f.res.ID, f.login.clientName()))
+	}
+}
+
+// dropWanted forgets the scopes of a step-up that the authorization server does not know: every later login would fail on them.
+func (f *Flow) dropWanted(err error) {
+	if code(err) == "invalid_scope" {
+		_ = f.login.updatePlace(f.ctx, func(p *place) { p.Wanted = nil })
 	}
 }
 
@@ -183,11 +196,14 @@ func (f *Flow) save(ctx context.Context, p place, tok *oauth2.Token) (*grant, er
 	}
 	defer unlock()
 	var old grant
-	if l.vault().read(l.grantRecord(at), &old) == nil {
+	switch err := l.vault().read(l.grantRecord(at), &old); {
+	case err == nil:
 		g.Generation = old.Generation
+	case !errors.Is(err, fs.ErrNotExist): // above what it may have had
+		g.Generation = int(now().UnixMilli())
 	}
 	if err := g.take(tok); err != nil {
-		return nil, l.fault("exchanging the code", err, "")
+		return nil, l.fault("taking the token", err, "")
 	}
 	if err := l.vault().write(l.grantRecord(at), g); err != nil {
 		return nil, l.fault("storing the login", err, "")
@@ -197,7 +213,7 @@ func (f *Flow) save(ctx context.Context, p place, tok *oauth2.Token) (*grant, er
 	}
 	l.adopt(at, g)
 	if p.Issuer != "" && l.grantRecord(p) != l.grantRecord(at) { // no logout would find it any more
-		_, _ = l.drop(ctx, p)
+		_, _ = l.drop(ctx, p, "its server has moved to another authorization server")
 	}
 	return g, nil
 }

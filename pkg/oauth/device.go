@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -32,7 +34,7 @@ func (f *Flow) byDevice(p place) (*grant, error) {
 	}
 	cfg := f.config()
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, l.guard.client())
-	code, err := cfg.DeviceAuth(ctx, opts...)
+	code, err := deviceCode(ctx, cfg, opts)
 	if err != nil {
 		return nil, l.fault("asking for a device code", tokenError(err), "")
 	}
@@ -47,6 +49,10 @@ func (f *Flow) byDevice(p place) (*grant, error) {
 	defer unshare()
 	f.tell(show)
 	tok, err := cfg.DeviceAccessToken(ctx, code, opts...)
+	for err != nil && ctx.Err() == nil && errors.Is(tokenError(err), errTransient) { // one lost answer is not the end
+		time.Sleep(time.Second)
+		tok, err = cfg.DeviceAccessToken(ctx, code, opts...)
+	}
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
@@ -54,4 +60,17 @@ func (f *Flow) byDevice(p place) (*grant, error) {
 		return nil, l.fault("logging in by device", without(tokenError(err), code.DeviceCode, f.client.Secret), "")
 	}
 	return f.save(ctx, p, tok)
+}
+
+// deviceCode asks for a code. The library takes any answer for one, and ends the process over some.
+func deviceCode(ctx context.Context, cfg *oauth2.Config, opts []oauth2.AuthCodeOption) (code *oauth2.DeviceAuthResponse, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("oauth2: the answer can't be read")
+		}
+	}()
+	if code, err = cfg.DeviceAuth(ctx, opts...); err == nil {
+		code.Interval = min(max(code.Interval, 1), 60)
+	}
+	return code, err
 }

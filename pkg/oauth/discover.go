@@ -18,7 +18,6 @@ import (
 // resource is what is known of the protected server (RFC 9728).
 type resource struct {
 	ID      string   // for the parameter resource, verbatim
-	Name    string   // resource_name, the server's own words
 	Servers []string // issuers
 	Scopes  []string
 	Wider   bool // its path is shorter than the server's: the token is good for more than this server
@@ -93,7 +92,7 @@ func (l *Login) checkResource(doc *oauthex.ProtectedResourceMetadata) (*resource
 	if wider && o.StrictResource {
 		return nil, fmt.Errorf("its metadata is for %s, which is more than this server, and strict_resource is set", Quote(doc.Resource))
 	}
-	return &resource{ID: doc.Resource, Name: doc.ResourceName, Servers: doc.AuthorizationServers, Scopes: doc.ScopesSupported, Wider: wider}, nil
+	return &resource{ID: doc.Resource, Servers: doc.AuthorizationServers, Scopes: doc.ScopesSupported, Wider: wider}, nil
 }
 
 // origin is the server's, which was its authorization server in MCP 2025-03-26.
@@ -224,7 +223,7 @@ func (l *Login) fetch(ctx context.Context, place string, doc any) (found bool, e
 	status, _, body, err := l.guard.get(ctx, place)
 	switch {
 	case err != nil:
-		return false, err
+		return false, transient(err)
 	case status >= 500 || status == 429:
 		return false, fmt.Errorf("HTTP %d from %s; %w", status, Quote(hostOf(place)), errTransient)
 	case status != 200:

@@ -53,6 +53,14 @@ var (
 // errTransient is wrapped by what may be better in a moment: it never costs a login.
 var errTransient = errors.New("try again in a moment")
 
+// transient marks a failure of the network. That an address is refused will not change.
+func transient(err error) error {
+	if err == nil || errors.Is(err, errRefusedAddress) {
+		return err
+	}
+	return fmt.Errorf("%w; %w", err, errTransient)
+}
+
 // responseError is an OAuth error answer (RFC 6749, sections 4.1.2.1 and 5.2).
 type responseError struct {
 	Code        string

@@ -38,7 +38,6 @@ type Flow struct {
 	done  chan struct{} // closed when it is over
 	once  sync.Once     // ready
 
-	show  Shown // set before ready is closed
 	grant *grant
 	err   error // set before done is closed
 
@@ -58,6 +57,7 @@ type Flow struct {
 	auth     string // the authorization URL
 
 	mu       sync.Mutex
+	show     Shown
 	visited  time.Time // when the start page was, first
 	answered bool      // the one answer was taken
 	outcome  chan outcome
@@ -169,6 +169,9 @@ func (f *Flow) Decline() { f.end(ErrDeclined) }
 // grantTime is how long a request waits for a person: clients give up at 60 s.
 const grantTime = 45 * time.Second
 
+// askedNow is why a request ends that has waited so long.
+const askedNow = "a person is being asked to log in, so this was not run; it works when they have"
+
 // grantAfter waits for what the flow brings, on behalf of a request.
 func (f *Flow) grantAfter(ctx context.Context) (*grant, error) {
 	waiting, cancel := context.WithTimeout(ctx, grantTime)
@@ -180,7 +183,7 @@ func (f *Flow) grantAfter(ctx context.Context) (*grant, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case waiting.Err() != nil:
-		needed.Reason = "a person is being asked to log in, so this was not run; it works when they have"
+		needed.Reason = askedNow
 	default:
 		needed.Reason = "the login failed: " + err.Error()
 	}

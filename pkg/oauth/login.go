@@ -140,7 +140,9 @@ func (l *Login) current() (*grant, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	l.adopt(p, g)
+	if other, news := l.adopt(p, g); other {
+		l.logins.spawn(&l.logins.work, func() { l.logins.loggedIn(l, news) }) // the look at the files finds nothing new any more
+	}
 	if p.LoggedOut {
 		why = "a person logged out"
 	}
@@ -156,6 +158,9 @@ func (l *Login) adopt(p place, g *grant) (other, news bool) {
 	l.place, l.loaded = p, true
 	if g != nil && had != nil && g.Generation < had.Generation && g.Issuer == had.Issuer && g.Resource == had.Resource {
 		return false, false
+	}
+	if g != nil && had != nil && (g.Issuer != had.Issuer || g.Resource != had.Resource) {
+		l.rejected, l.worked, l.auto = 0, 0, 0 // they count another's generations
 	}
 	l.grant = g
 	other = g != nil && (had == nil || had.Generation != g.Generation || had.Issuer != g.Issuer || had.Resource != g.Resource)

@@ -2,7 +2,9 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"time"
@@ -27,7 +29,7 @@ func (l *Login) Logout(ctx context.Context) (had, revoked bool, err error) {
 	}
 	var g *grant
 	if p.Issuer != "" {
-		if g, err = l.drop(ctx, p); err != nil {
+		if g, err = l.drop(ctx, p, "a person logged out"); err != nil {
 			return false, false, l.fault("logging out", err, "")
 		}
 	}
@@ -37,18 +39,22 @@ func (l *Login) Logout(ctx context.Context) (had, revoked bool, err error) {
 }
 
 // drop deletes the tokens, not while they are being renewed, and returns them; nil if there were none.
-func (l *Login) drop(ctx context.Context, p place) (*grant, error) {
+func (l *Login) drop(ctx context.Context, p place, why string) (*grant, error) {
 	unlock, err := l.lock(ctx, l.grantRecord(p))
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 	var g grant
-	if l.vault().read(l.grantRecord(p), &g) != nil || g.Ended != "" {
-		return nil, l.vault().remove(l.grantRecord(p))
+	err = l.vault().read(l.grantRecord(p), &g)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && g.Ended != "":
+		return nil, nil
+	case err != nil: // it can't be read, and goes all the same
+		g = grant{Generation: int(now().UnixMilli())}
 	}
 	// Its generation stays: who has not looked meanwhile is to find the next login newer.
-	left := grant{Generation: g.Generation, Issuer: g.Issuer, Resource: g.Resource, Ended: "a person logged out"}
+	left := grant{Generation: g.Generation, Issuer: p.Issuer, Resource: p.Resource, Ended: why}
 	return &g, l.vault().write(l.grantRecord(p), &left)
 }
 

@@ -149,7 +149,7 @@ func (l *Login) register(ctx context.Context, meta *metadata, res *resource, red
 	}
 	status, header, answer, err := l.guard.post(ctx, meta.RegistrationEndpoint, "application/json", nil, body)
 	if err != nil {
-		return nil, l.fault("registering the client", err, "")
+		return nil, l.fault("registering the client", transient(err), "")
 	}
 	if status != 201 && status != 200 {
 		return nil, l.refusedRegistration(status, header.Get("Content-Type"), answer)

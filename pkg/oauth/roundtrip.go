@@ -108,6 +108,9 @@ func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why st
 	}
 	c.Bearer = true // in effect: it wants a token
 	l.mu.Lock()
+	if c.Metadata == "" { // some name it only to those who come without a token
+		c.Metadata = l.seen.Metadata
+	}
 	l.seen = c
 	stubborn := g != nil && l.rejected == g.Generation
 	if g != nil && try > 0 {
@@ -135,6 +138,9 @@ func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why st
 // refresh cannot widen a grant. The grant that is there stays in use for other calls.
 func (l *Login) stepUp(req *http.Request, c challenge, g *grant) (*grant, error) {
 	missing := readScopes(c.Scope)
+	if len(missing) == 0 {
+		return nil, nil // it does not say what is missing: its refusal tells the most
+	}
 	wanted := union(g.Asked, missing)
 	slices.Sort(missing)
 	key := strings.Join(missing, " ")
@@ -204,11 +210,19 @@ func (l *Login) acquire(req *http.Request, why string, scopes []string) (*grant,
 	if out || useless || last != nil && !(errors.Is(last, errTransient) && time.Since(at) > retryMost) { // nobody is asked twice by itself
 		return nil, needed
 	}
-	f, err := l.Start(req.Context(), How{Open: true, Auto: true, Scopes: scopes})
-	if err != nil {
-		return nil, err
+	ctx, cancel := context.WithTimeout(req.Context(), grantTime)
+	defer cancel()
+	f, err := l.Start(ctx, How{Open: true, Auto: true, Scopes: scopes})
+	if err == nil {
+		var g *grant
+		if g, err = f.grantAfter(ctx); err == nil {
+			return g, nil
+		}
 	}
-	return f.grantAfter(req.Context())
+	if ctx.Err() != nil && req.Context().Err() == nil {
+		needed.Reason, err = askedNow, needed
+	}
+	return nil, err
 }
 
 // join waits for the login that is under way, nil if there is none.
@@ -232,6 +246,7 @@ func (l *Login) Await(ctx context.Context) bool {
 const (
 	foreignFor  = 5 * time.Minute
 	foreignSoon = 30 * time.Second // if that could not be told
+	probeTime   = 20 * time.Second // for finding out
 )
 
 // isOAuth tells whether a 401 is about OAuth: it says where its metadata is, or there is some at the usual places (MCP, authorization server
@@ -246,7 +261,7 @@ func (l *Login) isOAuth(ctx context.Context, c challenge) bool {
 	if known || foreign {
 		return known
 	}
-	ctx, cancel := context.WithTimeout(ctx, prepareTime)
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	_, err := l.discoverResource(ctx, c)
 	if errors.Is(err, errNoMetadata) {

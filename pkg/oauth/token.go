@@ -132,6 +132,9 @@ func (l *Login) renewLocked(old *grant) (*grant, error) {
 	}
 	defer unlock()
 	p, g, why, err := l.read()
+	if g != nil && g.Generation < old.Generation && g.Issuer == old.Issuer && g.Resource == old.Resource {
+		g = old // it could not be stored then
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -272,6 +275,9 @@ func (l *Login) clientOf(g *grant) *client {
 		return &c
 	}
 	o := l.target.options()
+	if c.ID != o.ClientID || o.Issuer != "" && o.Issuer != g.Issuer {
+		return &c // another client's secret is nobody else's business
+	}
 	c.Secret = o.ClientSecret.Reveal()
 	switch {
 	case o.AuthMethod != "":
