@@ -21,7 +21,7 @@ func (f *Flow) prepare(p place, g *grant) (err error) {
 	c := l.seen
 	l.mu.Unlock()
 	wanted := union(p.Wanted, f.how.Scopes)
-	if c.Metadata == "" {
+	if c.Metadata == "" { // some name it only to those who come without a token
 		if asked := l.probe(ctx); asked.Bearer {
 			c.Bearer, c.Metadata, c.Scope = true, asked.Metadata, cmp.Or(c.Scope, asked.Scope)
 		}

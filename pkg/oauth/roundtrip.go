@@ -108,9 +108,6 @@ func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why st
 	}
 	c.Bearer = true // in effect: it wants a token
 	l.mu.Lock()
-	if c.Metadata == "" { // some name it only to those who come without a token
-		c.Metadata = l.seen.Metadata
-	}
 	l.seen = c
 	stubborn := g != nil && l.rejected == g.Generation
 	if g != nil && try > 0 {
