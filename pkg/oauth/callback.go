@@ -34,6 +34,7 @@ func (f *Flow) listen(listener net.Listener) (stop func()) {
 	}
 	f.login.logins.work.Go(func() { _ = server.Serve(listener) })
 	return func() {
+		_ = listener.Close() // now: the next login wants the same port
 		// A moment for the page that says how it ended, also when the process ends; a connection that hangs is not waited for.
 		f.login.logins.work.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), pageTime)
