@@ -164,11 +164,27 @@ func (d *desk) remote(name string) (*hub.Known, error) {
 
 // storedLogin is what is stored of an entry's login. Nothing is sent as the entry says: its credentials need not be there, nor may it have to be.
 func storedLogin(logins *oauth.Logins, server *config.Server, account, workspace string) (*oauth.Login, error) {
-	of, err := hub.ForAccount(server, account)
+	of, err := forAccount(server, account)
 	if err != nil {
 		return nil, err
 	}
 	return loginTo(logins, hub.Bare(of), workspace)
+}
+
+// forAccount is the entry with another account than its own, "" for its own.
+func forAccount(server *config.Server, account string) (*config.Server, error) {
+	if account == "" {
+		return server, nil
+	}
+	if err := config.CheckAccount(account); err != nil {
+		return nil, err
+	}
+	other, of := *server, config.OAuth{Login: config.LoginAsk, Grant: config.GrantCode}
+	if server.OAuth != nil {
+		of = *server.OAuth
+	}
+	of.Account, other.OAuth = account, &of
+	return &other, nil
 }
 
 // loginTo is the login of a remote server as its entry is resolved here.

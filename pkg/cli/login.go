@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
@@ -108,7 +107,7 @@ func loginOf(logins *oauth.Logins, e *entry, account string) (*oauth.Login, erro
 		_, why := standing(e.Known)
 		return nil, fmt.Errorf("server %q: %s", name, plain(why))
 	}
-	server, err := hub.ForAccount(e.Effective, account)
+	server, err := forAccount(e.Effective, account)
 	if err != nil {
 		return nil, fmt.Errorf("server %q: %s", name, plain(err.Error()))
 	}

@@ -103,22 +103,6 @@ func (k Known) MayLogIn() error {
 	return upstream.Blocked(&server)
 }
 
-// ForAccount is the entry with another account than its own, "" for its own.
-func ForAccount(server *config.Server, account string) (*config.Server, error) {
-	if account == "" {
-		return server, nil
-	}
-	if err := config.CheckAccount(account); err != nil {
-		return nil, err
-	}
-	other, of := *server, config.OAuth{Login: config.LoginAsk, Grant: config.GrantCode}
-	if server.OAuth != nil {
-		of = *server.OAuth
-	}
-	of.Account, other.OAuth = account, &of
-	return &other, nil
-}
-
 // Bare is the entry without what is only needed to contact the server: to look its login up, or to end it.
 func Bare(server *config.Server) *config.Server {
 	bare := *server

@@ -52,7 +52,6 @@ func TestChallenges(t *testing.T) {
 }
 
 // TestChallengesHard: an empty parameter that comes first, and a token68 in the same header (RFC 9110, sections 11.2 and 11.3).
-// challenges of its header.
 func TestChallengesHard(t *testing.T) {
 	full := challenge{Bearer: true, Metadata: "https://x.example/m", Scope: "a b"}
 	for name, c := range map[string]struct {

@@ -7,12 +7,12 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
-// State of a login, as people are shown it.
+// States of a login, as people are shown them.
 const (
 	StateNone      = "none"       // the server has not asked for one
 	StateNeeded    = "needed"     // a person has to log in
 	StateWaiting   = "waiting"    // a person is asked
-	StateIn        = "logged in"  //
+	StateIn        = "logged in"  // and nothing speaks against it
 	StateStepUp    = "more asked" // logged in, and the server asks for more
 	StateTrouble   = "trouble"    // logged in, and it could not be renewed just now
 	StateLoggedOut = "logged out" // by a person
