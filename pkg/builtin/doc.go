@@ -41,15 +41,16 @@ type Report struct {
 
 // ServerStatus is the state of one server. It holds no values of variables, headers or arguments.
 type ServerStatus struct {
-	Name     string    `json:"name"`
-	Protocol string    `json:"protocol"`
-	State    string    `json:"state"` // running, idle, starting, failed, needs_login, disabled, held_launch, held_definitions, refused
-	Tools    int       `json:"tools"`
-	Why      string    `json:"why,omitempty"`
-	Since    time.Time `json:"since,omitzero"`
-	NextTry  time.Time `json:"next_try,omitzero"`
-	Review   string    `json:"review,omitempty"` // what waits for a person
-	Do       string    `json:"do,omitempty"`
+	Name      string    `json:"name"`
+	Protocol  string    `json:"protocol"`
+	State     string    `json:"state"` // running, idle, starting, failed, needs_login, disabled, held_launch, held_definitions, refused
+	Tools     int       `json:"tools"`
+	Isolation string    `json:"isolation,omitempty"` // of a local server: how it is confined, or what it asks for while it does not run
+	Why       string    `json:"why,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	NextTry   time.Time `json:"next_try,omitzero"`
+	Review    string    `json:"review,omitempty"` // what waits for a person
+	Do        string    `json:"do,omitempty"`
 }
 
 func (r Report) String() string {

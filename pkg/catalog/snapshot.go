@@ -47,6 +47,7 @@ type Snapshot struct {
 	Taken        time.Time
 	Capabilities []byte // raw, of the answer to initialize
 	Instructions string
+	Image        string          // id of the image that its container was made of; "": it was in none
 	Items        [Kinds][][]byte // raw items in the server's order
 }
 

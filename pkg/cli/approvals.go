@@ -110,7 +110,7 @@ func loggedWords(items []quarantine.LoggedItem) string {
 	var parts []string
 	for _, kind := range kinds {
 		switch kind {
-		case quarantine.Instructions, quarantine.Capabilities:
+		case quarantine.Instructions, quarantine.Capabilities, quarantine.Image:
 			parts = append(parts, string(kind))
 		default:
 			parts = append(parts, plural(counts[kind], inWords(string(kind)), inWords(string(kind))+"s"))

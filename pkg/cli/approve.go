@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
@@ -24,7 +27,8 @@ func (a *app) approveCommand() *cobra.Command {
 		Use: "approve NAME | approve --policy", Short: "Approve what waits of a server; you are asked",
 		Long: `Approve shows what waits of a server, as review does, and asks you to type the server's name; nothing
 else approves. A server that was never run is started once first, when you have agreed to that, to see
-what it offers. A definition in which the scanner found something grave is confirmed by its own name.
+what it offers; one that is isolated is started for that without files, secrets and, unless its package
+has to be fetched, network, and you are asked once for all of it. A definition in which the scanner found something grave is confirmed by its own name.
 
 It works on a terminal only, and not for commands that an agent runs. A proxy that runs takes the
 decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
@@ -82,6 +86,8 @@ type approving struct {
 	live      *catalog.Snapshot // what that inspection found
 	proposal  *quarantine.Proposal
 	confirmed []string
+
+	containers *docker.Owner // of the inspection
 }
 
 func (w *approving) run(ctx context.Context) error {
@@ -127,10 +133,13 @@ func (w *approving) unseen() bool {
 	return decision == "inspect"
 }
 
-// look starts the server once, when the person agrees, and makes what it offers the proposal. Nothing is recorded.
+// look starts the server once, when the person agrees, and makes what it offers the proposal. Nothing is recorded. About one that is
+// confined the person, who wants to see it, is asked once, at the end.
 func (w *approving) look(ctx context.Context) error {
 	e := w.entry
-	if err := w.app.confirm(ctx, w.p, "To start it once, type its name", e.Written.Name); err != nil {
+	if how := hub.HowInspected(e.Written); how != "" {
+		w.p.wrapped("", "", "It is started once to see what it offers: "+how+".")
+	} else if err := w.app.confirm(ctx, w.p, "To start it once, type its name", e.Written.Name); err != nil {
 		return w.refuse(err)
 	}
 	w.launch = w.proposal.Digest
@@ -159,6 +168,8 @@ func (w *approving) inspect(ctx context.Context) (*catalog.Snapshot, error) {
 	warnings := &warnings{}
 	logins := oauth.New(oauth.Options{Store: e.desk.store, Log: warnings.logger(), Open: oauth.OpenBrowser})
 	defer logins.Close()
+	w.containers = docker.NewOwner(e.desk.store, warnings.logger())
+	defer w.containers.Close(2 * time.Second)
 	live, err := w.runOnce(ctx, logins)
 	if err == nil || e.Written.Protocol == config.ProtocolStdio {
 		return live, err
@@ -179,10 +190,13 @@ func (w *approving) inspect(ctx context.Context) (*catalog.Snapshot, error) {
 // runOnce runs the server, and says on the terminal how long it takes.
 func (w *approving) runOnce(ctx context.Context, logins *oauth.Logins) (live *catalog.Snapshot, err error) {
 	done := make(chan struct{})
+	var stage atomic.Value
+	stage.Store("")
 	go func() {
 		defer close(done)
 		live, err = hub.Inspect(ctx, w.entry.Written, hub.InspectOptions{
-			Workspace: w.entry.desk.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Logins: logins, Log: zerolog.Nop(),
+			Workspace: w.entry.desk.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Logins: logins,
+			Containers: w.containers, State: w.entry.desk.store.Dir(), Progress: func(now string) { stage.Store(now) }, Log: zerolog.Nop(),
 		})
 	}()
 	begun := time.Now()
@@ -194,7 +208,8 @@ func (w *approving) runOnce(ctx context.Context, logins *oauth.Logins) (live *ca
 			w.p.passing("")
 			return live, err
 		case <-tick.C:
-			w.p.passing(fmt.Sprintf("starting for %d s …", int(time.Since(begun).Seconds())))
+			doing := cmp.Or(stage.Load().(string), "starting")
+			w.p.passing(fmt.Sprintf("%s, for %d s …", doing, int(time.Since(begun).Seconds())))
 		}
 	}
 }

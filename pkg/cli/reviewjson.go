@@ -229,6 +229,9 @@ func countItems(items []quarantine.Item) string {
 	if counts[quarantine.Capabilities] > 0 {
 		text += ", experimental capabilities"
 	}
+	if counts[quarantine.Image] > 0 {
+		text += ", a container image"
+	}
 	return text
 }
 

@@ -34,7 +34,8 @@ type Config struct {
 	MaxNameLength int           // longest name of a tool or prompt towards clients, in bytes
 	Approval      string        // who may approve what is held: ApprovalHuman, ApprovalOOB, ApprovalHost or ApprovalOff
 
-	digest [sha256.Size]byte // of the bytes read, for Watch
+	isolation *isolationDefaults // nil: the user's file has none
+	digest    [sha256.Size]byte  // of the bytes read, for Watch
 }
 
 // Server returns the entry of that name, or nil.
@@ -97,7 +98,7 @@ func readFile(path string) ([]byte, error) {
 // file is not touched. A *[SyntaxError] says why the text as a whole cannot be
 // read; anything smaller is in Problems.
 func Parse(path string, data []byte) (*Config, error) {
-	c, err := parseFile(path, data)
+	c, err := parseFile(path, data, nil)
 	if err == nil {
 		for _, s := range c.Servers {
 			s.entry = "" // its text is the person's own business
@@ -106,35 +107,41 @@ func Parse(path string, data []byte) (*Config, error) {
 	return c, err
 }
 
-func parseFile(path string, data []byte) (*Config, error) {
+// parseFile parses the user's file, or a workspace's for that user.
+func parseFile(path string, data []byte, user *Config) (*Config, error) {
 	digest := contentDigest(data)
 	src, err := parseSource(path, data)
 	if err != nil {
 		return nil, err
 	}
 	d := &decoder{
-		report: report{src: src},
+		report:    report{src: src},
+		workspace: user != nil,
 		config: &Config{
 			Path: path, Exists: true, digest: digest,
 			FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman,
 		},
 	}
+	if user != nil {
+		d.config.isolation = user.isolation
+	}
 	if err := d.file(); err != nil {
 		return nil, err
 	}
+	d.finishIsolation()
 	d.config.Problems = d.sorted()
 	return d.config, nil
 }
 
 // WithWorkspace returns c with the servers of a workspace's file added: whoever can write to a repository must not decide what runs on
 // the machine of the person who opens it, so they are marked, and quarantine holds each until a person has approved it. Only servers are
-// taken from the file, never one whose name the user's own file has, and they are given only those variables and secrets
+// taken from the file, confined by the user's own defaults, never one whose name the user's own file has, and they are given only those variables and secrets
 // that the user's own file names. A file that cannot be read becomes a problem. c itself is unchanged.
 func (c *Config) WithWorkspace(path string, data []byte) *Config {
 	merged := *c
 	merged.Servers = slices.Clone(c.Servers)
 	merged.Problems = slices.Clone(c.Problems)
-	ws, err := parseWorkspace(path, data)
+	ws, err := c.parseWorkspace(path, data)
 	if err != nil {
 		p := Problem{Path: path, Severity: SeverityError, Message: err.Error(), Remedy: "the workspace's servers are left out until it is mended"}
 		if syntax := (*SyntaxError)(nil); errors.As(err, &syntax) {
@@ -143,7 +150,7 @@ func (c *Config) WithWorkspace(path string, data []byte) *Config {
 		merged.Problems = append(merged.Problems, p)
 		return &merged
 	}
-	var named []string
+	named := c.isolation.refs()
 	for _, s := range c.Servers {
 		named = append(named, s.allRefs()...)
 	}
@@ -171,11 +178,11 @@ func (c *Config) WithWorkspace(path string, data []byte) *Config {
 	return &merged
 }
 
-func parseWorkspace(path string, data []byte) (*Config, error) {
+func (c *Config) parseWorkspace(path string, data []byte) (*Config, error) {
 	if len(data) > MaxFileSize {
 		return nil, fmt.Errorf("larger than %d MiB", MaxFileSize>>20)
 	}
-	return parseFile(path, data)
+	return parseFile(path, data, c)
 }
 
 // absent is the digest of a file that is not there; no text has it.

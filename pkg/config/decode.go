@@ -18,8 +18,10 @@ const maxServerName = 64
 // decoder fills a Config from a syntax tree.
 type decoder struct {
 	report
-	config *Config
-	lines  map[string]int // of the names seen
+	config    *Config
+	lines     map[string]int // of the names seen
+	entries   []*entry       // of config.Servers
+	workspace bool           // the file is a workspace's
 }
 
 // file decodes the top level. Only what makes the whole file meaningless is an
@@ -84,6 +86,8 @@ func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 			Value: shown(m.Value), Message: "must be one of " + strings.Join(approvalPolicies, ", "),
 			Remedy: "human is the default",
 		})
+	case keyIsolation:
+		d.isolation(m)
 	case keySchema:
 	case keyInputs:
 		d.add(m.Name.StartOffset, Problem{
@@ -189,10 +193,11 @@ func (d *decoder) entry(place, name string, at, v hujson.Value, objectForm bool)
 			StartTimeout: DefaultStartTimeout, StartWait: DefaultStartWait,
 			Path: d.src.path, Line: line, Column: column, objectForm: objectForm, entry: d.digest(v),
 		},
-		value: v,
+		value: v, workspace: d.workspace,
 	}
 	e.decode()
 	d.config.Servers = append(d.config.Servers, e.server)
+	d.entries = append(d.entries, e)
 }
 
 // digest is the hex SHA-256 of a value as it stands in the file, comments included.

@@ -17,6 +17,9 @@ type entry struct {
 	seen   map[string]hujson.Value
 
 	failures int // how many errors were told
+
+	workspace bool            // it stands in a workspace's file
+	asked     *isolationAsked // nil: it has no isolation object
 }
 
 // fail records an error and refuses the server.
@@ -27,16 +30,6 @@ func (e *entry) fail(at hujson.Value, value, message, remedy string) {
 	e.failures++
 	if e.server.Refused == "" {
 		e.server.Refused = p.reason()
-	}
-}
-
-// unavailable refuses the server although the file is right.
-func (e *entry) unavailable(at hujson.Value, message, remedy string) {
-	e.report.add(at.StartOffset, Problem{
-		Server: e.server.Name, Severity: SeverityWarning, Message: message, Remedy: remedy,
-	})
-	if e.server.Refused == "" {
-		e.server.Refused = sentence(message, "", remedy)
 	}
 }
 

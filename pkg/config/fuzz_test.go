@@ -15,6 +15,9 @@ func FuzzParse(f *testing.F) {
 		`{"mcpServers": {"a": {"url": "http://h", "oauth": {"scopes": "a"}, "isolation": {"cpu_limit": 1}}}, "first_list_wait": "8s"}`,
 		`{"mcpServers": {"a": {"url": "https://h", "auth": {"CLIENT_ID": "${A:-b}", "CLIENT_SECRET": "${keyring:k}", "scopes": ["a", "${B}"]}}}}`,
 		loginTo(wholeLogin), loginTo(`{"scopes": ["a", 1], "authorize_params": {"scope": "", "": null}, "redirect_port": 1e9, "issuer": "http://[::1"}`),
+		`{"isolation": {"type": "auto", "allow_none": true, "network": "n"}, "mcpServers": {"a": {"command": "npx", "isolation": ` + wholeIsolation + `}}}`,
+		`{"mcpServers": {"a": {"command": "${X}", "isolation": {"mounts": ["${A}:${B:-x:y}", "C:\\x:/x:ro", "$${:}", "a"], "docker_host": "ssh://h"}}}, "isolation": {"enabled": 1}}`,
+		`{"mcpServers": {"a": {"command": "npx", "isolation": {"memory_limit": 1e300, "cpu_limit": "inf", "extra_hosts": ["a=[::1]"], "tmpfs": ["/a:b"]}}}}`,
 		"\xef\xbb\xbf{\"mcpServers\": null, \"inputs\": []}", "{\"mcpServers\": [{\"name\": \"a\"} // x\n, {\"name\": \"b\"}]}",
 	} {
 		f.Add([]byte(seed))
@@ -46,6 +49,20 @@ func FuzzParse(f *testing.F) {
 				if err != nil || !reflect.DeepEqual(again.Servers[0].OAuth, s.OAuth) {
 					t.Fatalf("%v is written as %s: %v", s.OAuth, text, err)
 				}
+			}
+			if s.Refused == "" && s.Isolation.Confined() {
+				text := s.Isolation.Written(func(s string) string { return s })
+				list := `{"mcpServers": [{"name": "a", "protocol": "stdio", "command": "npx", "isolation": ` + string(text) + `}]}`
+				if s.objectForm {
+					list = `{"mcpServers": {"a": {"command": "npx", "isolation": ` + string(text) + `}}}`
+				}
+				want := *s.Isolation
+				want.AllowNone = false
+				again, err := Parse("c.json", []byte(list))
+				if err != nil || !reflect.DeepEqual(again.Servers[0].Isolation, &want) {
+					t.Fatalf("%+v is written as %s: %v", s.Isolation, text, err)
+				}
+				s.ResolveForInspection(Resolver{})
 			}
 		}
 		d, err := parseDocument("c.json", data)

@@ -72,8 +72,8 @@ func (s *Server) Launch() []byte {
 	if s.OAuth != nil {
 		launch.OAuth = s.launchOAuth()
 	}
-	if i := s.Isolation; i != nil && i.Type != "none" {
-		launch.Isolation = map[string]string{"type": i.Type, "image": i.Image, "memory_limit": i.MemoryLimit, "cpu_limit": i.CPULimit}
+	if s.Isolation.Confined() {
+		launch.Isolation = s.Isolation.launchJSON(s.Command)
 	}
 	if s.Workspace {
 		launch.File, launch.Entry = s.Path, s.entry
@@ -139,7 +139,7 @@ func (s *Server) InstanceKey(l Launch) string {
 	k.list(l.Args)
 	k.vars(l.Env)
 	k.vars(l.Headers)
-	k.isolation(s.Isolation)
+	k.isolation(l.Isolation)
 	k.oauth(l.OAuth)
 	return k.sum()
 }
@@ -178,12 +178,16 @@ func (k key) vars(vars []Var) {
 }
 
 func (k key) isolation(i *Isolation) {
-	if i == nil || i.Type == "none" {
+	if !i.Confined() {
 		k.number(0)
 		return
 	}
 	k.number(1)
-	k.strings(i.Type, i.Image, i.MemoryLimit, i.CPULimit)
+	text, err := json.Marshal(i) // every field, and one text for each value
+	if err != nil {
+		panic(err) // strings, numbers and booleans
+	}
+	k.strings(string(text))
 }
 
 func (k key) oauth(o *OAuth) {

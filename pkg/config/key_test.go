@@ -47,7 +47,8 @@ func TestLaunchKeyStays(t *testing.T) {
 func TestLaunchKeyIsPinned(t *testing.T) {
 	for entry, want := range map[string]string{
 		keyedEntry: "e1b3539cb70ffcbbeae2ae580c9cd8770a23ea1faebbf7f558c3817c51acb0fb",
-		`{"url":"https://h/p","allow_http":true,"headers":{"X":"Bearer ${keyring:k}"},"isolation":{"type":"docker","image":"i"}}`:      "8ca0554a79fb393a5b7b28382136b1652e21cf0cfaa5e3267cae225ae6dda0ba",
+		`{"url":"https://h/p","allow_http":true,"headers":{"X":"Bearer ${keyring:k}"}}`:                                                "d946831810e252cb9359b9122fceb62ee4ddc9fd2bcc0cfae4f3dc55125dac41",
+		`{"command":"npx","isolation":` + wholeIsolation + `}`:                                                                         "2d70c02a709c8c0c159833a3a2d5b902e575c63bd84a776cb59be69834bdbd07",
 		`{"url":"https://h/p","oauth":{"client_id":"i","client_secret":"x${env:V}","scopes":[],"authorize_params":{"b":"1","a":"2"}}}`: "185a31ef754d4b9a57955d00be370c0f04a5749ab102893b4673317cf2b3638b",
 	} {
 		if got := keyed(t, entry).LaunchKey(); got != want {

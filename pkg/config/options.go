@@ -39,7 +39,7 @@ var Options = []OptionSpec{
 	{"enabled_tools", "array", "no", "only these tools; * matches any text", (*entry).enabledTools},
 	{"disabled_tools", "array", "no", "never these tools; * matches any text", (*entry).disabledTools},
 	{"oauth", "object", "no", "login, for servers that want another one than the default: client_id, client_secret, scopes, account and more", (*entry).oauth},
-	{"isolation", "object", "no", "confinement: type (docker), image, memory_limit, cpu_limit", (*entry).isolation},
+	{"isolation", "object", "no", "confinement: type (docker, sandbox, auto or none), image, memory_limit, cpu_limit, network, mounts, working_dir and more", (*entry).isolation},
 }
 
 // Names of the top-level keys.
@@ -51,9 +51,10 @@ const (
 	keyFirstListWait = "first_list_wait"
 	keyMaxNameLength = "max_name_length"
 	keyApproval      = "approval"
+	keyIsolation     = "isolation"
 )
 
-var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxNameLength, keyApproval}
+var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxNameLength, keyApproval, keyIsolation}
 
 // Values of Config.Approval: who may approve a server that is held.
 const (

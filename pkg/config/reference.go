@@ -179,11 +179,15 @@ func (s *Server) launchStrings() []launchString {
 	for _, v := range s.Headers {
 		all = append(all, launchString{"headers." + v.Name, v.Value})
 	}
+	add := func(option, text string) string {
+		all = append(all, launchString{option, text})
+		return text
+	}
 	if s.OAuth != nil {
-		s.OAuth.mapped(func(option, text string) string {
-			all = append(all, launchString{option, text})
-			return text
-		})
+		s.OAuth.mapped(add)
+	}
+	if s.Isolation.Confined() {
+		s.Isolation.mapped(add)
 	}
 	return all
 }

@@ -28,7 +28,8 @@ type Launch struct {
 	Env               []Var
 	URL               string
 	Headers           []Var
-	OAuth             *OAuth // nil: the entry has none
+	OAuth             *OAuth     // nil: the entry has none
+	Isolation         *Isolation // nil: it is not confined
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a resolved secret.
@@ -45,21 +46,26 @@ func (l Launch) MarshalJSON() ([]byte, error) {
 // An error names the option, the reference and what to do, never a value. A
 // relative working_dir is taken from the workspace, an empty one is the workspace.
 func (s *Server) Resolve(r Resolver) (Launch, error) {
+	return s.resolve(r.Workspace, func(string) Resolver { return r })
+}
+
+// resolve resolves each option with a resolver of its own.
+func (s *Server) resolve(workspace string, with func(option string) Resolver) (Launch, error) {
 	if s.Refused != "" {
 		return Launch{}, fmt.Errorf("%s: %s", s.Name, s.Refused)
 	}
-	l, err := s.resolve(r)
+	l, err := s.expanded(workspace, with)
 	if err != nil {
 		return Launch{}, fmt.Errorf("%s: %w", s.Name, err)
 	}
 	return l, nil
 }
 
-func (s *Server) resolve(r Resolver) (Launch, error) {
+func (s *Server) expanded(workspace string, with func(option string) Resolver) (Launch, error) {
 	l := Launch{Protocol: s.Protocol}
 	var failed error
 	expand := func(option, text string) string {
-		resolved, err := r.expand(text, s.objectForm)
+		resolved, err := with(option).expand(text, s.objectForm)
 		if err == nil && strings.ContainsRune(resolved, 0) {
 			err = errors.New("what it refers to contains a NUL character – store it without")
 		}
@@ -88,10 +94,13 @@ func (s *Server) resolve(r Resolver) (Launch, error) {
 	if s.OAuth != nil {
 		l.OAuth = s.OAuth.resolved(expand)
 	}
+	if s.Isolation.Confined() {
+		l.Isolation = s.Isolation.mapped(expand)
+	}
 	if failed != nil {
 		return Launch{}, failed
 	}
-	return l, s.checkLaunch(&l, dir, r.Workspace)
+	return l, s.checkLaunch(&l, dir, workspace)
 }
 
 // checkLaunch checks what could not be checked while it was a reference.
@@ -117,6 +126,9 @@ func (s *Server) checkLaunch(l *Launch, dir, workspace string) error {
 		l.Dir = filepath.Join(workspace, dir)
 	default:
 		return errors.New("working_dir is relative, and the session has no workspace – write an absolute path")
+	}
+	if l.Isolation != nil {
+		return l.Isolation.checkResolved(s.Isolation, l, workspace)
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func TestKeys(t *testing.T) {
 		`{"command": "x", "args": ["b", "a"], "env": {"A": "1", "B": "${TOKEN}"}}`,
 		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "C": "${TOKEN}"}}`,
 		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "${TOKEN}"}, "cwd": "/"}`,
-		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "${TOKEN}"}, "isolation": {"type": "docker"}}`,
+		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "${TOKEN}"}, "isolation": {"type": "docker", "image": "i"}}`,
 		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "${keyring:TOKEN}"}}`,
 		`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "2"}}`,
 		`{"url": "https://x"}`,

@@ -69,15 +69,6 @@ type Server struct {
 	objectForm bool   // ${VAR} and ${VAR:-default} are references too
 }
 
-// Isolation is the confinement an entry asks for. It is validated now and used
-// once isolation is there; until then an entry that asks for one is refused.
-type Isolation struct {
-	Type        string // docker, sandbox, auto or none
-	Image       string
-	MemoryLimit string // as written: a number and a unit, such as 512m
-	CPULimit    string // a number of processors, such as 1.5
-}
-
 // ToolAllowed tells whether the entry's enabled_tools and disabled_tools let a
 // tool through; name is the server's own name for it.
 func (s *Server) ToolAllowed(name string) bool {

@@ -58,7 +58,8 @@ func (a *admin) List() builtin.Report {
 	running := a.s.Instances()
 	for _, st := range a.standings() {
 		server := st.effective
-		status := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Tools: counts[st.key], Do: "starts by itself when it is called"}
+		status := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Tools: counts[st.key], Do: "starts by itself when it is called",
+			Isolation: isolation(server)}
 		if err := upstream.Blocked(server); err != nil {
 			status.State, status.Why, status.Do, status.Tools = st.blocked(), err.Error(), "", 0
 			r.Servers = append(r.Servers, status)
@@ -92,8 +93,32 @@ func (st standing) blocked() string {
 	return string(st.record.State(st.written))
 }
 
+// isolation is what a server that does not run asks for, "" for one that runs elsewhere.
+func isolation(server *config.Server) string {
+	switch iso := server.Isolation; {
+	case server.Protocol != config.ProtocolStdio:
+		return ""
+	case server.OwnContainer():
+		return "its command starts a container itself"
+	case !iso.Confined():
+		return "none"
+	case iso.Type == config.IsolationSandbox:
+		return "asks for a sandbox"
+	case iso.Type == config.IsolationAuto:
+		return "asks for a container of " + iso.ImageFor(server.Command) + ", or a sandbox"
+	default:
+		return "asks for a container of " + iso.ImageFor(server.Command)
+	}
+}
+
 func describe(st *builtin.ServerStatus, s upstream.Status) {
 	st.State, st.Why, st.Since = string(s.State), s.Why, s.Since
+	switch {
+	case s.Confinement != "":
+		st.Isolation = s.Confinement
+	case s.State == upstream.Ready && strings.HasPrefix(st.Isolation, "asks"):
+		st.Isolation = "none, although it asks: allow_none lets it"
+	}
 	switch s.State {
 	case upstream.Ready:
 		st.State, st.Do = "running", ""
@@ -101,6 +126,9 @@ func describe(st *builtin.ServerStatus, s upstream.Status) {
 		st.Do = "log in: oauth_login"
 	case upstream.Starting:
 		st.Do = "wait, or look at its logs"
+		if s.Stage != "" {
+			st.Do = "wait: " + s.Stage
+		}
 	case upstream.Failed:
 		st.NextTry = s.NextTry
 		st.Do = "check command, args and env; see operation \"logs\"; it is tried again when it is called, or with operation \"restart\""

@@ -179,7 +179,9 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 	line("From", asciiPath(text.File))
 	line("Isolation", text.Isolation)
 	line("Note", strings.Join(text.Notes, "; "))
-	if p.State != quarantine.HeldLaunch {
+	if p.State == quarantine.HeldLaunch {
+		line("It will be looked at", HowInspected(st.written))
+	} else {
 		line("Offers", fmt.Sprintf("%d tools, %d prompts, %d resource templates; of all definitions new or changed: %d", p.Count(quarantine.Tool), p.Count(quarantine.Prompt), p.Count(quarantine.Template), len(p.Changes)))
 		found := "nothing"
 		for i, f := range a.h.findings(st.key, p) {

@@ -97,11 +97,13 @@ func (h *Hub) inspectNew(s *session.Session) {
 		if l.kind == noLook || h.firsts[k] != nil || l.kind == inspection && h.tried[k] == l {
 			continue
 		}
-		log := h.log
+		var spec upstream.Spec
 		if l.kind == inspection {
-			log, h.tried[k] = zerolog.Nop(), l
+			h.tried[k] = l
+			spec = s.InspectionSpec(server, zerolog.Nop())
+		} else {
+			spec = s.Spec(server, h.log)
 		}
-		spec := s.Spec(server, log)
 		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout, spec.Admit = []byte(allAbilities), protocol.Latest, l.kind == newServer, 0, nil
 		f := &first{hub: h, key: k, look: l, begun: time.Now(), done: make(chan struct{})}
 		f.in = upstream.New(spec, f)

@@ -17,6 +17,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
@@ -39,6 +40,7 @@ type Hub struct {
 	log    zerolog.Logger
 	book   *quarantine.Book
 	logins *oauth.Logins
+	boxes  *docker.Owner
 	ctx    context.Context
 	end    context.CancelFunc
 	work   sync.WaitGroup
@@ -75,6 +77,7 @@ func New(opts Options) *Hub {
 		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, programs: map[key]time.Time{}}
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.logins = oauth.New(oauth.Options{Store: opts.Store, Log: opts.Log, LoggedIn: h.loggedIn})
+	h.boxes = docker.NewOwner(opts.Store, opts.Log)
 	h.config, h.broken = config.Load(opts.ConfigPath)
 	if h.broken != nil {
 		h.log.Error().Err(h.broken).Msg("configuration not read")
@@ -145,10 +148,14 @@ func (h *Hub) Close() {
 	case <-time.After(closeMost): // another process holds a lock, or the disk hangs
 		h.log.Warn().Msg("not all could be recorded in time")
 	}
+	h.boxes.Close(closeContainers)
 }
 
-// closeMost bounds Close.
-const closeMost = 100 * time.Millisecond
+// closeMost bounds Close, and closeContainers how much longer it waits for containers whose servers have ended.
+const (
+	closeMost       = 100 * time.Millisecond
+	closeContainers = time.Second
+)
 
 // Config implements session.Host.
 func (h *Hub) Config(s *session.Session) *config.Config {
@@ -190,6 +197,7 @@ func (h *Hub) Begin(s *session.Session) {
 	if !start {
 		return
 	}
+	h.boxes.Sweep()
 	h.work.Go(func() {
 		h.warnOfNames(current)
 		if err := current.Watch(h.ctx, h.Reload); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
@@ -46,19 +47,34 @@ func (nobody) Cork(bool) {}
 
 // InspectOptions say where a server is inspected: as a session there would start it.
 type InspectOptions struct {
-	Workspace string   // what ${workspaceFolder} is; "" for none
-	Dir       string   // where a server runs that names no directory and has no workspace; "" for the working directory
-	Environ   []string // as os.Environ
-	Version   string   // of the proxy
-	Logins    *oauth.Logins
-	Log       zerolog.Logger
+	Workspace  string   // what ${workspaceFolder} is; "" for none
+	Dir        string   // where a server runs that names no directory and has no workspace; "" for the working directory
+	Environ    []string // as os.Environ
+	Version    string   // of the proxy
+	Logins     *oauth.Logins
+	Containers *docker.Owner      // for a server that is isolated in one
+	State      string             // the state directory
+	Progress   func(stage string) // is told, several times a second, what is done before the server runs; nil: nobody is
+	Log        zerolog.Logger
+}
+
+// HowInspected says what a confined server can reach while it is only looked at; "" for one that runs with the person's rights.
+func HowInspected(server *config.Server) string {
+	if !server.Isolation.Confined() {
+		return ""
+	}
+	how := "confined, without files and with placeholders for the values of its variables, "
+	if server.Fetches() && server.Isolation.Network != config.NetworkNone {
+		return how + "but with the network: its command has to fetch its package"
+	}
+	return how + "and without network"
 }
 
 // inspectGrace is how long an inspected server has to end by itself.
 const inspectGrace = time.Second
 
 // Inspect starts one server, reads what it offers, and ends it: when it returns no process of it is left. A person must have approved that
-// it is started. The error has the last words of the server, with what does not print replaced; it is for that person only.
+// it is started. One that is confined gets no files, no secrets, and no network unless its package has to be fetched. The error has the last words of the server, with what does not print replaced; it is for that person only.
 func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*catalog.Snapshot, error) {
 	getenv := func(name string) (value string, ok bool) {
 		for _, kv := range o.Environ { // the last counts, as it does for programs
@@ -68,11 +84,11 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 		}
 		return value, ok
 	}
-	launch, err := server.Resolve(config.Resolver{Env: getenv, Keyring: secret.Get, Workspace: o.Workspace})
+	launch, err := server.ResolveForInspection(config.Resolver{Env: getenv, Keyring: secret.Get, Workspace: o.Workspace})
 	if err != nil {
 		return nil, err
 	}
-	if launch.Dir == "" {
+	if launch.Dir == "" && !server.Isolation.Confined() {
 		launch.Dir = o.Dir
 	}
 	login, err := loginOf(o.Logins, server, launch)
@@ -82,18 +98,26 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 	in := &inspected{done: make(chan struct{})}
 	instance := upstream.New(upstream.Spec{
 		Name:         server.Name,
-		Dial:         func() (upstream.Conn, error) { return upstream.Dial(server.Name, launch, o.Environ, login, o.Log) },
+		Dial:         (&upstream.Start{Server: server, Launch: launch, Environ: o.Environ, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
 		Capabilities: []byte(allAbilities), Version: protocol.Latest,
 		ClientInfo:   append(append([]byte(`{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(o.Version)...), '}'),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Log: o.Log,
 	}, in)
 	defer instance.Close(inspectGrace)
 	instance.Start()
-	select {
-	case <-in.done:
-		return in.snapshot, in.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-in.done:
+			return in.snapshot, in.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-tick.C:
+			if o.Progress != nil {
+				o.Progress(instance.Status().Stage)
+			}
+		}
 	}
 }
 

@@ -21,7 +21,8 @@ const envGrandchild = "MCPTEST_GRANDCHILD"
 
 // Main turns the running program into the scripted upstream that the environment
 // variable MCPTEST_SERVER describes, or into the browser of [NewBrowserProgram]
-// if it was started as one, and does not come back; otherwise it does nothing.
+// or the keeper of a [NewEngine] if it was started as one, and does not come back;
+// otherwise it does nothing.
 // Call it first in TestMain.
 func Main() {
 	if isBrowserProgram() {
@@ -29,6 +30,9 @@ func Main() {
 	}
 	if how := os.Getenv(envGrandchild); how != "" {
 		grandchild()
+	}
+	if how := os.Getenv(envEngineKeeper); how != "" {
+		os.Exit(engineKeeperMain(how))
 	}
 	if opts, ok := os.LookupEnv(EnvServer); ok {
 		os.Exit(MainWith(opts))

@@ -7,5 +7,5 @@ import (
 
 func TestMain(m *testing.M) {
 	Main()
-	os.Exit(m.Run())
+	os.Exit(Run(m))
 }

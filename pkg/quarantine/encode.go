@@ -195,7 +195,7 @@ func (r *Record) decodeItem(key string, value []byte) error {
 	switch k, inList := listed[it.Kind]; {
 	case inList:
 		it.ID = k.ID(it.Raw)
-	case it.Kind != Instructions && it.Kind != Capabilities:
+	case it.Kind != Instructions && it.Kind != Capabilities && it.Kind != Image:
 		return errors.New("unknown kind")
 	}
 	on := string(parts[2]) == mark(true)

@@ -18,6 +18,7 @@ const (
 	Template     Kind = "template"
 	Instructions Kind = "instructions" // one a server; its ID is ""
 	Capabilities Kind = "capabilities" // what it declares as experimental and extensions; its ID is ""
+	Image        Kind = "image"        // what its container is made of, by content; its ID is ""
 )
 
 var listed = map[Kind]catalog.Kind{Tool: catalog.Tools, Prompt: catalog.Prompts, Template: catalog.Templates}
@@ -83,8 +84,14 @@ func ItemsOf(s *catalog.Snapshot) []Item {
 	if raw := declared(s.Capabilities); raw != nil {
 		items = append(items, newItem(Capabilities, "", raw))
 	}
+	if s.Image != "" {
+		items = append(items, ImageItem(s.Image))
+	}
 	return items
 }
+
+// ImageItem pins an image by its content-addressed id.
+func ImageItem(id string) Item { return newItem(Image, "", jsonrpc.Quote(id)) }
 
 // declared is what of a server's capabilities is passed on to clients, nil if that is nothing.
 func declared(capabilities []byte) []byte {
@@ -110,6 +117,7 @@ func snapshotOf(items []Item) *catalog.Snapshot {
 			s.Instructions = string(jsonrpc.Unquote(it.Raw))
 		case Capabilities:
 			s.Capabilities = it.Raw
+		case Image: // clients do not see it
 		default:
 			s.Items[listed[it.Kind]] = append(s.Items[listed[it.Kind]], it.Raw)
 		}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
@@ -23,7 +24,7 @@ type LaunchText struct {
 	Env       []string // names, with what they refer to, and the values of those that decide what is run
 	Headers   []string
 	Login     []string // the options of oauth, without secrets
-	Isolation string
+	Isolation string   // how it is confined, all of it
 	File      string   // the workspace's file it comes from, not escaped; "" for the user's own
 	Notes     []string // what a person should know of it
 }
@@ -39,7 +40,7 @@ type launch struct {
 		Refs        []string
 	}
 	OAuth     map[string]json.RawMessage
-	Isolation *struct{ Type, Image string }
+	Isolation *isolation
 	File      string `json:"workspace_file"`
 }
 
@@ -70,9 +71,6 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 		}
 		t.Login = append(t.Login, name+": "+value)
 	}
-	if l.Isolation != nil {
-		t.Isolation = Word(strings.TrimSpace(l.Isolation.Type + " " + l.Isolation.Image))
-	}
 	if l.Protocol != "stdio" {
 		t.Isolation = "does not apply: it runs elsewhere"
 		t.Line = Word(l.URL)
@@ -84,6 +82,13 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 			t.Notes = append(t.Notes, "plain http is allowed: it can be read and changed on the way")
 		}
 		return t
+	}
+	switch {
+	case l.Isolation != nil:
+		t.Isolation = l.Isolation.words(l.Command)
+		t.Notes = append(t.Notes, l.Isolation.notes(l.Dir)...)
+	case config.StartsContainer(l.Command, l.Args):
+		t.Isolation = "its command starts a container: " + Word(path.Base(strings.ReplaceAll(l.Command, `\`, "/"))) + " run, confined as its arguments say"
 	}
 	words := []string{Word(l.Command)}
 	for _, a := range l.Args {

@@ -23,7 +23,10 @@ func TestReadLaunch(t *testing.T) {
 			Login: []string{`account: "w\u202e"`, "client_id: id", "client_secret: from keyring:S", "grant: authorization_code", "login: ask", `scopes: "[\"a\",\"b\"]"`}},
 		`{"url":"http://h.example/p","allow_http":true}`: {Line: "http://h.example/p", Isolation: "does not apply: it runs elsewhere",
 			Notes: []string{"plain http is allowed: it can be read and changed on the way"}},
-		`{"command":"npx","args":["-y","pkg"]}`: {Line: "npx -y pkg", Isolation: "none: it runs with your rights", Notes: []string{"pkg is not pinned: each start may run another version"}},
+		`{"command":"/usr/bin/docker","args":["run","-i","image"]}`: {Line: "/usr/bin/docker run -i image", Isolation: "its command starts a container: docker run, confined as its arguments say"},
+		`{"command":"node","args":["s.js"],"isolation":{}}`:         {Line: "node s.js", Isolation: "docker node:24, network bridge"},
+		`{"command":"node","isolation":{"type":"none"}}`:            {Line: "node", Isolation: "none: it runs with your rights"},
+		`{"command":"npx","args":["-y","pkg"]}`:                     {Line: "npx -y pkg", Isolation: "none: it runs with your rights", Notes: []string{"pkg is not pinned: each start may run another version"}},
 	} {
 		got := ReadLaunch(launchOf(t, entry), true)
 		for what, pair := range map[string][2]string{
@@ -43,6 +46,65 @@ func TestReadLaunch(t *testing.T) {
 	}
 	if got := ReadLaunch([]byte("{"), true); !strings.HasPrefix(got.Line, "unreadable") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// All of an isolation is told, and two that differ read differently.
+func TestReadLaunchTellsIsolation(t *testing.T) {
+	seen := map[string]string{}
+	for isolation, want := range map[string]string{
+		`{"memory_limit":"512m","cpu_limit":1.5,"network":"none","mounts":["/a:/b:ro","/c d:/c"],"working_dir":"ro","user":1000,"docker_host":"ssh://build"}`: `docker node:24, memory 512 MiB, 1.5 processors, network none, ` +
+			`mounts /a:/b:ro "/c d:/c", working directory read-only, user 1000, engine ssh://build`,
+		`{"image":"i:1","pids_limit":9,"network":"n","working_dir":"rw","read_only":true,"tmpfs":["/t:size=1m"],"cache":true,"pull":"never","platform":"linux/arm64","extra_hosts":["a:1.2.3.4"]}`: `docker i:1, 9 processes, network n, ` +
+			`working directory writable, file system read-only, tmpfs /t:size=1m, packages cached, pull never, platform linux/arm64, hosts a:1.2.3.4`,
+		`{"type":"sandbox","network":"none","memory_limit":536870913}`: `sandbox, memory 536870913 bytes, network none`,
+		`{"type":"auto"}`:                          `docker node:24, or a sandbox, network bridge`,
+		`{"type":"auto","cpu_limit":1}`:            `docker node:24, 1 processors, network bridge`,
+		`{"type":"auto","user":"u"}`:               `docker node:24, network bridge, user u`,
+		`{"type":"auto","mounts":["/a:/b"]}`:       `docker node:24, network bridge, mounts /a:/b`,
+		`{"memory_limit":"1536m"}`:                 `docker node:24, memory 1536 MiB, network bridge`,
+		`{"mounts":["${env:A}:/b","/c\u202e:/c"]}`: `docker node:24, network bridge, mounts ${env:A}:/b "/c\u202e:/c"`,
+	} {
+		want = strings.ReplaceAll(want, `\\`, `\`)
+		got := ReadLaunch(launchOf(t, `{"command":"npx","args":["p@1.0.0"],"isolation":`+isolation+`}`), false)
+		if got.Isolation != want || len(got.Notes) > 0 {
+			t.Errorf("%s\ngot  %s %q\nwant %s", isolation, got.Isolation, got.Notes, want)
+		}
+		if other := seen[got.Isolation]; other != "" {
+			t.Errorf("%s and %s read alike", isolation, other)
+		}
+		seen[got.Isolation] = isolation
+	}
+	c := configOf(t, "/c.json", `{"isolation":{"type":"auto","allow_none":true},"mcpServers":{"s":{"command":"npx","args":["p@1.0.0"]}}}`)
+	got := ReadLaunch(canonicalLaunch(c.Server("s")), true)
+	if got.Isolation != "docker node:24, or a sandbox, or nothing where there is none, network bridge" || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "with your rights") {
+		t.Errorf("%+v", got)
+	}
+	// One that was kept before isolation was there.
+	if got := ReadLaunch([]byte(`{"protocol":"stdio","command":"x","isolation":{"type":"docker","image":"i","memory_limit":"1g","cpu_limit":""}}`), true); got.Isolation != "docker i, memory 1g, network bridge" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestReadLaunchNotesMounts(t *testing.T) {
+	t.Setenv("HOME", "/data/me")
+	for mount, want := range map[string]string{
+		"/": "the whole file system", "/x/..": "the whole file system", `C:\\`: "the whole file system", "/var/run/docker.sock": "the engine's socket", "/run": "the engine's socket", "/run/user/1000/podman/podman.sock": "the engine's socket",
+		"${env:HOME}": "your home directory", "${env:HOME}/": "your home directory", "/home/me": "your home directory", "/Users/me": "your home directory", `C:\\Users\\me`: "your home directory", "/data/me": "your home directory",
+		"/data": "your home directory", "/root": "your home directory", "/home/me/project": "", "${env:HOME}/p": "", "/srv": "", "/runner": "", "${workspaceFolder}": "", "/x/docker.socket": "",
+	} {
+		got := ReadLaunch(launchOf(t, `{"command":"node","isolation":{"mounts":["`+mount+`:/m"]}}`), true)
+		if want == "" && len(got.Notes) > 0 || want != "" && (len(got.Notes) != 1 || !strings.Contains(got.Notes[0], want)) {
+			t.Errorf("%s: %q", mount, got.Notes)
+		}
+	}
+	for _, entry := range []string{`{"command":"node","working_dir":"/home/me","isolation":{"working_dir":"ro"}}`, `{"command":"node","isolation":{"network":"host"}}`} {
+		if got := ReadLaunch(launchOf(t, entry), true); len(got.Notes) != 1 {
+			t.Errorf("%s: %q", entry, got.Notes)
+		}
+	}
+	if got := ReadLaunch(launchOf(t, `{"command":"node","working_dir":"/home/me","isolation":{}}`), true); len(got.Notes) != 0 {
+		t.Errorf("%q", got.Notes)
 	}
 }
 
@@ -71,7 +133,8 @@ func TestReadLaunchForAModel(t *testing.T) {
 func TestReadLaunchEscapes(t *testing.T) {
 	for _, evil := range []string{"\n", "\r\x1b[2J", "\x00", "\u202e", "\u200b", "\U000e0041", "ａ", "а", "\u2028", "\x7f", "\u0085", " \t", `"`, `\`, "'; rm", "`", "\ufeff", "é"} {
 		q := string(jsonrpc.Quote("a" + evil + "b"))
-		for _, entry := range []string{`{"command":` + q + `,"args":[` + q + `],"env":{"NODE_OPTIONS":` + q + `}}`, `{"url":` + string(jsonrpc.Quote("https://h/"+evil)) + `}`} {
+		for _, entry := range []string{`{"command":` + q + `,"args":[` + q + `],"env":{"NODE_OPTIONS":` + q + `}}`, `{"url":` + string(jsonrpc.Quote("https://h/"+evil)) + `}`,
+			`{"command":"npx","isolation":{"mounts":[` + string(jsonrpc.Quote("/a"+evil+":/b"+evil)) + `],"tmpfs":[` + string(jsonrpc.Quote("/t"+evil)) + `]}}`, `{"command":"npx","isolation":{"mounts":[` + string(jsonrpc.Quote("/a"+evil)) + `]}}`} {
 			s := configOf(t, "/c.json", `{"mcpServers":{"s":`+entry+`}}`).Server("s")
 			if s == nil || s.Refused != "" {
 				continue // it never gets here

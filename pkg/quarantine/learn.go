@@ -81,6 +81,26 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 	return changed
 }
 
+// LearnImage takes in that a container of an approved server would be made of another image than those that were approved, and tells
+// whether that changed the record. It waits; with auto it is approved.
+func (r *Record) LearnImage(s *config.Server, image Item, auto bool) (changed bool) {
+	if r.State(s) != Approved {
+		return false
+	}
+	v := r.versions()
+	switch {
+	case v.meet(image, &changed):
+	case auto:
+		v.take(image)
+		r.decide("auto", "", "", []Item{image})
+		changed = true
+	default:
+		changed = v.wait(image, func(Item) scan.Severity { return scan.Info }) || changed
+	}
+	v.end()
+	return changed
+}
+
 func sameItems(a, b []Item) bool {
 	return slices.EqualFunc(a, b, func(a, b Item) bool { return a.same(b) && bytes.Equal(a.Raw, b.Raw) })
 }

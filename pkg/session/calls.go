@@ -164,6 +164,9 @@ func (s *Session) tellStart(c *call, token []byte) {
 		}
 		status := c.in.Status()
 		message := fmt.Sprintf("Server %q is starting, for %s", c.in.Name(), time.Since(status.Since).Round(time.Second))
+		if status.Stage != "" {
+			message += ": " + status.Stage
+		}
 		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%g,"message":%s}`, -1/float64(1000*n), jsonrpc.Quote(message))...)
 		note := jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params))
 		if !s.calls.whileOpen(c, func() { s.conn.Out.SendDroppable(note) }) {

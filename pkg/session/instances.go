@@ -71,12 +71,31 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 			if err != nil {
 				return nil, err
 			}
-			return upstream.Dial(server.Name, launch, s.opts.Environ, login, log)
+			return s.host.Ready(&upstream.Start{Server: server, Launch: launch, Environ: s.opts.Environ, Login: login, Log: log}).Dial()
 		},
 		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: s.version(),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
 		Eager: server.Start == "eager", Launch: server.LaunchKey(), Admit: s.host.Admit(server), Log: log,
 	}
+}
+
+// InspectionSpec is Spec for a server that nobody has approved yet: one that is confined gets no files, no secrets, and no network
+// unless its package has to be fetched.
+func (s *Session) InspectionSpec(server *config.Server, log zerolog.Logger) upstream.Spec {
+	spec := s.Spec(server, log)
+	if !server.Isolation.Confined() {
+		return spec
+	}
+	spec.Dial = func() (upstream.Conn, error) {
+		launch, err := server.ResolveForInspection(config.Resolver{Env: s.getenv, Workspace: s.workspace()})
+		if err != nil {
+			return nil, err
+		}
+		start := s.host.Ready(&upstream.Start{Server: server, Launch: launch, Environ: s.opts.Environ, Log: log})
+		start.Admit = nil // what it is made of is part of what a person is shown
+		return start.Dial()
+	}
+	return spec
 }
 
 // Resolve makes the launch of a server for this session, and its login, nil for none.

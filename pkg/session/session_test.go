@@ -79,6 +79,7 @@ func (s *server) Close(time.Duration) { s.end.Do(func() { close(s.ended) }) }
 func idOf(line string) string { return regexp.MustCompile(`"id":(\d+)`).FindStringSubmatch(line)[1] }
 
 func (h *host) Login(*config.Server, config.Launch) (*oauth.Login, error) { return nil, nil }
+func (h *host) Ready(start *upstream.Start) *upstream.Start               { return start }
 
 // connected is a client whose session is open, and its server.
 func connected(t *testing.T) (*mcptest.Client, *server) {

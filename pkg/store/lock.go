@@ -44,6 +44,28 @@ func (s *Store) Lock(ctx context.Context, name string) (unlock func(), err error
 	}
 }
 
+// TryLock is Lock for what is done only where nobody else does it: it does not wait, and ok tells whether the lock is held. With
+// last, for a name that nobody will use again, unlock leaves no file behind.
+func (s *Store) TryLock(name string) (unlock func(last bool), ok bool, err error) {
+	if err := os.MkdirAll(s.Locks(), 0o700); err != nil {
+		return nil, false, fmt.Errorf("state directory: %w", err)
+	}
+	f, err := os.OpenFile(s.lockFile(name)+".held", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	if ok, err = tryLock(f); !ok || err != nil {
+		f.Close()
+		return nil, false, err
+	}
+	return func(last bool) {
+		if last {
+			os.Remove(f.Name())
+		}
+		f.Close() // which gives the lock back
+	}, true, nil
+}
+
 func (s *Store) lockFile(name string) string {
 	return filepath.Join(s.Locks(), strings.ReplaceAll(name, "/", "-"))
 }

@@ -161,3 +161,36 @@ func TestReadSecret(t *testing.T) {
 		}
 	}
 }
+
+func TestTryLock(t *testing.T) {
+	s := Open(filepath.Join(t.TempDir(), "state"))
+	unlock, ok, err := s.TryLock("a/b")
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if _, ok, err := s.TryLock("a/b"); ok || err != nil {
+		t.Errorf("taken twice: %v, %v", ok, err)
+	}
+	if other, ok, err := s.TryLock("a/c"); !ok || err != nil {
+		t.Errorf("another name: %v, %v", ok, err)
+	} else {
+		other(true)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Lock(ctx, "a/b"); err == nil {
+		t.Error("Lock does not see it")
+	}
+	unlock(false)
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) { // the Lock that was given up gets it for a moment
+		if unlock, ok, _ := s.TryLock("a/b"); ok {
+			unlock(true)
+			break
+		} else if time.Now().After(end) {
+			t.Fatal("still taken")
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.Locks(), "a-*")); len(left) != 0 {
+		t.Errorf("lock files: %v", left)
+	}
+}

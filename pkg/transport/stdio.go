@@ -1,11 +1,8 @@
 package transport
 
 import (
-	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,15 +21,24 @@ type StdioSpec struct {
 	Log     zerolog.Logger
 
 	Redact func(string) string // takes secrets out of what is logged of the server's output; nil: nothing is
+
+	// Confine changes how the program, which was found at path, is started, and returns what is started instead; nil: nothing is
+	// changed. What it returned as ended is called when the whole tree has ended.
+	Confine func(spec *StdioSpec, path string) (confined string, ended func(), err error)
 }
 
 // ExitError says how a server process ended.
 type ExitError struct {
 	Code   int    // exit status; -1 if a signal ended it
 	Signal string // "SIGKILL"; "" if it exited by itself
+
+	why error // says it better; nil: nothing does
 }
 
 func (e *ExitError) Error() string {
+	if e.why != nil {
+		return e.why.Error()
+	}
 	if e.Signal != "" {
 		return "was killed by " + e.Signal
 	}
@@ -46,26 +52,17 @@ const linger = 300 * time.Millisecond
 // Stdio is a running server process with all that it has started. Send, LastSign, Diagnostics, PID and Close may be
 // called from any goroutine, Recv from one at a time.
 type Stdio struct {
-	redact func(string) string
+	lines
+	feed
 	log    zerolog.Logger
 	tree   *tree
-	stdin  *jsonrpc.Outlet
-	corked atomic.Bool
-	reader *jsonrpc.Reader
 	stdout *outlet
 	stderr *outlet
-	kept   ring
-	noise  noise
-
-	started time.Time
-	sign    atomic.Int64 // nanoseconds from started to the last sign of life
-
-	batch [][]byte // rest of a batch, Recv's
-	end   error    // what Recv goes on returning, Recv's
 
 	exited chan struct{} // closed once the server process has ended; exit is set before
 	exit   *ExitError
 	gone   chan struct{} // closed once the whole tree and our goroutines have ended
+	ended  func()        // is called then
 }
 
 // StartStdio starts a server. It returns when the program has been executed, or says in plain words why that
@@ -75,23 +72,28 @@ func StartStdio(spec StdioSpec) (*Stdio, error) {
 	if err != nil {
 		return nil, err
 	}
+	ended := func() {}
+	if spec.Confine != nil {
+		if path, ended, err = spec.Confine(&spec, path); err != nil {
+			return nil, err
+		}
+	}
 	t, err := startTree(&spec, path)
 	if err != nil {
+		ended()
 		return nil, err
 	}
 	s := &Stdio{
-		redact:  spec.Redact,
-		log:     spec.Log.With().Str("server", spec.Name).Int("pid", t.pid).Logger(),
-		tree:    t,
-		stdin:   jsonrpc.NewOutlet(t.stdin, jsonrpc.Lines, 0),
-		stdout:  &outlet{file: t.stdout},
-		stderr:  &outlet{file: t.stderr},
-		started: time.Now(),
-		exited:  make(chan struct{}),
-		gone:    make(chan struct{}),
+		log:    spec.Log.With().Str("server", spec.Name).Int("pid", t.pid).Logger(),
+		tree:   t,
+		stdout: &outlet{file: t.stdout},
+		stderr: &outlet{file: t.stderr},
+		exited: make(chan struct{}),
+		gone:   make(chan struct{}),
+		ended:  ended,
 	}
-	s.reader = jsonrpc.NewReader(s.stdout, jsonrpc.Newline, spec.Limit)
-	s.reader.Activity = s.signOfLife
+	s.lines.begin(s.stdout, spec.Limit, s.log, spec.Redact, s.howItEnded)
+	s.stdin = jsonrpc.NewOutlet(t.stdin, jsonrpc.Lines, 0)
 	go s.supervise()
 	return s, nil
 }
@@ -99,6 +101,7 @@ func StartStdio(spec StdioSpec) (*Stdio, error) {
 // supervise owns the other goroutines and ends last.
 func (s *Stdio) supervise() {
 	defer close(s.gone)
+	defer s.ended()
 	var workers sync.WaitGroup
 	workers.Go(s.readStderr)
 	var late *time.Timer
@@ -122,40 +125,8 @@ func (s *Stdio) finish() {
 	s.stderr.finish()
 }
 
-// Send queues a message, which must be one line, and never waits for the server. It fails with jsonrpc.ErrFull when the server
-// has left 64 MiB unread, with ErrClosed after Close, and with the *ExitError once the process has ended.
-func (s *Stdio) Send(f jsonrpc.Frame) error {
-	err := s.stdin.Send(f)
-	switch {
-	case errors.Is(err, jsonrpc.ErrFull):
-		return fmt.Errorf("the server does not read its input: %w", err)
-	case errors.Is(err, syscall.EPIPE):
-		return fmt.Errorf("the server has closed its input: %w", err)
-	}
-	return err
-}
-
-// OnWait sets what Recv calls, on its goroutine, before it waits for the server. It is set before the first Recv.
-func (s *Stdio) OnWait(f func()) { s.reader.Waits = f }
-
-// Cork holds back, with true, what is sent until Cork(false), so that it goes out together.
-func (s *Stdio) Cork(on bool) {
-	switch {
-	case s.corked.Swap(on) == on:
-	case on:
-		s.stdin.Cork()
-	default:
-		s.stdin.Uncork()
-	}
-}
-
 // PID is the process id of the server itself.
 func (s *Stdio) PID() int { return s.tree.pid }
-
-func (s *Stdio) signOfLife() { s.sign.Store(int64(time.Since(s.started))) }
-
-// LastSign tells when the server last wrote a byte on stdout or stderr; before the first one, when it was started.
-func (s *Stdio) LastSign() time.Time { return s.started.Add(time.Duration(s.sign.Load())) }
 
 // Close ends the server with everything it has started: what is queued is written and its stdin closed; after a third of
 // grace the whole tree is asked to end (SIGTERM), at grace it is killed. It returns when all is gone, at the latest

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
@@ -25,36 +26,57 @@ func Blocked(server *config.Server) error {
 	return nil
 }
 
-// Dial connects to a server as its resolved launch says. environ is the environment of the client's side, of which a
-// child gets the short allow-list. login is that of a remote server, nil for none.
-func Dial(name string, launch config.Launch, environ []string, login *oauth.Login, log zerolog.Logger) (Conn, error) {
-	if launch.Protocol == "stdio" {
-		redact := strings.NewReplacer(secrets(launch)...)
-		conn, err := transport.StartStdio(transport.StdioSpec{
-			Name: name, Command: launch.Command, Args: launch.Args, Env: config.ChildEnv(launch, environ), Dir: launch.Dir,
-			Log: log, Redact: redact.Replace,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return &discreet{conn, redact}, nil
-	}
-	headers := make([]transport.Header, len(launch.Headers))
-	for i, h := range launch.Headers {
-		headers[i] = transport.Header{Name: h.Name, Value: h.Value}
-	}
-	return transport.DialHTTP(transport.HTTPSpec{Name: name, URL: launch.URL, Headers: headers, Login: login, SSE: launch.Protocol == "sse", Log: log})
+// Start is what a server is started with.
+type Start struct {
+	Server     *config.Server
+	Launch     config.Launch // resolved
+	Environ    []string      // the environment of the client's side, of which a child gets the short allow-list, and a container nothing
+	Login      *oauth.Login  // of a remote server; nil: none
+	Containers *docker.Owner
+	State      string                   // directory for what sandboxed servers keep
+	Admit      func(image string) error // decides whether a container may be made of an image; nil: of every one
+	Log        zerolog.Logger
 }
 
-// discreet is a child process whose stderr is shown without the values that its entry gave it: a server that refuses a
+// Dial starts a server, or connects to it, as its resolved launch says. A confinement that it asks for and that cannot be given is an
+// error: there is no other way from here to running it.
+func (s *Start) Dial() (Conn, error) {
+	if s.Launch.Protocol == config.ProtocolStdio {
+		return s.dialLocal()
+	}
+	headers := make([]transport.Header, len(s.Launch.Headers))
+	for i, h := range s.Launch.Headers {
+		headers[i] = transport.Header{Name: h.Name, Value: h.Value}
+	}
+	return transport.DialHTTP(transport.HTTPSpec{Name: s.Server.Name, URL: s.Launch.URL, Headers: headers, Login: s.Login, SSE: s.Launch.Protocol == config.ProtocolSSE, Log: s.Log})
+}
+
+// discreet is a local server whose stderr is shown without the values that its entry gave it: a server that refuses a
 // key likes to quote it.
 type discreet struct {
 	*transport.Stdio
 	redact *strings.Replacer
+	confinement
 }
 
 // Diagnostics is what the server wrote to stderr.
 func (d *discreet) Diagnostics() string { return d.redact.Replace(d.Stdio.Diagnostics()) }
+
+// contained is discreet for a server in a container.
+type contained struct {
+	*transport.Docker
+	redact *strings.Replacer
+	confinement
+}
+
+// Diagnostics is what the server wrote to stderr.
+func (c *contained) Diagnostics() string { return c.redact.Replace(c.Docker.Diagnostics()) }
+
+// confinement is how a local server is confined, in a few words; "" if it is not.
+type confinement string
+
+// Confinement implements what Instance asks of a connection.
+func (c confinement) Confinement() string { return string(c) }
 
 // secretSize is the shortest value that is taken for a secret, in bytes: shorter ones occur everywhere.
 const secretSize = 8

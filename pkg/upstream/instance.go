@@ -86,6 +86,9 @@ type Status struct {
 	Since   time.Time
 	NextTry time.Time
 	Lives   int // how often it has come up
+
+	Stage       string // what is done before it runs, such as the pulling of its image; "" once it does
+	Confinement string // how the running server is confined, such as "docker node:24"; "" if it is not
 }
 
 // Instance is one server for one client. It is safe for concurrent use.
@@ -144,7 +147,19 @@ func (in *Instance) Status() Status {
 	if in.why != nil {
 		s.Why, s.Err = in.why.Error(), in.why
 	}
+	s.Stage = stage(in.conn)
+	if c, ok := in.conn.(interface{ Confinement() string }); ok {
+		s.Confinement = c.Confinement()
+	}
 	return s
+}
+
+// stage is what a connection does before its server runs.
+func stage(conn Conn) string {
+	if c, ok := conn.(interface{ Stage() string }); ok {
+		return c.Stage()
+	}
+	return ""
 }
 
 // Diagnostics is what the server said on stderr, in its last run if it does not run now; each line marked as its words.

@@ -179,6 +179,9 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 		return
 	}
 	current := &catalog.Snapshot{Launch: in.spec.Launch, Taken: time.Now(), Capabilities: hello.Capabilities, Instructions: hello.Instructions}
+	if c, ok := conn.(interface{ Image() string }); ok {
+		current.Image = c.Image()
+	}
 	var digests [catalog.Kinds]map[string]string
 	for k, read := range hello.undeclared() {
 		if read {

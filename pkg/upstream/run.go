@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
@@ -107,6 +108,9 @@ func (in *Instance) watchStart(conn Conn, gone <-chan struct{}) {
 			starting = in.state == Starting && in.conn == conn
 			if starting {
 				in.why = errSilent
+				if doing := stage(conn); doing != "" {
+					in.why = fmt.Errorf("%w (it was at %s)", errNoStart, doing)
+				}
 			}
 			in.mu.Unlock()
 			if starting {
@@ -151,7 +155,10 @@ func (in *Instance) Sign() time.Time {
 	return later(sign, p.sign)
 }
 
-var errSilent = errors.New("it did not answer initialize and gave no sign of life for start_timeout")
+var (
+	errSilent  = errors.New("it did not answer initialize and gave no sign of life for start_timeout")
+	errNoStart = errors.New("nothing moved for start_timeout")
+)
 
 // handshake is the initialize request (MCP 2025-11-25, lifecycle).
 func (in *Instance) handshake(conn Conn) *Call {
@@ -263,7 +270,8 @@ func (in *Instance) ended(conn Conn, err error) {
 		e.Remedy = "Check its command and settings, then call again"
 		unsent = in.takeCalls()
 		var login *oauth.Error
-		if errors.As(e.Cause, &login) {
+		var container *docker.Error
+		if errors.As(e.Cause, &login) || errors.As(e.Cause, &container) {
 			e.Remedy, e.Tail = "", "" // it says more
 		}
 		if needsLogin(e.Cause) { // the same again would not help

@@ -1,0 +1,78 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// What a command is, as far as its words tell.
+
+// valued are the options in front of an engine's command that take the next word as their value: those of docker, podman and nerdctl.
+var valued = []string{"--config", "-c", "--context", "-H", "--host", "-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey",
+	"--cgroup-manager", "--connection", "--identity", "--module", "--network-config-dir", "--root", "--runroot", "--runtime", "--storage-driver", "--storage-opt", "--tmpdir", "--url",
+	"-a", "--address", "-n", "--namespace", "--snapshotter", "--data-root", "--cni-path", "--cni-netconfpath", "--hosts-dir"}
+
+// OwnContainer tells whether the entry's command starts a container itself: docker run, podman run and the like. Such a server is not
+// put into another one.
+func (s *Server) OwnContainer() bool {
+	return s.Protocol == ProtocolStdio && StartsContainer(s.Command, s.Args)
+}
+
+// StartsContainer tells whether a command is docker run, or one that means the same. A path into a workspace is no docker.
+func StartsContainer(command string, args []string) bool {
+	if !slices.Contains([]string{"docker", "podman", "nerdctl"}, baseName(command)) || !isLiteral(command) {
+		return false
+	}
+	if strings.ContainsAny(command, `/\`) && !strings.HasPrefix(command, "/") && !isDrive(command) {
+		return false
+	}
+	var words []string
+	for i := 0; i < len(args) && len(words) < 2; i++ {
+		switch {
+		case slices.Contains(valued, args[i]):
+			i++
+		case !strings.HasPrefix(args[i], "-"):
+			words = append(words, args[i])
+		case len(words) > 0 && words[0] == "run":
+			return true
+		}
+	}
+	return len(words) > 0 && words[0] == "run" || len(words) == 2 && words[0] == "container" && words[1] == "run"
+}
+
+// Fetches tells whether the entry's command is a runner of packages, which fetches what it runs.
+func (s *Server) Fetches() bool {
+	if s.Protocol != ProtocolStdio {
+		return false
+	}
+	first := func(commands ...string) bool { return slices.Contains(commands, firstWord(s.Args)) }
+	switch baseName(s.Command) {
+	case "npx", "pnpx", "bunx", "uvx", "pipx":
+		return true
+	case "npm":
+		return first("exec", "x")
+	case "pnpm", "yarn", "yarnpkg":
+		return first("dlx")
+	case "bun":
+		return first("x")
+	case "uv":
+		return first("tool", "run")
+	case "go":
+		return first("run")
+	case "deno":
+		return first("run", "x") && slices.ContainsFunc(s.Args, func(a string) bool {
+			return strings.HasPrefix(a, "npm:") || strings.HasPrefix(a, "jsr:") || strings.HasPrefix(a, "https:") || strings.HasPrefix(a, "http:")
+		})
+	}
+	return false
+}
+
+// firstWord is the first argument that is no option.
+func firstWord(args []string) string {
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") {
+			return a
+		}
+	}
+	return ""
+}

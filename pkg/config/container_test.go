@@ -1,0 +1,58 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestStartsContainer(t *testing.T) {
+	for line, want := range map[string]bool{
+		"docker run -i image":                       true,
+		"docker run":                                true,
+		"/usr/bin/docker run image":                 true,
+		`C:\docker\Docker.EXE run image`:            true,
+		"podman run image":                          true,
+		"nerdctl run image":                         true,
+		"docker container run image":                true,
+		"docker --context far run image":            true,
+		"docker --context=far --debug run image":    true,
+		"docker -H ssh://h container --x run image": true,
+		"nerdctl -n k8s.io run image":               true,
+		"docker exec -i c run":                      false,
+		"docker --context run exec c":               false,
+		"docker compose run s":                      false,
+		"docker mcp gateway run":                    false,
+		"docker container exec run":                 false,
+		"docker start run":                          false,
+		"docker":                                    false,
+		"docker container":                          false,
+		"./docker run image":                        false,
+		"bin/docker run image":                      false,
+		`bin\docker run image`:                      false,
+		"${workspaceFolder}/docker run image":       false,
+		"npx docker run":                            false,
+		"docker-mcp run":                            false,
+		"sh -c docker run":                          false,
+	} {
+		words := strings.Fields(line)
+		if got := StartsContainer(words[0], words[1:]); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+	if (&Server{Protocol: ProtocolHTTP, Command: "docker", Args: []string{"run"}}).OwnContainer() {
+		t.Error("a server elsewhere starts a container here")
+	}
+}
+
+func TestFetches(t *testing.T) {
+	for line, want := range map[string]bool{
+		"npx -y pkg": true, "/usr/bin/npx pkg": true, "NPX.cmd pkg": true, "uvx pkg": true, "pipx run pkg": true, "bunx pkg": true, "pnpx p": true, "npm exec -- pkg": true, "npm -y x pkg": true, "pnpm dlx pkg": true,
+		"yarn dlx p": true, "bun x p": true, "uv tool run p": true, "uv run p": true, "go run example.org/m@latest": true, "deno run -A npm:pkg": true, "deno run jsr:@a/b": true, "deno run https://h/x.ts": true,
+		"npm start": false, "npm run exec": false, "node exec": false, "python -m pkg": false, "deno run main.ts": false, "deno test npm:x": false, "go build": false, "bun server.ts": false, "uv": false, "x npx": false, "docker run npx": false,
+	} {
+		words := strings.Fields(line)
+		if got := (&Server{Protocol: ProtocolStdio, Command: words[0], Args: words[1:]}).Fetches(); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+}

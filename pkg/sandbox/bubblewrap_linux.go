@@ -1,0 +1,109 @@
+package sandbox
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// bwrap is an installed bubblewrap.
+type bwrap struct {
+	Path   string `json:"path"`
+	Recent bool   `json:"recent,omitempty"` // 0.8.0 or later
+}
+
+// bwrapPlaces are looked through instead of PATH, whose directories may be the person's: what makes the sandbox must not be
+// replaceable by what could get into it.
+var bwrapPlaces = []string{"/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap"}
+
+const sharedMemory = "67108864" // bytes of /dev/shm, Docker's default
+
+// bwrapArgs are bubblewrap's arguments for a program. It starts with an empty file system and mounts in the order given; the filter
+// comes right before it executes the program.
+func (o order) bwrapArgs(program []string) ([]string, error) {
+	rules, err := filter(false, false)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := inMemory(rules)
+	if err != nil {
+		return nil, err
+	}
+	// The cgroup namespace stays: runtimes look their limits up under their true path.
+	args := []string{
+		o.Bwrap.Path, "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts",
+		"--die-with-parent", "--cap-drop", "ALL", "--seccomp", strconv.Itoa(fd), "--chdir", o.Dir,
+	}
+	if !o.Network {
+		args = append(args, "--unshare-net")
+	}
+	if o.Bwrap.Recent {
+		args = append(args, "--disable-userns")
+	}
+	args = append(args, o.mounts()...)
+	return append(append(args, "--"), program...), nil
+}
+
+func (o order) mounts() (args []string) {
+	add := func(words ...string) { args = append(args, words...) }
+	grants := o.Grants
+	var mounted []grant
+	root := len(grants) > 0 && grants[0].Path == "/"
+	if root {
+		add(bind(grants[0].Write), "/", "/")
+		mounted, grants = grants[:1:1], grants[1:]
+	}
+	add("--proc", "/proc", "--dev", "/dev")
+	if o.Bwrap.Recent {
+		add("--size", sharedMemory, "--tmpfs", "/dev/shm")
+	}
+	if o.Tmp != "" {
+		add("--bind", o.Tmp, "/tmp")
+	}
+	own := len(mounted) // where the program's own /tmp stands, which has nothing of what /tmp has outside
+	mounted = append(mounted, grant{Path: "/tmp", Write: true})
+	for _, g := range grants {
+		if over := nearest(mounted, g.Path); over < 0 || over == own || mounted[over].Write != g.Write {
+			add(bind(g.Write), g.Path, g.Path)
+			mounted = append(mounted, g)
+		}
+	}
+	for _, l := range o.Links {
+		if over := nearest(mounted, l.Path); over < 0 || over == own {
+			add("--symlink", l.Target, l.Path)
+		}
+	}
+	if !root {
+		add("--remount-ro", "/")
+	}
+	return args
+}
+
+func bind(write bool) string {
+	if write {
+		return "--bind"
+	}
+	return "--ro-bind"
+}
+
+// nearest gives the mount that a path lies in, -1 for none: the last and so the deepest of those that hold it.
+func nearest(mounts []grant, path string) int {
+	for i, m := range slices.Backward(mounts) {
+		if within(path, m.Path) {
+			return i
+		}
+	}
+	return -1
+}
+
+// bwrapVersion reads "bubblewrap 0.8.0".
+func bwrapVersion(output string) (version string, recent bool) {
+	version = strings.TrimSpace(strings.TrimPrefix(output, "bubblewrap"))
+	var n [2]int
+	for i, part := range strings.SplitN(version, ".", 3) {
+		if i < 2 {
+			n[i], _ = strconv.Atoi(part)
+		}
+	}
+	return version, n[0] > 0 || n[1] >= 8
+}

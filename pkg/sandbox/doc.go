@@ -1,0 +1,26 @@
+// Package sandbox runs one program with less of the machine than the person has who started it: on Linux, without Docker and
+// without special rights. Bubblewrap (https://github.com/containers/bubblewrap) makes the sandbox where it works, else
+// Landlock (https://docs.kernel.org/userspace-api/landlock.html); with both come a seccomp filter, resource limits,
+// no_new_privs and no capabilities. On other systems there is none, and the package says so.
+//
+// [Confine] gives what is to be started in the program's place: this very binary, which confines itself and then executes the
+// program (see hook_linux.go). It passes on stdin, stdout, stderr and the environment; no byte goes through it.
+//
+// A confined program sees, under the paths they have outside: the system's programs and libraries and a few files of
+// /etc, read-only; its own installation, read-only; a home and a temporary directory of its own; its working directory and the
+// listed paths as asked. It has no other file of the person's, no /run and /var, no socket but of the Internet (and those only if
+// asked), no other process to trace or signal, and no way to mount, to change its namespaces or to load something into the kernel.
+//
+// What it does not protect from:
+//   - Faults of the kernel: the program talks to the same one. A container does so too; a virtual machine does not.
+//   - Use of processor, disk and number of processes: there is no cgroup, and the memory limit holds for each process by itself.
+//   - The network, once it is given: there is no filter of addresses, and services on the machine's loopback can be reached.
+//   - What was listed: a listed "/" or home directory is given as a whole.
+//   - With Landlock alone: reading the command lines of other processes, learning which files exist, and changing the
+//     mode, times and extended attributes of the person's files ([Abilities.Gaps] tells which).
+//
+// What it costs a program: no 32-bit programs on a 64-bit system, no namespaces (Chromium needs --no-sandbox), no Unix sockets
+// but socketpair(2), no io_uring, under Landlock neither /tmp by name nor POSIX and System V shared memory. Files of /etc are
+// those of the start: a server that outlives a change of /etc/resolv.conf has to be started again. Under bubblewrap SIGTERM ends
+// a program at once, so a program that needs time gets it when its stdin is closed.
+package sandbox

@@ -1,0 +1,168 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// probeLimit bounds one try to run something in a sandbox.
+const probeLimit = 2 * time.Second
+
+// machine is what a sandbox is made with here.
+type machine struct {
+	Abilities
+	bwrap *bwrap
+}
+
+var finding struct {
+	once   sync.Once
+	done   chan struct{} // closed when result is set
+	result machine
+}
+
+func find(ctx context.Context) Abilities { return found(ctx).Abilities }
+
+// found looks once a process; a caller that gives up does not end the search, which its bounds end.
+func found(ctx context.Context) machine {
+	finding.once.Do(func() {
+		finding.done = make(chan struct{})
+		go func() {
+			defer close(finding.done)
+			finding.result = look()
+		}()
+	})
+	select {
+	case <-finding.done:
+		return finding.result
+	case <-ctx.Done():
+		return machine{Abilities: Abilities{Why: "the sandbox of this machine was not found out: " + context.Cause(ctx).Error()}}
+	}
+}
+
+func look() machine {
+	m, noBwrap := lookForBwrap()
+	if noBwrap == nil {
+		return m
+	}
+	m, noLandlock := lookForLandlock()
+	if noLandlock == nil {
+		m.Why = noBwrap.Error()
+		return m
+	}
+	return machine{Abilities: Abilities{Why: fmt.Sprintf("no sandbox can be made here: %v; and %v", noBwrap, noLandlock)}}
+}
+
+// lookForBwrap lets bubblewrap tell its version from within a sandbox.
+func lookForBwrap() (machine, error) {
+	for _, path := range bwrapPlaces {
+		if unix.Access(path, unix.X_OK) != nil {
+			continue
+		}
+		version, err := output(path, "--version")
+		if err != nil {
+			return machine{}, fmt.Errorf("%s does not run: %w", path, err)
+		}
+		number, recent := bwrapVersion(version)
+		m := machine{Abilities{Method: Bubblewrap, Version: number}, &bwrap{path, recent}}
+		v := newView("/")
+		v.system()
+		inside, err := try(order{Method: Bubblewrap, Bwrap: m.bwrap, Dir: "/", Grants: v.sorted(), Links: v.links}, path, "--version")
+		if err == nil && inside != version {
+			err = errors.New("it prints something else in there")
+		}
+		if err != nil {
+			return machine{}, fmt.Errorf("bubblewrap cannot make a sandbox here (%w)%s", err, userNamespaces())
+		}
+		return m, nil
+	}
+	return machine{}, errors.New("bubblewrap is not installed; install it (apt install bubblewrap, dnf install bubblewrap)")
+}
+
+// lookForLandlock runs this program confined, which looks whether it is.
+func lookForLandlock() (machine, error) {
+	abi := landlockABI()
+	if abi < abiTruncate {
+		return machine{}, fmt.Errorf("the kernel offers no Landlock of ABI %d (Linux 6.2, with landlock among the security modules in its parameter lsm=)", abiTruncate)
+	}
+	m := machine{Abilities: Abilities{Method: Landlock, Version: fmt.Sprintf("ABI %d", abi), Gaps: []string{
+		"it can change the mode and the times of files it cannot read",
+		"it can read the command lines of other processes",
+	}}}
+	if abi < abiScope {
+		m.Gaps = append(m.Gaps, "it can end other processes of the user (Linux 6.12 keeps it from that)")
+	}
+	v := newView("/")
+	v.system() // of which this program needs nothing, unless it is linked dynamically
+	if _, err := try(order{Method: Landlock, Dir: "/", Grants: append(v.sorted(), grant{Path: selfExe, File: true})}, selfExe, hookArg, probeArg); err != nil {
+		return machine{}, fmt.Errorf("Landlock cannot make a sandbox here (%w)", err)
+	}
+	return m, nil
+}
+
+// try runs a program in a sandbox and gives what it prints.
+func try(o order, path string, args ...string) (string, error) {
+	hook, err := o.args(path, args)
+	if err != nil {
+		return "", err
+	}
+	return output(selfExe, hook...)
+}
+
+func output(path string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = []string{}
+	cmd.WaitDelay = time.Second
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("no answer within %v", probeLimit)
+	} else if line := lastLine(stderr.String()); err != nil && line != "" {
+		err = errors.New(line)
+	}
+	return string(out), err
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+// userNamespaces tells what usually keeps bubblewrap from working, and the remedy.
+func userNamespaces() string {
+	is := func(file, value string) bool {
+		b, err := os.ReadFile("/proc/sys/" + file)
+		return err == nil && strings.TrimSpace(string(b)) == value
+	}
+	switch {
+	case is("kernel/apparmor_restrict_unprivileged_userns", "1"):
+		return "; AppArmor keeps programs from user namespaces: an administrator can allow bubblewrap (Ubuntu: apt install apparmor-profiles, then enable its profile bwrap-userns-restrict)"
+	case is("kernel/unprivileged_userns_clone", "0"):
+		return "; user namespaces are for root alone: an administrator can change that (sysctl kernel.unprivileged_userns_clone=1)"
+	case is("user/max_user_namespaces", "0"):
+		return "; user namespaces are turned off: an administrator can change that (sysctl user.max_user_namespaces=10000)"
+	}
+	return ""
+}
+
+// probed is the exit status of a program that looks around in its sandbox: 0 if it is one.
+func probed() int {
+	_, err := os.ReadDir("/")
+	fd, socketErr := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil || socketErr == nil {
+		fmt.Fprintln(os.Stderr, "it confines nothing:", err, fd, socketErr)
+		return 1
+	}
+	return 0
+}

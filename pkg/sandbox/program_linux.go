@@ -1,0 +1,137 @@
+package sandbox
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// companions are programs that start another one which lies beside them.
+var companions = map[string]string{"uvx": "uv"}
+
+// program grants a program that lies outside the system's directories: its installation where one can be told, else its file
+// alone; and so each link on the way to it, and the interpreters in the first lines of scripts.
+func (v *view) program(path string, env []string) error {
+	for range 5 { // interpreters of interpreters; the kernel stops there too
+		if err := v.chain(path); err != nil {
+			return fmt.Errorf("%s cannot be run in a sandbox: %w", path, cause(err))
+		}
+		if other := companions[filepath.Base(path)]; other != "" {
+			v.chain(filepath.Join(filepath.Dir(path), other)) // may be missing
+		}
+		if path = interpreter(path, env); path == "" {
+			return nil
+		}
+	}
+	return nil
+}
+
+// chain grants a file and all files that are links to it on the way.
+func (v *view) chain(path string) error {
+	for range 40 {
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		if err := v.add(path, false); err != nil {
+			return err
+		}
+		path = filepath.Join(dir, filepath.Base(path))
+		if root := installation(path, v.home); root != "" {
+			if err := v.add(root, false); err != nil {
+				return err
+			}
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return nil // no link
+		}
+		if path = target; !filepath.IsAbs(path) {
+			path = filepath.Join(dir, target)
+		}
+	}
+	return nil
+}
+
+// installation gives the directory that a program needs as a whole, or "". It has to be told from a directory that holds other
+// things of the person's: ~/.nvm/versions/node/v20/bin/node belongs to an installation, ~/.local/bin/uvx and ~/bin/tool do
+// not. So <prefix>/bin/<program> makes a prefix only if it is one by its contents, and lies deep enough unless it says itself
+// that it is one. A package in node_modules needs those beside it.
+func installation(program, home string) string {
+	if i := strings.Index(program, "/node_modules/"); i >= 0 {
+		if root := program[:i] + "/node_modules"; root != "/node_modules" {
+			return root
+		}
+	}
+	bin := filepath.Dir(program)
+	prefix := filepath.Dir(bin)
+	if filepath.Base(bin) != "bin" || within(home, prefix) {
+		return ""
+	}
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			_, err := os.Lstat(filepath.Join(prefix, name))
+			return err == nil
+		})
+	}
+	deep := 2
+	above := "/"
+	if within(prefix, home) {
+		above, deep = home, 3
+	}
+	below, _ := filepath.Rel(above, prefix)
+	if has("pyvenv.cfg", "conda-meta") || len(split(below)) >= deep && has("lib", "lib64", "libexec", "share") {
+		return prefix
+	}
+	return ""
+}
+
+// interpreter gives the program in the first line of a script, looked for in the program's own PATH if env(1) does so; "" if there is none.
+func interpreter(path string, env []string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	head, _ := bufio.NewReader(io.LimitReader(f, 4096)).ReadBytes('\n')
+	line, ok := bytes.CutPrefix(head, []byte("#!"))
+	words := strings.Fields(string(line))
+	if !ok || len(words) == 0 || !filepath.IsAbs(words[0]) {
+		return ""
+	}
+	if filepath.Base(words[0]) != "env" {
+		return words[0]
+	}
+	for _, word := range words[1:] {
+		if strings.HasPrefix(word, "-") || strings.Contains(word, "=") {
+			continue
+		}
+		return search(word, env)
+	}
+	return ""
+}
+
+func search(name string, env []string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	for _, kv := range env {
+		list, ok := strings.CutPrefix(kv, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, dir := range filepath.SplitList(list) {
+			file := filepath.Join(dir, name)
+			if info, err := os.Stat(file); filepath.IsAbs(dir) && err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+				return file
+			}
+		}
+		return ""
+	}
+	return ""
+}

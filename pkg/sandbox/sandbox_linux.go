@@ -1,0 +1,127 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// selfExe is the very program that runs, also after its file has been replaced by an update. A child that this process forks
+// finds this program under it too.
+const selfExe = "/proc/self/exe"
+
+// order is what the re-executed process is told: paths and numbers, nothing of the program's environment.
+type order struct {
+	Method  Method  `json:"method"`
+	Bwrap   *bwrap  `json:"bwrap,omitempty"`
+	Dir     string  `json:"dir"`
+	Grants  []grant `json:"grants"`
+	Links   []link  `json:"links,omitempty"`
+	Tmp     string  `json:"tmp,omitempty"` // what /tmp is inside
+	Network bool    `json:"network"`
+	Memory  int64   `json:"memory,omitempty"`
+}
+
+func confine(spec Spec) (Confined, error) {
+	m := found(context.Background())
+	if m.Method == "" {
+		return Confined{}, errors.New(m.Why)
+	}
+	return m.confine(spec)
+}
+
+func (m machine) confine(spec Spec) (_ Confined, err error) {
+	if err := check(spec); err != nil {
+		return Confined{}, err
+	}
+	p, err := newPrivate(spec.Private)
+	if err != nil {
+		return Confined{}, err
+	}
+	defer func() {
+		if err != nil {
+			p.release()
+		}
+	}()
+	v := newView(spec.Home)
+	v.system()
+	if err := v.program(spec.Path, spec.Env); err != nil {
+		return Confined{}, err
+	}
+	if err := v.listed(spec); err != nil {
+		return Confined{}, err
+	}
+	own, tmp := []string{p.home}, "/tmp"
+	if m.Method == Landlock {
+		own, tmp = []string{p.home, p.tmp}, p.tmp
+	}
+	for _, dir := range own {
+		if err := v.add(dir, true); err != nil {
+			return Confined{}, fmt.Errorf("the private directory %s of a sandbox cannot be used: %w", dir, cause(err))
+		}
+	}
+	o := order{
+		Method: m.Method, Bwrap: m.bwrap, Dir: p.home, Tmp: p.tmp, Network: spec.Network, Memory: spec.Memory,
+		Grants: v.sorted(), Links: v.links,
+	}
+	if spec.visibleDir() {
+		o.Dir = spec.Dir
+	}
+	if m.Method == Landlock {
+		if err := enforceable(o.Grants); err != nil {
+			return Confined{}, err
+		}
+	}
+	args, err := o.args(spec.Path, spec.Args)
+	if err != nil {
+		return Confined{}, err
+	}
+	return Confined{
+		Path:    selfExe,
+		Args:    args,
+		Env:     environ(spec.Env, p.home, tmp, v.visible),
+		Dir:     o.Dir,
+		Release: p.release,
+	}, nil
+}
+
+// args are those of this program as the hook.
+func (o order) args(path string, args []string) ([]string, error) {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{hookArg, string(text), "--", path}, args...), nil
+}
+
+func (s Spec) visibleDir() bool { return s.Dir != "" && s.DirAccess != "" }
+
+func check(spec Spec) error {
+	switch spec.DirAccess {
+	case "", "ro", "rw":
+	default:
+		return fmt.Errorf(`the access to the working directory is "ro" or "rw", not %q`, spec.DirAccess)
+	}
+	if spec.Memory < 0 {
+		return fmt.Errorf("a memory limit of %d bytes makes no sense", spec.Memory)
+	}
+	paths := []string{spec.Path, spec.Home}
+	if spec.visibleDir() {
+		paths = append(paths, spec.Dir)
+	}
+	for _, p := range spec.Paths {
+		paths = append(paths, p.Path)
+	}
+	for _, path := range paths {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("%q is no absolute path, which a sandbox needs", path)
+		}
+	}
+	if info, err := os.Stat(spec.Path); err != nil || info.IsDir() {
+		return fmt.Errorf("%s is no program", spec.Path)
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package sandbox
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// grant lets the program use a file or all below a directory. Its path has no symbolic link in it.
+type grant struct {
+	Path  string `json:"path"`
+	Write bool   `json:"write,omitempty"`
+	File  bool   `json:"file,omitempty"`
+}
+
+// link is a symbolic link on the way to a grant.
+type link struct {
+	Path   string `json:"path"`
+	Target string `json:"target"`
+}
+
+// view is the part of the file system that a program sees.
+type view struct {
+	home   string // the person's, without symbolic links
+	grants []grant
+	links  []link
+}
+
+func newView(home string) *view {
+	if real, err := filepath.EvalSymlinks(home); err == nil {
+		home = real
+	}
+	if home = filepath.Clean(home); home == "/" { // nobody's, as in containers: to hide it would hide the system
+		home = "/nonexistent"
+	}
+	return &view{home: home}
+}
+
+// systemDirs hold programs and libraries; nobody's secrets. The last ones are those of Nix, Guix and Homebrew.
+var systemDirs = []string{
+	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/snap",
+	"/nix/store", "/gnu/store", "/run/current-system/sw", "/home/linuxbrew/.linuxbrew",
+}
+
+// systemFiles are what libraries and runtimes read: names, certificates, users, time zone, fonts; of /sys what tells
+// how many processors and how much memory there are for them.
+var systemFiles = []string{
+	"/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/openssl.cnf", // not /etc/ssl/private
+	"/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/tls/openssl.cnf", "/etc/pki/ca-trust", "/etc/static/ssl",
+	"/etc/ca-certificates", "/etc/ca-certificates.conf", "/etc/crypto-policies",
+	"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/networks",
+	"/etc/protocols", "/etc/services", "/etc/passwd", "/etc/group",
+	"/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/locale.conf",
+	"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld-musl-x86_64.path", "/etc/ld-musl-aarch64.path",
+	"/etc/alternatives", "/etc/mime.types", "/etc/fonts", "/etc/os-release", "/etc/debian_version",
+	"/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage",
+}
+
+func (v *view) system() {
+	for _, dir := range systemDirs {
+		for _, part := range beside(dir, v.home) {
+			v.add(part, false)
+		}
+	}
+	for _, file := range systemFiles {
+		v.add(file, false)
+	}
+}
+
+// beside gives dir or, if hidden lies in it, what else is in it.
+func beside(dir, hidden string) []string {
+	real, err := filepath.EvalSymlinks(dir)
+	switch {
+	case err != nil || within(real, hidden):
+		return nil
+	case !within(hidden, real):
+		return []string{dir}
+	}
+	entries, err := os.ReadDir(real)
+	if err != nil {
+		return nil
+	}
+	var parts []string
+	for _, e := range entries {
+		if e.Type()&fs.ModeSymlink != 0 {
+			continue // may lead anywhere, the hidden directory included
+		}
+		parts = append(parts, beside(filepath.Join(real, e.Name()), hidden)...)
+	}
+	return parts
+}
+
+// listed adds what the person has listed. What does not exist cannot be given, so it is an error.
+func (v *view) listed(spec Spec) error {
+	paths := slices.Clone(spec.Paths)
+	if spec.visibleDir() {
+		paths = append(paths, Path{Path: spec.Dir, Write: spec.DirAccess == "rw"})
+	}
+	for _, p := range paths {
+		if path := filepath.Clean(p.Path); within(path, "/proc") || within(path, "/dev") {
+			return fmt.Errorf(`%s cannot be listed for a sandbox, which has its own devices and processes; use "isolation": {"type": "docker"}`, path)
+		}
+		if err := v.add(p.Path, p.Write); err != nil {
+			return fmt.Errorf("%s is listed for the sandbox and cannot be used: %w; create it, or take it out", p.Path, cause(err))
+		}
+	}
+	return nil
+}
+
+// add grants a path and keeps the links on the way to it.
+func (v *view) add(path string, write bool) error {
+	real, links, err := trace(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Lstat(real)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		if !slices.Contains(v.links, l) {
+			v.links = append(v.links, l)
+		}
+	}
+	v.grants = append(v.grants, grant{Path: real, Write: write, File: !info.IsDir()})
+	return nil
+}
+
+// sorted gives the grants, parents before what is in them, and each path once.
+func (v *view) sorted() []grant {
+	all := slices.Clone(v.grants)
+	slices.SortFunc(all, func(a, b grant) int {
+		if a.Write != b.Write && a.Path == b.Path {
+			if a.Write {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Path, b.Path)
+	})
+	return slices.CompactFunc(all, func(a, b grant) bool { return a.Path == b.Path })
+}
+
+func (v *view) visible(path string) bool {
+	real, _, err := trace(path)
+	return err == nil && slices.ContainsFunc(v.grants, func(g grant) bool { return within(real, g.Path) })
+}
+
+// trace follows a path link by link.
+func trace(path string) (real string, links []link, err error) {
+	real, rest := "/", split(path)
+	for len(rest) > 0 {
+		name := rest[0]
+		rest = rest[1:]
+		if name == ".." {
+			real = filepath.Dir(real)
+			continue
+		}
+		next := filepath.Join(real, name)
+		info, err := os.Lstat(next)
+		if err != nil {
+			return "", nil, err
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			real = next
+			continue
+		}
+		target, err := os.Readlink(next)
+		if err != nil {
+			return "", nil, err
+		}
+		if links = append(links, link{next, target}); len(links) > 40 {
+			return "", nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
+		}
+		if filepath.IsAbs(target) {
+			real = "/"
+		}
+		rest = append(split(target), rest...)
+	}
+	return real, links, nil
+}
+
+func split(path string) []string {
+	return slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" || s == "." })
+}
+
+// within tells whether path is dir or lies in it; both are clean.
+func within(path, dir string) bool {
+	return path == dir || dir == "/" || strings.HasPrefix(path, dir+"/")
+}
+
+// cause takes the path off, which the message has already.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

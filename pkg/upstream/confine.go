@@ -1,0 +1,140 @@
+package upstream
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
+)
+
+// dialLocal starts a local server: in a container, in a sandbox or as it is.
+func (s *Start) dialLocal() (Conn, error) {
+	iso := s.Launch.Isolation
+	if !iso.Confined() {
+		return s.process(nil)
+	}
+	switch iso.Type {
+	case config.IsolationDocker:
+		endpoint, err := docker.FindEndpoint(iso.DockerHost, s.Environ)
+		if err != nil {
+			return nil, err
+		}
+		return s.container(endpoint), nil
+	case config.IsolationSandbox:
+		return s.process(iso)
+	case config.IsolationAuto:
+		return s.best(iso)
+	}
+	return nil, fmt.Errorf("isolation.type is %q, which nothing here can give", iso.Type)
+}
+
+// best takes a container where there is an engine, else a sandbox where there is one that can give all that is asked.
+func (s *Start) best(iso *config.Isolation) (Conn, error) {
+	endpoint, noDocker := docker.FindEndpoint(iso.DockerHost, s.Environ)
+	if noDocker == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+		noDocker = docker.Examine(ctx, endpoint).Err
+		cancel()
+	}
+	if noDocker == nil {
+		return s.container(endpoint), nil
+	}
+	noSandbox := NoSandbox(iso)
+	switch {
+	case noSandbox == nil:
+		return s.process(iso)
+	case iso.AllowNone:
+		s.Log.Warn().Str("server", s.Server.Name).AnErr("docker", noDocker).AnErr("sandbox", noSandbox).Msg("runs unconfined, as allow_none lets it")
+		return s.process(nil)
+	}
+	return nil, fmt.Errorf("it asks for isolation, and neither a container nor a sandbox can be made. Docker: %w. Sandbox: %w", noDocker, noSandbox)
+}
+
+const probeTimeout = 10 * time.Second
+
+// NoSandbox tells why no sandbox can give what is asked, nil if one can.
+func NoSandbox(iso *config.Isolation) error {
+	if option := iso.BeyondSandbox(); option != "" {
+		return fmt.Errorf("it cannot give isolation.%s", option)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	if a := sandbox.Find(ctx); a.Method == "" {
+		return errors.New(a.Why)
+	}
+	return nil
+}
+
+// container starts the server in a container.
+func (s *Start) container(endpoint docker.Endpoint) Conn {
+	iso := *s.Launch.Isolation
+	redact := strings.NewReplacer(secrets(s.Launch)...)
+	spec := docker.Spec{
+		Config: s.Server.Path, Server: s.Server.Name, Digest: s.Server.LaunchKey(), Endpoint: endpoint,
+		Command: s.Launch.Command, Args: s.Launch.Args, Dir: s.Launch.Dir, Isolation: iso, Admit: s.Admit, Log: s.Log,
+	}
+	for _, v := range s.Launch.Env {
+		spec.Env = append(spec.Env, v.Name+"="+v.Value)
+	}
+	if s.Server.Isolation.Image == "" && filepath.Base(spec.Command) == "pipx" { // the default image has uvx, which fetches pipx
+		spec.Command, spec.Args = "uvx", append([]string{"pipx"}, spec.Args...)
+	}
+	c := &contained{transport.StartDocker(s.Containers, spec, 0, redact.Replace), redact, confinement("docker " + iso.Image)}
+	return c
+}
+
+// process starts the server as a process, in a sandbox if iso is not nil.
+func (s *Start) process(iso *config.Isolation) (Conn, error) {
+	redact := strings.NewReplacer(secrets(s.Launch)...)
+	spec := transport.StdioSpec{
+		Name: s.Server.Name, Command: s.Launch.Command, Args: s.Launch.Args, Env: config.ChildEnv(s.Launch, s.Environ), Dir: s.Launch.Dir,
+		Log: s.Log, Redact: redact.Replace,
+	}
+	how := confinement("")
+	if iso != nil {
+		if err := NoSandbox(iso); err != nil {
+			return nil, fmt.Errorf("it asks for a sandbox: %w", err)
+		}
+		spec.Confine = s.sandboxed(iso)
+		how = confinement("sandbox (" + string(sandbox.Find(context.Background()).Method) + ")")
+	}
+	conn, err := transport.StartStdio(spec)
+	if err != nil {
+		return nil, err
+	}
+	return &discreet{conn, redact, how}, nil
+}
+
+// sandboxed puts the program that was found into a sandbox.
+func (s *Start) sandboxed(iso *config.Isolation) func(*transport.StdioSpec, string) (string, func(), error) {
+	return func(spec *transport.StdioSpec, path string) (string, func(), error) {
+		in := sandbox.Spec{
+			Path: path, Args: spec.Args, Env: spec.Env, Dir: spec.Dir, DirAccess: iso.Dir,
+			Network: iso.Network != config.NetworkNone, Memory: iso.Memory,
+		}
+		in.Home, _ = os.UserHomeDir()
+		for _, m := range iso.Mounts {
+			in.Paths = append(in.Paths, sandbox.Path{Path: m.Host, Write: !m.ReadOnly})
+		}
+		if iso.Cache {
+			sum := sha256.Sum256([]byte(strings.Join([]string{s.Server.Path, s.Server.Name, s.Server.LaunchKey()}, "\x00")))
+			in.Private = filepath.Join(s.State, "sandbox", hex.EncodeToString(sum[:12]))
+		}
+		out, err := sandbox.Confine(in)
+		if err != nil {
+			return "", nil, err
+		}
+		spec.Command, spec.Args, spec.Env, spec.Dir = out.Path, out.Args, out.Env, out.Dir
+		return out.Path, out.Release, nil
+	}
+}
