@@ -159,7 +159,7 @@ func TestRefusedEntries(t *testing.T) {
 	c := h.initialized("")
 	names := toolNames(c)
 	for name, want := range map[string]struct{ state, why string }{
-		"login": {"refused", "only servers with a url can be logged in to"}, "confined": {"refused", "isolation is not available"}, "insecure": {"refused", "plain http"},
+		"login": {"refused", "only servers with a url can be logged in to"}, "confined": {"refused", "isolation names no image"}, "insecure": {"refused", "plain http"},
 		"held": {"held_launch", "held in quarantine"}, "off": {"disabled", "disabled"}, "eager_login": {"refused", "only servers with a url can be logged in to"},
 	} {
 		if strings.Contains(names, name+"__") {

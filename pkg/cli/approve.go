@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +26,8 @@ func (a *app) approveCommand() *cobra.Command {
 		Use: "approve NAME | approve --policy", Short: "Approve what waits of a server; you are asked",
 		Long: `Approve shows what waits of a server, as review does, and asks you to type the server's name; nothing
 else approves. A server that was never run is started once first, when you have agreed to that, to see
-what it offers; one that is isolated is started for that without files, secrets and, unless its package
-has to be fetched, network, and you are asked once for all of it. A definition in which the scanner found something grave is confirmed by its own name.
+what it offers; one that is isolated is started for that without files and secrets and, unless its package
+has to be fetched, without network; then you are asked once for all of it. A definition in which the scanner found something grave is confirmed by its own name.
 
 It works on a terminal only, and not for commands that an agent runs. A proxy that runs takes the
 decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
@@ -133,14 +132,17 @@ func (w *approving) unseen() bool {
 	return decision == "inspect"
 }
 
-// look starts the server once, when the person agrees, and makes what it offers the proposal. Nothing is recorded. About one that is
-// confined the person, who wants to see it, is asked once, at the end.
+// look starts the server once, when the person agrees, and makes what it offers the proposal. Nothing is recorded. About one that can reach
+// nothing the person, who wants to see it, is asked once, at the end.
 func (w *approving) look(ctx context.Context) error {
 	e := w.entry
 	if how := hub.HowInspected(e.Written); how != "" {
 		w.p.wrapped("", "", "It is started once to see what it offers: "+how+".")
-	} else if err := w.app.confirm(ctx, w.p, "To start it once, type its name", e.Written.Name); err != nil {
-		return w.refuse(err)
+	}
+	if hub.AskBeforeInspection(e.Written) {
+		if err := w.app.confirm(ctx, w.p, "To start it once, type its name", e.Written.Name); err != nil {
+			return w.refuse(err)
+		}
 	}
 	w.launch = w.proposal.Digest
 	live, err := w.inspect(ctx)
@@ -208,8 +210,11 @@ func (w *approving) runOnce(ctx context.Context, logins *oauth.Logins) (live *ca
 			w.p.passing("")
 			return live, err
 		case <-tick.C:
-			doing := cmp.Or(stage.Load().(string), "starting")
-			w.p.passing(fmt.Sprintf("%s, for %d s …", doing, int(time.Since(begun).Seconds())))
+			doing := "starting"
+			if now := stage.Load().(string); now != "" {
+				doing = now + ","
+			}
+			w.p.passing(fmt.Sprintf("%s for %d s …", doing, int(time.Since(begun).Seconds())))
 		}
 	}
 }

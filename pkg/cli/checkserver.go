@@ -104,7 +104,7 @@ func inspectServer(k hub.Known, workspace string) checkedServer {
 		c.State, c.Why = stateUnresolved, faults
 		return c
 	}
-	if s.Protocol == config.ProtocolStdio {
+	if s.Protocol == config.ProtocolStdio && launch.Isolation.OnThisMachine() {
 		if err := findProgram(launch); err != nil {
 			c.State, c.Why = stateNoProgram, []string{err.Error()}
 		}

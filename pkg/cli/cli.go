@@ -13,7 +13,8 @@
 //	0  it did what was asked
 //	1  it could not; stderr says why and what to do
 //	2  the command line was wrong
-//	3  check found errors in the configuration, or servers that can't be started; scan found something that stops an approval
+//	3  check found errors in the configuration, or servers that can't be started; scan found something that stops an approval;
+//	   doctor found a server that asks for isolation and would not get it
 //
 // Nothing here knows MCP beyond what try needs to be a client of the proxy.
 package cli
@@ -37,7 +38,7 @@ const (
 	ExitOK       = 0 // it did what was asked
 	ExitFailed   = 1 // it could not
 	ExitUsage    = 2 // the command line was wrong
-	ExitProblems = 3 // check found errors in the configuration, or servers that can't be started; scan what stops an approval
+	ExitProblems = 3 // check found errors in the configuration, or servers that can't be started; scan what stops an approval; doctor a server without its isolation
 )
 
 // exitError carries an exit code; an empty message has been printed already.
@@ -113,7 +114,7 @@ To see it work: mcpproxy-stdio try`,
 	f.StringVar(&a.workspace, "workspace", "", "folder the client works in (default: what the client says, else the working directory)")
 	f.StringVar(&a.logFile, "log-file", "", "append logs to this file (default: stderr)")
 	f.StringVar(&a.logLevel, "log-level", "warn", "trace, debug, info, warn, error or disabled")
-	root.AddCommand(a.serveCommand(), a.tryCommand(), a.checkCommand(), a.serversCommand(), a.addCommand(), a.importCommand(),
+	root.AddCommand(a.serveCommand(), a.tryCommand(), a.checkCommand(), a.doctorCommand(), a.serversCommand(), a.addCommand(), a.importCommand(),
 		a.reviewCommand(), a.approveCommand(), a.rejectCommand(), a.approvalsCommand(), a.historyCommand(), a.scanCommand(),
 		a.loginCommand(), a.logoutCommand(), a.authCommand(), a.secretCommand(), a.versionCommand(), demoServerCommand())
 	return root

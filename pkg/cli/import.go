@@ -244,6 +244,9 @@ func optionsOf(s *config.Server, array bool) (options []config.Option, why strin
 	if s.OAuth != nil {
 		set(true, "oauth", s.OAuth.Written(text))
 	}
+	if s.Isolation != nil {
+		set(true, "isolation", s.Isolation.Written(text))
+	}
 	set(!s.Enabled, "enabled", false)
 	set(s.Start != config.StartLazy, "start", s.Start)
 	set(s.EnabledTools != nil, "enabled_tools", s.EnabledTools)

@@ -33,6 +33,7 @@ type seenServer struct {
 	Review    int       `json:"review,omitempty"` // new or changed, and waiting for a person
 	Prompts   int       `json:"prompts"`
 	Resources int       `json:"resources"`
+	Isolation string    `json:"isolation,omitempty"` // what it asks for: docker, sandbox, auto or none; nothing for one that runs elsewhere
 }
 
 func (a *app) serversCommand() *cobra.Command {
@@ -40,7 +41,8 @@ func (a *app) serversCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "servers", Short: "List the configured servers and what is recorded of them; nothing is started",
 		Long: `Servers lists the configured servers, and how many tools each had when it was last seen. Nothing is
-started. What runs at the moment is known to the running proxy: ask the tool upstream_servers.`,
+started. What runs at the moment is known to the running proxy: ask the tool upstream_servers. What
+confines each of them here: mcpproxy-stdio doctor.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.servers(asJSON) },
 	}
@@ -88,7 +90,7 @@ func (a *app) servers(asJSON bool) error {
 
 func describe(k hub.Known) seenServer {
 	s, recorded := k.Effective, k.Snapshot
-	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start}
+	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start, Isolation: isolationAsked(s)}
 	if seen.State, seen.Why = standing(k); seen.State == stateEnabled {
 		seen.Review = k.Record.Pending(k.Written)
 	}
@@ -109,6 +111,12 @@ func describe(k hub.Known) seenServer {
 }
 
 func (p *printer) servers(servers []seenServer) {
+	columns := []column{{title: "NAME", cut: true}, {title: "PROTOCOL"}, {title: "START"}, {title: "TOOLS", right: true},
+		{title: "LAST SEEN"}, {title: "STATE", paint: paintState}}
+	asked := slices.ContainsFunc(servers, func(s seenServer) bool { return wantsIsolation(s.Isolation) })
+	if asked {
+		columns = slices.Insert(columns, isolationColumn, column{title: "ISOLATION"})
+	}
 	var rows [][]string
 	for _, s := range servers {
 		tools, seen := "–", "never"
@@ -122,11 +130,17 @@ func (p *printer) servers(servers []seenServer) {
 		if s.Review > 0 {
 			state = strconv.Itoa(s.Review) + toReview
 		}
-		rows = append(rows, []string{plain(s.Name), orDash(s.Protocol), s.Start, tools, seen, state})
+		row := []string{plain(s.Name), orDash(s.Protocol), s.Start, tools, seen, state}
+		if asked {
+			row = slices.Insert(row, isolationColumn, orDash(s.Isolation))
+		}
+		rows = append(rows, row)
 	}
-	p.table([]column{{title: "NAME", cut: true}, {title: "PROTOCOL"}, {title: "START"}, {title: "TOOLS", right: true},
-		{title: "LAST SEEN"}, {title: "STATE", paint: paintState}}, rows)
+	p.table(columns, rows)
 }
+
+// isolationColumn is where the table has what servers ask for, if any does.
+const isolationColumn = 2
 
 // held tells whether anything waits for a person.
 func held(servers []seenServer) bool {

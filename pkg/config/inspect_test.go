@@ -68,6 +68,10 @@ func TestResolveForInspection(t *testing.T) {
 	if l, err := ws.ResolveForInspection(r); err != nil || l.Command != "inspection/inspection/node" || len(asked) > 0 {
 		t.Errorf("%q %v %v", l.Command, err, asked)
 	}
+	here := parse(t, `{"mcpServers": {"n": {"command": "npx", "cwd": "sub", "isolation": {"working_dir": "ro", "mounts": ["a:/a"]}}}}`).Servers[0]
+	if _, err := here.ResolveForInspection(Resolver{}); err != nil {
+		t.Errorf("what it does not see stops it: %v", err)
+	}
 	_, refused := isolated(t, `{"type": "dokcer"}`)
 	if _, err := refused.ResolveForInspection(r); err == nil {
 		t.Error("a refused entry is looked at")

@@ -68,6 +68,11 @@ type Mount struct {
 // Confined tells whether i confines anything; a nil one does not.
 func (i *Isolation) Confined() bool { return i != nil && i.Type != IsolationNone }
 
+// OnThisMachine tells whether the command is certainly a program of this machine, and not one of an image.
+func (i *Isolation) OnThisMachine() bool {
+	return i == nil || i.Type != IsolationDocker && i.Type != IsolationAuto
+}
+
 // ImageFor is the image that a command runs in: the one that is written, else the default by the command's base name, else "".
 func (i *Isolation) ImageFor(command string) string {
 	if i.Image != "" {

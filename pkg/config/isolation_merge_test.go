@@ -129,6 +129,10 @@ func TestIsolationOfAWorkspace(t *testing.T) {
 	if broken.Server("n").Refused == "" {
 		t.Error("wrong defaults do not hold for a workspace")
 	}
+	inherits := parse(t, `{"isolation": {"type": "none", "mounts": ["${env:CACHE}:/c"]}}`).WithWorkspace("ws.json", []byte(`{"mcpServers": {"n": {"command": "npx", "isolation": {}}}}`))
+	if s := inherits.Server("n"); s.Refused != "" || len(s.Isolation.Mounts) != 1 {
+		t.Errorf("%s: what the user's own file refers to", s.Refused)
+	}
 	free := parse(t, `{}`).WithWorkspace("ws.json", []byte(`{"isolation": {"type": "docker"}, "mcpServers": {"n": {"command": "npx"}, "o": {"command": "npx", "isolation": {"enabled": false}}}}`))
 	if free.Server("n").Isolation != nil || free.Server("o").Isolation.Confined() || free.Server("o").Refused != "" {
 		t.Error("a workspace confines all of its servers")
@@ -172,6 +176,10 @@ func TestResolveIsolation(t *testing.T) {
 	_, s := isolated(t, `{"working_dir": "ro"}`)
 	if _, err := s.Resolve(Resolver{}); err == nil {
 		t.Error("a working directory was promised, and there is none")
+	}
+	s.Dir = `C:\w`
+	if err := s.Isolation.placeMounts(s.Dir, ""); err == nil || !strings.Contains(err.Error(), "path of Windows") {
+		t.Errorf("%v", err)
 	}
 	_, s = isolated(t, `{"mounts": ["sub:/s"]}`)
 	if _, err := s.Resolve(Resolver{}); err == nil {

@@ -154,7 +154,7 @@ func TestIsolationProblems(t *testing.T) {
 func TestMemoryLimit(t *testing.T) {
 	for text, want := range map[string]int64{
 		"512m": 512 << 20, "2g": 2 << 30, "1.5 GiB": 3 << 29, "64MB": 64 << 20, "536870912": 512 << 20, "6M": 6 << 20, "6291456b": 6 << 20, "1t": 1 << 40,
-		"": -1, "m": -1, "0": -1, "-1g": -1, "1.5.2g": -1, "2x": -1, "2gg": -1, "2 g i": -1, "0x1000000000": -1, "inf": -1, "inf ": -1, "nan ": -1, "6291455": -1, "1e300": -1, "99999p": -1, "512m ": -1,
+		"": -1, "m": -1, "0": -1, "-1g": -1, "1.5.2g": -1, "2x": -1, "2gg": -1, "2 g i": -1, "0x1000000000": -1, "inf": -1, "inf ": -1, "nan ": -1, "6291455": -1, "1e300": -1, "99999p": -1, "2p": -1, "512m ": -1,
 	} {
 		n, f := memoryOf(text)
 		if f == nil && n != want || f != nil && want >= 0 {
@@ -262,5 +262,20 @@ func TestBeyondSandbox(t *testing.T) {
 		if (s.Refused != "") != dockers {
 			t.Errorf("a sandbox with %s: %q", isolation, s.Refused)
 		}
+	}
+}
+
+// A copy of an entry asks for the same, in the way its new file refers to variables.
+func TestIsolationWritten(t *testing.T) {
+	c := parse(t, `{"isolation": {"type": "auto", "allow_none": true, "network": "none"}, "mcpServers": {"n": {"command": "npx", "isolation": {"memory_limit": "1g", "image": "i:${TAG}", "mounts": ["${HOME}:/h:ro", "${HOME}"], "docker_host": "${HOST}"}}}}`)
+	got := c.Servers[0].Isolation.Written(func(s string) string { return strings.ReplaceAll(s, "${", "${env:") })
+	if want := `{"docker_host":"${env:HOST}","image":"i:${env:TAG}","memory_limit":1073741824,"mounts":["${env:HOME}:/h:ro","${env:HOME}"],"network":"none","type":"auto"}`; strings.TrimSpace(string(got)) != want {
+		t.Errorf("%s", got)
+	}
+	if _, s := isolated(t, string(got)); s.Refused != "" || !s.Isolation.Confined() {
+		t.Errorf("%s: %s", got, s.Refused)
+	}
+	if got := (&Isolation{Type: IsolationNone}).Written(func(s string) string { return s }); strings.TrimSpace(string(got)) != `{"type":"none"}` {
+		t.Errorf("%s", got)
 	}
 }

@@ -134,9 +134,11 @@ func (i *Isolation) placeMounts(dir, workspace string) error {
 			return errors.New(sentence(mountOption(n)+": a mount "+f.message, "", f.remedy))
 		}
 		switch {
-		case isDrive(m.Host):
-		case filepath.IsAbs(m.Host) || strings.HasPrefix(m.Host, "/"):
+		case filepath.IsAbs(m.Host):
 			m.Host = filepath.Clean(m.Host)
+		case isDrive(m.Host): // of the engine's machine
+		case strings.HasPrefix(m.Host, "/"):
+			m.Host = path.Clean(m.Host)
 		case workspace != "":
 			m.Host = filepath.Join(workspace, m.Host)
 		default:
@@ -159,11 +161,13 @@ func (i *Isolation) placeMounts(dir, workspace string) error {
 			return err
 		}
 	}
-	if i.Dir != "" && dir == "" {
+	switch {
+	case i.Dir == "":
+		return nil
+	case dir == "":
 		return errors.New("isolation.working_dir is asked for, and there is no working directory – write working_dir, or start the client in a project")
+	case isDrive(dir) || strings.HasPrefix(dir, `\\`):
+		return errors.New(`isolation.working_dir is a path of Windows, which cannot be the same inside – mount it: "mounts": ["C:\\path:/path/inside"]`)
 	}
-	if i.Dir != "" {
-		return take(path.Clean(filepath.ToSlash(dir)), "isolation.working_dir")
-	}
-	return nil
+	return take(path.Clean(filepath.ToSlash(dir)), "isolation.working_dir")
 }

@@ -56,7 +56,7 @@ type Server struct {
 	Confirmed     *ToolFilter // a stricter filter that counts as well, until a person has confirmed the entry's; no file says so
 
 	OAuth     *OAuth
-	Isolation *Isolation
+	Isolation *Isolation // nil or of type none: it runs as it is
 
 	Workspace bool   // comes from a workspace's file
 	Refused   string // not empty: why this entry must not run, and the remedy

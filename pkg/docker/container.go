@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,13 +10,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/pkg/stdcopy"
-	"github.com/docker/go-units"
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -36,28 +35,6 @@ type Spec struct {
 	Sign   func()                   // told of each sign of life
 	Stderr io.Writer                // what the server writes there
 	Log    zerolog.Logger
-}
-
-// Exit says how a server in a container ended.
-type Exit struct {
-	Code   int // exit status; -1 if the engine does not tell
-	OOM    bool
-	Memory int64  // the limit, bytes; 0: none
-	Note   string // what the status means, if that is known
-}
-
-func (e *Exit) Error() string {
-	switch {
-	case e.OOM && e.Memory > 0:
-		return fmt.Sprintf("was killed: it used more memory than its limit of %s allows. Raise isolation.memory_limit", units.BytesSize(float64(e.Memory)))
-	case e.OOM:
-		return "was killed: the machine of the Docker engine ran out of memory"
-	case e.Code == 137:
-		return "was killed by SIGKILL"
-	case e.Code < 0:
-		return "ended; its Docker engine does not say how"
-	}
-	return fmt.Sprintf("exited with status %d", e.Code) + e.Note
 }
 
 // Container is a server in a container, from the moment it is asked for: its image may have to be pulled first. Stdout is read by one
@@ -87,6 +64,8 @@ type Container struct {
 	doing   string
 	oom     bool
 	imageID string
+	work    time.Duration
+	asked   time.Time // for work
 }
 
 // New makes a container that is not started yet.
@@ -108,6 +87,8 @@ func (c *Container) live() {
 	err := c.begin()
 	if err == nil {
 		err = c.attend()
+	} else if c.engine != nil {
+		c.owner.forget(c.engine)
 	}
 	if c.ctx.Err() != nil {
 		err = context.Canceled
@@ -152,8 +133,7 @@ func (c *Container) begin() (err error) {
 	ctx, cancel := context.WithTimeout(c.ctx, apiTimeout)
 	defer cancel()
 	// Attached before it is started: nothing it says is lost.
-	c.conn, err = c.engine.api.ContainerAttach(ctx, c.id, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
-	if err != nil {
+	if err := c.attach(ctx); err != nil {
 		return c.explain("to attach to the container", err)
 	}
 	if err := c.engine.api.ContainerStart(ctx, c.id, container.StartOptions{}); err != nil {
@@ -163,6 +143,29 @@ func (c *Container) begin() (err error) {
 	close(c.attached)
 	c.stage("")
 	return nil
+}
+
+// attach opens the streams. The client does not stop waiting for the answer when ctx ends, so that is done here.
+func (c *Container) attach(ctx context.Context) error {
+	done := make(chan struct{})
+	var conn types.HijackedResponse
+	var failed error
+	go func() {
+		defer close(done)
+		conn, failed = c.engine.api.ContainerAttach(ctx, c.id, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	}()
+	select {
+	case <-done:
+		c.conn = conn
+		return failed
+	case <-ctx.Done():
+		go func() {
+			if <-done; conn.Conn != nil {
+				conn.Close()
+			}
+		}()
+		return ctx.Err()
+	}
 }
 
 // follow hears from the engine how the container ends.
@@ -217,7 +220,7 @@ func (c *Container) attend() error {
 	case c.ctx.Err() != nil:
 		return context.Canceled
 	case lost != nil && !errors.Is(lost, io.ErrClosedPipe) || unreachable(err):
-		c.engine.forget()
+		c.owner.forget(c.engine)
 		return refuse(fmt.Errorf("the connection to the Docker engine at %s was lost", c.spec.Endpoint.Host), "")
 	default:
 		return err
@@ -228,99 +231,6 @@ func (c *Container) attend() error {
 		e.Note = fmt.Sprintf(": the image %s has no program %q, or none that its user may run", c.spec.Isolation.Image, c.spec.Command)
 	}
 	return e
-}
-
-const (
-	dieWait = 3 * time.Second        // after the end of the streams the news of the end take some milliseconds
-	oomWait = 300 * time.Millisecond // those of the reason come before, with the kernels seen
-)
-
-var errClosedOutput = errors.New("closed its output")
-
-// status waits for the exit status.
-func (c *Container) status() (int, error) {
-	select {
-	case code := <-c.died:
-		return code, nil
-	case <-c.ctx.Done():
-		return 0, c.ctx.Err()
-	case <-c.deaf: // as when the engine was killed: the streams end then too, and the server may run on
-	case <-time.After(dieWait):
-	}
-	ctx, cancel := context.WithTimeout(c.ctx, pingTimeout)
-	defer cancel()
-	state, err := c.engine.api.ContainerInspect(ctx, c.id)
-	switch {
-	case errdefs.IsNotFound(err):
-		return -1, nil
-	case err != nil:
-		return 0, err
-	case state.State.Running:
-		return 0, errClosedOutput
-	case state.State.OOMKilled:
-		c.mu.Lock()
-		c.oom = true
-		c.mu.Unlock()
-	}
-	return state.State.ExitCode, nil
-}
-
-// outOfMemory tells whether the kernel ended it for its memory. The news of that may come after that of the end.
-func (c *Container) outOfMemory(code int) bool {
-	for end := time.Now().Add(oomWait); ; time.Sleep(10 * time.Millisecond) {
-		c.mu.Lock()
-		oom := c.oom
-		c.mu.Unlock()
-		if oom || code != 137 || time.Now().After(end) {
-			return oom && code != 0
-		}
-		select {
-		case <-c.ctx.Done():
-			return false
-		default:
-		}
-	}
-}
-
-// tidy makes sure that the container is gone.
-func (c *Container) tidy() {
-	select {
-	case <-c.attached:
-		if c.ctx.Err() == nil {
-			select { // it removes itself
-			case <-c.destroyed:
-				return
-			case <-c.deaf:
-			case <-time.After(dieWait):
-			case <-c.owner.ctx.Done():
-			}
-		}
-	default: // never started
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), pingTimeout)
-	defer cancel()
-	if err := c.engine.remove(ctx, c.id); err != nil {
-		c.spec.Log.Warn().Str("server", c.spec.Server).Str("container", c.id).Err(err).Msg("the container could not be removed; tried again later")
-		c.owner.leave(c.engine, c.id)
-	}
-}
-
-// remove ends and removes a container; one that is gone is a success. It waits for a removal that is under way.
-func (e *engine) remove(ctx context.Context, id string) error {
-	for {
-		err := e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-		if err == nil || errdefs.IsNotFound(err) {
-			return nil
-		}
-		if !errdefs.IsConflict(err) { // "removal … is already in progress"
-			return fmt.Errorf("%s", quoted(err))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 // Write sends to the server's stdin. It waits until the server runs.
@@ -372,6 +282,43 @@ func (c *Container) Stage() string {
 	defer c.mu.Unlock()
 	return c.doing
 }
+
+// Work is the processor time that the server has used: one that says nothing while it downloads works, one that hangs does not. It asks the
+// engine, at most once a second.
+func (c *Container) Work() time.Duration {
+	select {
+	case <-c.attached:
+	default:
+		return 0
+	}
+	c.mu.Lock()
+	work, recent := c.work, time.Since(c.asked) < time.Second
+	if !recent {
+		c.asked = time.Now()
+	}
+	c.mu.Unlock()
+	if recent {
+		return work
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, statsTimeout)
+	defer cancel()
+	answer, err := c.engine.api.ContainerStatsOneShot(ctx, c.id)
+	if err != nil {
+		return work
+	}
+	defer answer.Body.Close()
+	var stats container.StatsResponse
+	if json.NewDecoder(answer.Body).Decode(&stats) != nil {
+		return work
+	}
+	work = time.Duration(stats.CPUStats.CPUUsage.TotalUsage)
+	c.mu.Lock()
+	c.work = work
+	c.mu.Unlock()
+	return work
+}
+
+const statsTimeout = 2 * time.Second
 
 // Image is the id of the image that the container is made of, "" while that is not known.
 func (c *Container) Image() string {

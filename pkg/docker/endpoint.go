@@ -2,6 +2,7 @@ package docker
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,6 +53,14 @@ func FindEndpoint(host string, environ []string) (Endpoint, error) {
 		}
 	}
 	return w.find()
+}
+
+func (w way) String() string {
+	text, err := json.Marshal(w)
+	if err != nil {
+		panic(err) // strings alone
+	}
+	return string(text)
 }
 
 func (w way) find() (Endpoint, error) {

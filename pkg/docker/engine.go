@@ -27,10 +27,10 @@ type engine struct {
 	api *client.Client
 
 	mu   sync.Mutex
-	info *system.Info // nil: not asked since it was last away
+	info *system.Info // nil: not asked yet
 }
 
-// know asks the engine what it is and can do. It is asked again after it was away: another one may have taken its place.
+// know asks the engine, once, what it is and can do.
 func (e *engine) know(ctx context.Context) (*system.Info, error) {
 	e.mu.Lock()
 	info := e.info
@@ -57,14 +57,6 @@ func (e *engine) know(ctx context.Context) (*system.Info, error) {
 	e.info = &got
 	e.mu.Unlock()
 	return &got, nil
-}
-
-// forget makes know ask again.
-func (e *engine) forget() {
-	e.mu.Lock()
-	e.info = nil
-	e.mu.Unlock()
-	e.api.HTTPClient().CloseIdleConnections()
 }
 
 // lacking names the first limit that was asked for and that the engine would silently leave out.

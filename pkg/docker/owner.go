@@ -47,7 +47,7 @@ type Owner struct {
 	looks sync.WaitGroup // after what others and this one have left
 
 	mu      sync.Mutex
-	engines map[string]*engine // by host
+	engines map[string]*engine // by the way to them
 	left    int                // containers that may still be there
 
 	writing sync.Mutex // the ledger below, with its file
@@ -95,9 +95,10 @@ func (o *Owner) Close(grace time.Duration) {
 
 // engine is the client of an endpoint, made when it is first needed.
 func (o *Owner) engine(endpoint Endpoint) (*engine, error) {
+	key := endpoint.way.String()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if e := o.engines[endpoint.Host]; e != nil {
+	if e := o.engines[key]; e != nil {
 		return e, nil
 	}
 	api, err := endpoint.open()
@@ -105,8 +106,19 @@ func (o *Owner) engine(endpoint Endpoint) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{Endpoint: endpoint, api: api}
-	o.engines[endpoint.Host] = e
+	o.engines[key] = e
 	return e, nil
+}
+
+// forget makes the next container begin anew with its engine: after it was away another one may be there, of another version.
+func (o *Owner) forget(e *engine) {
+	key := e.way.String()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.engines[key] == e {
+		delete(o.engines, key)
+	}
+	e.api.Close() // idle connections: those in use stay
 }
 
 func (o *Owner) ledger() string { return ledgers + "/" + o.run + ".json" }
@@ -130,7 +142,7 @@ func (o *Owner) note(w way) (err error) {
 		}
 		o.unlock = unlock
 	}
-	if slices.ContainsFunc(o.ways, func(known way) bool { return sameWay(known, w) }) {
+	if slices.ContainsFunc(o.ways, func(known way) bool { return known.String() == w.String() }) {
 		return os.Chtimes(o.store.Path(o.ledger()), time.Time{}, time.Now())
 	}
 	text, err := json.Marshal(append(o.ways, w))
@@ -142,12 +154,6 @@ func (o *Owner) note(w way) (err error) {
 	}
 	o.ways = append(o.ways, w)
 	return nil
-}
-
-func sameWay(a, b way) bool {
-	x, _ := json.Marshal(a)
-	y, _ := json.Marshal(b)
-	return string(x) == string(y)
 }
 
 // identity is that of the state directory: two users of one engine, or two homes of one, are never taken for each other.

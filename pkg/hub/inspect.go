@@ -64,10 +64,20 @@ func HowInspected(server *config.Server) string {
 		return ""
 	}
 	how := "confined, without files and with placeholders for the values of its variables, "
-	if server.Fetches() && server.Isolation.Network != config.NetworkNone {
+	if fetches(server) {
 		return how + "but with the network: its command has to fetch its package"
 	}
 	return how + "and without network"
+}
+
+func fetches(server *config.Server) bool {
+	return server.Fetches() && server.Isolation.Network != config.NetworkNone
+}
+
+// AskBeforeInspection tells whether a person has to agree before a server is looked at, as they have to before it is used: not where it is
+// confined without network, by an engine that the entry does not choose.
+func AskBeforeInspection(server *config.Server) bool {
+	return !server.Isolation.Confined() || fetches(server) || server.Isolation.DockerHost != ""
 }
 
 // inspectGrace is how long an inspected server has to end by itself.

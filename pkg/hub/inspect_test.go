@@ -75,3 +75,29 @@ func TestInspectEndsWithItsContext(t *testing.T) {
 		t.Errorf("Inspect() = %v, %v after %s", live, err, time.Since(from))
 	}
 }
+
+// A person is asked before a held server is started, unless it can reach nothing then.
+func TestAskBeforeInspection(t *testing.T) {
+	for entry, want := range map[string]bool{
+		`{"command":"x"}`: true,
+		`{"command":"x","isolation":{"type":"none"}}`:                                               true,
+		`{"command":"x","isolation":{"type":"docker","image":"i"}}`:                                 false,
+		`{"command":"x","isolation":{"type":"sandbox"}}`:                                            false,
+		`{"command":"npx","args":["-y","p"],"isolation":{"type":"docker"}}`:                         true,
+		`{"command":"npx","args":["-y","p"],"isolation":{"type":"docker","network":"none"}}`:        false,
+		`{"command":"x","isolation":{"type":"docker","image":"i","docker_host":"ssh://elsewhere"}}`: true,
+		`{"command":"docker","args":["run","-i","i"],"isolation":{"type":"docker","image":"i"}}`:    true,
+		`{"url":"https://h/p"}`: true,
+	} {
+		c, err := config.Parse("/c.json", []byte(`{"mcpServers":{"s":`+entry+`}}`))
+		if err != nil || c.Server("s").Refused != "" {
+			t.Fatal(entry, err, c.Problems)
+		}
+		if AskBeforeInspection(c.Server("s")) != want {
+			t.Error(entry)
+		}
+		if (HowInspected(c.Server("s")) == "") == c.Server("s").Isolation.Confined() {
+			t.Errorf("%s: %q", entry, HowInspected(c.Server("s")))
+		}
+	}
+}

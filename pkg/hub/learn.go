@@ -86,7 +86,7 @@ func (h *Hub) noteProgram(k key, server *config.Server) {
 	recent := time.Since(h.programs[k]) < programEvery
 	h.programs[k] = time.Now()
 	h.mu.Unlock()
-	if recent || e == nil || e.record == nil || server.Protocol != config.ProtocolStdio || strings.Contains(server.Command, "${") {
+	if recent || e == nil || e.record == nil || server.Protocol != config.ProtocolStdio || !server.Isolation.OnThisMachine() || strings.Contains(server.Command, "${") {
 		return
 	}
 	known := e.record.Program

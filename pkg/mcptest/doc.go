@@ -3,7 +3,10 @@
 // upstream as an HTTP peer ([NewHTTP]), a raw client ([Start]), checks for what
 // was left running ([CheckGoroutines], [WaitGone]), and recorded traffic of real
 // clients ([ReadTranscript], [Replay]). For logins there are a real authorization server
-// ([NewTestbed]) and the person's browser ([Browser], [NewBrowserProgram]).
+// ([NewTestbed]) and the person's browser ([Browser], [NewBrowserProgram]). For
+// containers there are real Docker engines ([SharedEngine], [NewEngine]), reached by
+// TLS or SSH where wanted ([WithTLS], [Engine.NewSSHD]), and one that misbehaves
+// ([NewFakeEngine]).
 //
 // It exists because a proxy is judged by bytes: everything here writes its JSON
 // by hand and keeps what it received as it came, so that a test can say what was

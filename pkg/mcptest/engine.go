@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,7 +23,7 @@ const EnvEngine = "MCPPROXY_TEST_ENGINE"
 const (
 	engineTimeout = 30 * time.Second // for an engine to answer, and for each order to its keeper
 	engineSignals = 90 * time.Second // for an engine to stop: it gives its containers their time first
-	maxSocketPath = 107              // sun_path of unix(7), less its end
+	maxSocketPath = 104              // containerd takes no longer one; sun_path of unix(7) is 107 and its end
 )
 
 // Engine is a private Docker engine: a dockerd with its own data, containerd and
@@ -133,7 +132,7 @@ func newEngine(o []EngineOption) (*Engine, error) {
 	e.Host = "unix://" + e.socket()
 	args := []string{
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "dockerd.pid"),
-		"--cgroup-parent", "/" + filepath.Base(dir), "--exec-opt", "native.cgroupdriver=cgroupfs", "-H", e.Host,
+		"--cgroup-parent", "/" + filepath.Base(dir), "--exec-opt", "native.cgroupdriver=cgroupfs", "--log-level", "warn", "-H", "unix://" + e.socket(),
 	}
 	if !e.options.bridge {
 		args = append(args, "--bridge=none", "--iptables=false", "--ip6tables=false")
@@ -292,16 +291,4 @@ func (e *Engine) end() error {
 		err = errors.Join(err, fmt.Errorf("%s is left", e.Dir))
 	}
 	return err
-}
-
-// engineMounts gives what is mounted under a folder, as seen from this process.
-func engineMounts(dir string) []string {
-	var found []string
-	for _, m := range mounts() {
-		if m == dir || len(m) > len(dir) && m[:len(dir)+1] == dir+"/" {
-			found = append(found, m)
-		}
-	}
-	slices.Reverse(found) // the last one made is the first to go
-	return found
 }

@@ -32,20 +32,25 @@ const imageTimeout = 2 * time.Minute
 // point is that program or what is given. It gives the image's id.
 func (e *Engine) ImageOf(t testing.TB, name, program string, entrypoint ...string) string {
 	t.Helper()
-	e.prepared.Lock()
-	defer e.prepared.Unlock()
-	return e.imageOf(t, name, program, entrypoint)
+	id, err := e.imageFrom(name, program, entrypoint)
+	if err != nil {
+		t.Fatalf("mcptest: image %s: %v", name, err)
+	}
+	return id
 }
 
-func (e *Engine) imageOf(t testing.TB, name, program string, entrypoint []string) string {
-	t.Helper()
+func (e *Engine) imageFrom(name, program string, entrypoint []string) (id string, err error) {
 	b, err := os.ReadFile(program)
 	if err != nil {
-		t.Fatalf("mcptest: image: %v", err)
+		return "", err
 	}
 	file := filepath.Base(program)
 	if len(entrypoint) == 0 {
 		entrypoint = []string{"/" + file}
+	}
+	words, err := json.Marshal(entrypoint)
+	if err != nil {
+		return "", err
 	}
 	var rootfs bytes.Buffer
 	w := tar.NewWriter(&rootfs)
@@ -55,32 +60,29 @@ func (e *Engine) imageOf(t testing.TB, name, program string, entrypoint []string
 		_, err = w.Write(b)
 	}
 	if err = errors.Join(err, w.Close()); err != nil {
-		t.Fatalf("mcptest: image: %v", err)
+		return "", err
 	}
-	return e.importImage(t, name, &rootfs, "ENTRYPOINT "+jsonArray(entrypoint))
-}
-
-func jsonArray(words []string) string {
-	b, _ := json.Marshal(words) // strings do not fail
-	return string(b)
+	return e.importImage(name, &rootfs, "ENTRYPOINT "+string(words))
 }
 
 // importImage makes an image out of a root file system and gives its id.
-func (e *Engine) importImage(t testing.TB, name string, rootfs io.Reader, changes ...string) string {
-	t.Helper()
+func (e *Engine) importImage(name string, rootfs io.Reader, changes ...string) (id string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), imageTimeout)
 	defer cancel()
 	answer, err := e.API.ImageImport(ctx, image.ImportSource{Source: rootfs, SourceName: "-"}, name, image.ImportOptions{Changes: changes})
 	if err != nil {
-		t.Fatalf("mcptest: image %s: %v", name, err)
+		return "", err
 	}
 	defer answer.Close()
 	var line struct{ Status, Error string }
 	for d := json.NewDecoder(answer); ; {
 		if err := d.Decode(&line); errors.Is(err, io.EOF) {
-			return line.Status
-		} else if err != nil || line.Error != "" {
-			t.Fatalf("mcptest: image %s: %s %v", name, line.Error, err)
+			return line.Status, nil
+		} else if err != nil {
+			return "", err
+		}
+		if line.Error != "" {
+			return "", errors.New(line.Error)
 		}
 	}
 }
@@ -93,7 +95,7 @@ func (e *Engine) LoadServer(t testing.TB) string {
 	e.prepared.Lock()
 	defer e.prepared.Unlock()
 	if !e.images[ServerImage] {
-		e.imageOf(t, ServerImage, BuildStatic(t, "github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest/mcpserver"), nil)
+		e.ImageOf(t, ServerImage, BuildStatic(t, "github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest/mcpserver"))
 		e.images[ServerImage] = true
 	}
 	return ServerImage
@@ -103,7 +105,7 @@ func (e *Engine) LoadServer(t testing.TB) string {
 func BuildStatic(t testing.TB, pkg string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, pkg)
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", out, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("mcptest: go build %s: %v\n%s", pkg, err, text)
@@ -127,7 +129,9 @@ func (e *Engine) LoadEverything(t testing.TB) string {
 		missing(t, "needs an image: set %s to a folder that testdata/docker/make-everything.sh filled", EnvEngine)
 	}
 	defer f.Close()
-	e.importImage(t, EverythingImage, f, "USER 65534:65534", fmt.Sprintf("CMD [%q,%q]", "node", EverythingScript))
+	if _, err := e.importImage(EverythingImage, f, "USER 65534:65534", fmt.Sprintf("CMD [%q,%q]", "node", EverythingScript)); err != nil {
+		t.Fatalf("mcptest: image %s: %v", EverythingImage, err)
+	}
 	e.images[EverythingImage] = true
 	return EverythingImage
 }

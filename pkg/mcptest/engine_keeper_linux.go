@@ -2,6 +2,7 @@ package mcptest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -93,7 +94,9 @@ func (k *keeper) obey(o engineOrder) (a engineAnswer, err error) {
 	case "alive":
 		a.Alive = !k.gone(o.Pid, 0)
 	case "signal":
-		err = syscall.Kill(o.Pid, o.Signal)
+		if err = syscall.Kill(o.Pid, o.Signal); err == nil && o.Signal == freeze && !waitUntil(leakTimeout, func() bool { return frozen(o.Pid) }) {
+			err = errors.New("it does not stop")
+		}
 	case "finish":
 		err = k.finish(o.Pid, o.Signal)
 	default:
@@ -116,6 +119,9 @@ func (k *keeper) prepare(disk int64) error {
 	}
 	if err := syscall.Mount("tmpfs", "/run", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "mode=755"); err != nil {
 		return fmt.Errorf("/run: %w", err)
+	}
+	if err := os.Mkdir("/run/sshd", 0o755); err != nil { // which its service makes
+		return err
 	}
 	if disk > 0 {
 		data := filepath.Join(k.dir, "data")
@@ -190,7 +196,9 @@ func (k *keeper) reap() {
 			}
 			k.mu.Lock()
 			if c, ok := k.spawned[pid]; ok {
-				fmt.Fprintf(os.Stderr, "mcptest: process %d: exit %d, signal %d\n", pid, status.ExitStatus(), status.Signal())
+				if status != 0 {
+					fmt.Fprintf(os.Stderr, "mcptest: process %d: exit code %d, signal %d\n", pid, status.ExitStatus(), status.Signal())
+				}
 				close(c)
 				delete(k.spawned, pid)
 			}
@@ -213,6 +221,17 @@ func (k *keeper) gone(pid int, timeout time.Duration) bool {
 	case <-time.After(timeout):
 		return false
 	}
+}
+
+// frozen tells whether each thread of a process is stopped.
+func frozen(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, name := range threads {
+		if b, err := os.ReadFile(name); err == nil && !strings.HasPrefix(string(b[bytes.LastIndexByte(b, ')')+1:]), " T") {
+			return false
+		}
+	}
+	return len(threads) > 0
 }
 
 // finish waits for the children, too: an engine's containerd dies with it, but not in the same moment.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,15 +35,16 @@ func engineMissing() error {
 	return nil
 }
 
-// mounts gives the mount points that this process sees.
-func mounts() []string {
+// engineMounts gives what is mounted at or under a folder, as seen from this process; what is to be unmounted first comes first.
+func engineMounts(dir string) []string {
 	b, _ := os.ReadFile("/proc/self/mounts")
 	var found []string
 	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 1 {
+		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1]+"/", dir+"/") {
 			found = append(found, f[1])
 		}
 	}
+	slices.Reverse(found)
 	return found
 }
 
@@ -52,7 +54,7 @@ func (k *engineKeeper) link(o engineOptions) (ours string, err error) {
 	if !o.bridge {
 		return "", nil
 	}
-	name := "mcpt" + strconv.Itoa(k.pid)
+	name := linkName(k.pid)
 	ours, theirs, err := linkAddresses()
 	if err == nil {
 		err = ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(k.pid))
@@ -68,6 +70,8 @@ func (k *engineKeeper) link(o engineOptions) (ours string, err error) {
 	}
 	return ours, err
 }
+
+func linkName(keeper int) string { return "mcpt" + strconv.Itoa(keeper) }
 
 // linkAddresses picks two addresses of the range for tests of interconnections, RFC 2544 appendix C.2.2, that nobody here has.
 func linkAddresses() (ours, theirs string, err error) {

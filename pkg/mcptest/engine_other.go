@@ -16,8 +16,6 @@ const (
 // engineMissing tells why there can be no engine here.
 func engineMissing() error { return errors.New("there is none on " + runtime.GOOS) }
 
-func mounts() []string { return nil }
-
 func (k *engineKeeper) link(engineOptions) (string, error) { return "", engineMissing() }
 
 func engineKeeperMain(string) int { return 2 }

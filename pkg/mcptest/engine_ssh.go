@@ -49,7 +49,11 @@ func (e *Engine) NewSSHD(t testing.TB) *SSHD {
 	if s.pid, err = e.keeper.spawn("sshd", "-D", "-e", "-f", filepath.Join(dir, "sshd_config")); err != nil {
 		t.Fatalf("mcptest: sshd: %v", err)
 	}
-	t.Cleanup(s.Stop)
+	t.Cleanup(func() {
+		if s.pid != 0 && e.keeper.alive(s.pid) {
+			s.Stop()
+		}
+	})
 	up := waitUntil(engineTimeout, func() bool {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
@@ -65,9 +69,6 @@ func (e *Engine) NewSSHD(t testing.TB) *SSHD {
 
 // Stop ends the server and the sessions that it has.
 func (s *SSHD) Stop() {
-	if s.pid == 0 {
-		return
-	}
 	if err := s.engine.keeper.finish(s.pid, syscall.SIGTERM); err != nil {
 		s.t.Errorf("mcptest: sshd: %v", err)
 	}

@@ -66,7 +66,7 @@ func (i *isolation) words(command string) string {
 		said = append(said, Word(i.Type))
 	}
 	say(written(i.Memory), "memory "+amount(i.Memory, bytesText))
-	say(written(i.CPUs), amount(i.CPUs, func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) })+" processors")
+	say(written(i.CPUs), amount(i.CPUs, processorsText))
 	say(i.Pids != 0, strconv.FormatInt(i.Pids, 10)+" processes")
 	value("network", i.network())
 	var mounts []string
@@ -137,6 +137,13 @@ func bytesText(n float64) string {
 		n, units = n/1024, units[1:]
 	}
 	return strconv.FormatFloat(n, 'f', -1, 64) + " " + units[0]
+}
+
+func processorsText(n float64) string {
+	if n == 1 {
+		return "1 processor"
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64) + " processors"
 }
 
 // notes are what a person should know before they allow it.

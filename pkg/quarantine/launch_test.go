@@ -59,7 +59,7 @@ func TestReadLaunchTellsIsolation(t *testing.T) {
 			`working directory writable, file system read-only, tmpfs /t:size=1m, packages cached, pull never, platform linux/arm64, hosts a:1.2.3.4`,
 		`{"type":"sandbox","network":"none","memory_limit":536870913}`: `sandbox, memory 536870913 bytes, network none`,
 		`{"type":"auto"}`:                          `docker node:24, or a sandbox, network bridge`,
-		`{"type":"auto","cpu_limit":1}`:            `docker node:24, 1 processors, network bridge`,
+		`{"type":"auto","cpu_limit":1}`:            `docker node:24, 1 processor, network bridge`,
 		`{"type":"auto","user":"u"}`:               `docker node:24, network bridge, user u`,
 		`{"type":"auto","mounts":["/a:/b"]}`:       `docker node:24, network bridge, mounts /a:/b`,
 		`{"memory_limit":"1536m"}`:                 `docker node:24, memory 1536 MiB, network bridge`,
@@ -88,6 +88,7 @@ func TestReadLaunchTellsIsolation(t *testing.T) {
 
 func TestReadLaunchNotesMounts(t *testing.T) {
 	t.Setenv("HOME", "/data/me")
+	t.Setenv("USERPROFILE", "/data/me")
 	for mount, want := range map[string]string{
 		"/": "the whole file system", "/x/..": "the whole file system", `C:\\`: "the whole file system", "/var/run/docker.sock": "the engine's socket", "/run": "the engine's socket", "/run/user/1000/podman/podman.sock": "the engine's socket",
 		"${env:HOME}": "your home directory", "${env:HOME}/": "your home directory", "/home/me": "your home directory", "/Users/me": "your home directory", `C:\\Users\\me`: "your home directory", "/data/me": "your home directory",

@@ -177,7 +177,8 @@ var attacks = map[string]func(args []string) error{
 	},
 	"unix": func(a []string) error { _, err := net.Dial("unix", a[0]); return err },
 	"unixhigh": func(a []string) error { // the kernel takes 32 bits of the family
-		fd, _, e := unix.RawSyscall(unix.SYS_SOCKET, unix.AF_UNIX|1<<32, unix.SOCK_STREAM, 0)
+		family := uint64(unix.AF_UNIX | 1<<32)
+		fd, _, e := unix.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM, 0)
 		if e != 0 {
 			return e
 		}

@@ -57,11 +57,11 @@ func (o order) mounts() (args []string) {
 	if o.Bwrap.Recent {
 		add("--size", sharedMemory, "--tmpfs", "/dev/shm")
 	}
+	own := -1 // where the program's own /tmp stands, which has nothing of what /tmp has outside
 	if o.Tmp != "" {
 		add("--bind", o.Tmp, "/tmp")
+		own, mounted = len(mounted), append(mounted, grant{Path: "/tmp", Write: true})
 	}
-	own := len(mounted) // where the program's own /tmp stands, which has nothing of what /tmp has outside
-	mounted = append(mounted, grant{Path: "/tmp", Write: true})
 	for _, g := range grants {
 		if over := nearest(mounted, g.Path); over < 0 || over == own || mounted[over].Write != g.Write {
 			add(bind(g.Write), g.Path, g.Path)

@@ -21,10 +21,7 @@ type world struct {
 
 func newWorld(t testing.TB) world {
 	t.Helper()
-	base, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	base := tempDir(t)
 	w := world{base: base, home: base + "/home"}
 	w.id, w.work, w.outside = w.home+"/.ssh/id", w.home+"/src/work", base+"/outside"
 	for _, dir := range []string{w.home + "/.ssh", w.work, w.outside} {
@@ -37,6 +34,17 @@ func newWorld(t testing.TB) world {
 	}
 	t.Setenv("XDG_CACHE_HOME", w.home+"/.cache")
 	return w
+}
+
+// tempDir is not in /tmp: of that a sandbox has its own, in which everything may be written.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/var/tmp", "sandbox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func put(t testing.TB, file, text string, mode os.FileMode) {

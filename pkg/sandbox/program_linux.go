@@ -38,12 +38,12 @@ func (v *view) chain(path string) error {
 		if err != nil {
 			return err
 		}
-		if err := v.add(path, false); err != nil {
+		if err := v.ours(path, false); err != nil {
 			return err
 		}
 		path = filepath.Join(dir, filepath.Base(path))
 		if root := installation(path, v.home); root != "" {
-			if err := v.add(root, false); err != nil {
+			if err := v.ours(root, false); err != nil {
 				return err
 			}
 		}

@@ -20,7 +20,7 @@ type order struct {
 	Dir     string  `json:"dir"`
 	Grants  []grant `json:"grants"`
 	Links   []link  `json:"links,omitempty"`
-	Tmp     string  `json:"tmp,omitempty"` // what /tmp is inside
+	Tmp     string  `json:"tmp,omitempty"` // what /tmp is inside; "": what it is outside, if that is granted
 	Network bool    `json:"network"`
 	Memory  int64   `json:"memory,omitempty"`
 }
@@ -54,17 +54,19 @@ func (m machine) confine(spec Spec) (_ Confined, err error) {
 	if err := v.listed(spec); err != nil {
 		return Confined{}, err
 	}
-	own, tmp := []string{p.home}, "/tmp"
-	if m.Method == Landlock {
-		own, tmp = []string{p.home, p.tmp}, p.tmp
+	own, tmp, inTmp := []string{p.home}, p.tmp, ""
+	if m.Method == Bubblewrap && !v.visible("/tmp") { // with "/" the person has listed that too
+		tmp, inTmp = "/tmp", p.tmp
+	} else {
+		own = append(own, p.tmp)
 	}
 	for _, dir := range own {
-		if err := v.add(dir, true); err != nil {
+		if err := v.ours(dir, true); err != nil {
 			return Confined{}, fmt.Errorf("the private directory %s of a sandbox cannot be used: %w", dir, cause(err))
 		}
 	}
 	o := order{
-		Method: m.Method, Bwrap: m.bwrap, Dir: p.home, Tmp: p.tmp, Network: spec.Network, Memory: spec.Memory,
+		Method: m.Method, Bwrap: m.bwrap, Dir: p.home, Tmp: inTmp, Network: spec.Network, Memory: spec.Memory,
 		Grants: v.sorted(), Links: v.links,
 	}
 	if spec.visibleDir() {

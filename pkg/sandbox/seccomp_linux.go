@@ -2,124 +2,105 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"unsafe"
 
-	seccomp "github.com/elastic/go-seccomp-bpf"
-	"github.com/elastic/go-seccomp-bpf/arch"
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// Errors that the filter answers with are those that programs are used to from somewhere: EPERM is Docker's, so is ENOSYS for
+// The filter is a classic BPF program (https://docs.kernel.org/userspace-api/seccomp_filter.html) of our own, for two reasons seen in
+// elastic/go-seccomp-bpf 1.6: it lets calls of another instruction set pass, with which int 0x80 undoes an amd64 filter, and
+// after a rule that looked at an argument it takes that for the call's number.
+//
+// Errors that it answers with are those that programs are used to from somewhere: EPERM is Docker's, so is ENOSYS for
 // clone3, whose flags a filter cannot see (libraries then use clone); EAFNOSUPPORT is systemd's and that of a kernel built without the
 // family; EACCES says of a network that is off what it is: denied.
-func errno(e unix.Errno) seccomp.Action { return seccomp.ActionErrno | seccomp.Action(e) }
 
-// forbidden are system calls that no server needs and that reach other processes or the kernel's less tried parts. io_uring makes
-// sockets past the filter; socketcall and ipc, of some 32-bit systems, hide what is asked for behind a pointer.
-var forbidden = []string{
-	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "kcmp", "pidfd_getfd",
-	"keyctl", "add_key", "request_key",
-	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
-	"mount", "umount", "umount2", "pivot_root", "chroot", "open_tree", "open_tree_attr", "move_mount", "fsopen", "fsconfig", "fsmount",
-	"fspick", "mount_setattr", "quotactl", "quotactl_fd", "name_to_handle_at", "open_by_handle_at", "fanotify_init",
-	"unshare", "setns",
-	"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "create_module", "reboot", "swapon", "swapoff",
-	"acct", "syslog", "iopl", "ioperm", "lookup_dcookie", "nfsservctl", "vhangup",
-	"settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "stime",
-	"socketcall", "ipc",
+// forbidden are system calls that no server needs and that reach other processes or the kernel's less tried parts. io_uring
+// makes sockets past the filter.
+var forbidden = []uint32{
+	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PROCESS_MADVISE, unix.SYS_PROCESS_MRELEASE,
+	unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
+	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
+	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD, unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER,
+	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_OPEN_TREE, unix.SYS_OPEN_TREE_ATTR, unix.SYS_MOVE_MOUNT,
+	unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR, unix.SYS_UNSHARE, unix.SYS_SETNS,
+	unix.SYS_QUOTACTL, unix.SYS_QUOTACTL_FD, unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_FANOTIFY_INIT,
+	unix.SYS_KEXEC_LOAD, unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_REBOOT,
+	unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_SYSLOG, unix.SYS_VHANGUP,
+	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_CLOCK_ADJTIME, unix.SYS_ADJTIMEX,
 }
 
 // sharedIPC reaches every process of the user where the program has no IPC namespace of its own.
-var sharedIPC = []string{"shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink"}
+var sharedIPC = []uint32{
+	unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SHMCTL, unix.SYS_SEMGET, unix.SYS_SEMCTL,
+	unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MSGCTL, unix.SYS_MQ_OPEN, unix.SYS_MQ_UNLINK,
+}
 
-// newNamespaces are the flags of clone(2); CLONE_NEWTIME is not one of them.
+// newNamespaces are the flags of clone(2).
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
-// filter assembles what the program may not ask the kernel for. noSockets takes the Internet's from it too, for where there is no network namespace
-// to do so; hostIPC says that there is no IPC namespace either.
-//
-// Values are compared as 64 bits while the kernel looks at 32: so nothing is denied because it equals something, but because
-// it does not equal what is allowed (socket(AF_UNIX | 1<<32) is a Unix socket).
+// filter is what the program may not ask the kernel for. noSockets takes the Internet's from it too, for where there is no network
+// namespace to do so; hostIPC says that there is no IPC namespace either.
 func filter(noSockets, hostIPC bool) ([]unix.SockFilter, error) {
-	info, err := arch.GetInfo(runtime.GOARCH)
-	if err != nil {
-		return nil, fmt.Errorf("the sandbox has no system call filter for this processor: %w", err)
+	if auditArch == 0 {
+		return nil, errors.New("its sandbox has no system call filter for the processor type " + runtime.GOARCH)
 	}
-	denied := forbidden
+	const numberAt, archAt = 0, 4 // in struct seccomp_data
+	f := rules{load(archAt), jump(unix.BPF_JEQ, auditArch, 1, 0), ret(unix.SECCOMP_RET_KILL_PROCESS), load(numberAt)}
+	f = append(f, foreign...)
+	for _, number := range slices.Concat(forbidden, forbiddenHere) {
+		f.on(number, fail(unix.EPERM))
+	}
 	if hostIPC {
-		denied = slices.Concat(denied, sharedIPC)
-	}
-	unknown := func(name string) bool { _, ok := info.SyscallNames[name]; return !ok }
-	policy := seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: append([]seccomp.SyscallGroup{
-		{Action: errno(unix.EPERM), Names: slices.DeleteFunc(slices.Clone(denied), unknown)},
-		{Action: errno(unix.ENOSYS), Names: []string{"clone3"}},
-		{Action: errno(unix.EPERM), NamesWithCondtions: []call{
-			{Name: "clone", Conditions: conditions{{Argument: 0, Operation: seccomp.BitsSet, Value: newNamespaces}}},
-			{Name: "prlimit64", Conditions: except(0, 0)}, // 0 is the process itself
-		}},
-	}, sockets(noSockets)...)}
-	rules, err := policy.Assemble()
-	if err != nil {
-		return nil, fmt.Errorf("the sandbox's system call filter cannot be made: %w", err)
-	}
-	// The library lets another instruction set's calls pass, and with int 0x80 an amd64 program makes those of 386.
-	guard := []bpf.Instruction{
-		bpf.LoadAbsolute{Off: 4, Size: 4}, // seccomp_data.arch
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(info.ID), SkipTrue: 1},
-		bpf.RetConstant{Val: uint32(seccomp.ActionKillProcess)},
-	}
-	raw, err := bpf.Assemble(append(guard, rules...))
-	if err != nil {
-		return nil, fmt.Errorf("the sandbox's system call filter cannot be made: %w", err)
-	}
-	var program []unix.SockFilter
-	for _, i := range raw {
-		program = append(program, unix.SockFilter{Code: i.Op, Jt: i.Jt, Jf: i.Jf, K: i.K})
-	}
-	return program, nil
-}
-
-type (
-	call       = seccomp.NameWithConditions
-	conditions = seccomp.ArgumentConditions
-)
-
-// sockets are the rules for socket(2), which makes none but of the Internet, and socketpair(2), which programs need to talk with their
-// children: but no datagram sockets, since those can be sent elsewhere afterwards.
-func sockets(none bool) []seccomp.SyscallGroup {
-	stream := []uint64{}
-	for _, kind := range []uint64{unix.SOCK_STREAM, unix.SOCK_SEQPACKET} {
-		stream = append(stream, kind, kind|unix.SOCK_CLOEXEC, kind|unix.SOCK_NONBLOCK, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-	}
-	pairs := seccomp.SyscallGroup{Action: errno(unix.EAFNOSUPPORT), NamesWithCondtions: []call{
-		{Name: "socketpair", Conditions: except(0, unix.AF_UNIX)},
-		{Name: "socketpair", Conditions: except(1, stream...)},
-	}}
-	if none {
-		denied := seccomp.SyscallGroup{Action: errno(unix.EACCES)}
-		for _, family := range []uint64{unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK} {
-			denied.NamesWithCondtions = append(denied.NamesWithCondtions,
-				call{Name: "socket", Conditions: conditions{{Argument: 0, Operation: seccomp.Equal, Value: family}}})
+		for _, number := range slices.Concat(sharedIPC, semaphoreCalls) {
+			f.on(number, fail(unix.EPERM))
 		}
-		return []seccomp.SyscallGroup{pairs, denied, {Action: errno(unix.EAFNOSUPPORT), Names: []string{"socket"}}}
 	}
-	return []seccomp.SyscallGroup{pairs, {Action: errno(unix.EAFNOSUPPORT), NamesWithCondtions: []call{
-		{Name: "socket", Conditions: except(0, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)},
-		// Of AF_NETLINK the protocol that lists addresses and routes, which getaddrinfo(3) asks for.
-		{Name: "socket", Conditions: append(except(0, unix.AF_INET, unix.AF_INET6), except(2, unix.NETLINK_ROUTE)...)},
-	}}}
+	f.on(unix.SYS_CLONE3, fail(unix.ENOSYS))
+	f.on(unix.SYS_CLONE, argument(0), jump(unix.BPF_JSET, newNamespaces, 0, 1), fail(unix.EPERM), allow)
+	f.on(unix.SYS_PRLIMIT64, argument(0), jump(unix.BPF_JEQ, 0, 1, 0), fail(unix.EPERM), allow) // 0 is the process itself
+	// A pair of datagram sockets is denied since those can be turned to somebody else afterwards; for the kernel SOCK_RAW is the same.
+	f.on(unix.SYS_SOCKETPAIR, argument(0), jump(unix.BPF_JEQ, unix.AF_UNIX, 1, 0), fail(unix.EAFNOSUPPORT),
+		argument(1), and(0xf), jump(unix.BPF_JEQ, unix.SOCK_STREAM, 2, 0), jump(unix.BPF_JEQ, unix.SOCK_SEQPACKET, 1, 0), fail(unix.EAFNOSUPPORT), allow)
+	internet := allow
+	if noSockets {
+		internet = fail(unix.EACCES)
+	}
+	// Of AF_NETLINK there is the protocol that lists addresses and routes, which getaddrinfo(3) asks for.
+	f.on(unix.SYS_SOCKET, argument(0), jump(unix.BPF_JEQ, unix.AF_INET, 4, 0), jump(unix.BPF_JEQ, unix.AF_INET6, 3, 0),
+		jump(unix.BPF_JEQ, unix.AF_NETLINK, 0, 3), argument(2), jump(unix.BPF_JEQ, unix.NETLINK_ROUTE, 0, 1), internet, fail(unix.EAFNOSUPPORT))
+	return append(f, allow), nil
 }
 
-// except matches a call whose argument is none of the allowed values.
-func except(argument uint32, allowed ...uint64) (all conditions) {
-	for _, value := range allowed {
-		all = append(all, seccomp.Condition{Argument: argument, Operation: seccomp.NotEqual, Value: value})
-	}
-	return all
+type rules []unix.SockFilter
+
+// on adds what is done for a call, which ends with an answer. The accumulator holds the call's number before and after.
+func (f *rules) on(number uint32, then ...unix.SockFilter) {
+	*f = append(append(*f, jump(unix.BPF_JEQ, number, 0, uint8(len(then)))), then...)
+}
+
+var allow = ret(unix.SECCOMP_RET_ALLOW)
+
+func fail(e unix.Errno) unix.SockFilter { return ret(unix.SECCOMP_RET_ERRNO | uint32(e)) }
+func ret(action uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
+}
+func and(mask uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: mask}
+}
+func load(at uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
+}
+
+// argument loads the lower half of an argument (of a little-endian machine), which is all that the kernel looks at where it is an int.
+func argument(i uint32) unix.SockFilter { return load(16 + 8*i) }
+
+func jump(test uint16, value uint32, ifTrue, ifFalse uint8) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | test, K: value, Jt: ifTrue, Jf: ifFalse}
 }
 
 // install puts the filter on this thread, for good. It needs no_new_privs.
@@ -127,7 +108,7 @@ func install(program []unix.SockFilter) error {
 	p := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&p)))
 	if e != 0 {
-		return fmt.Errorf("the sandbox's system call filter cannot be installed: %w", e)
+		return fmt.Errorf("its system call filter cannot be installed: %w", e)
 	}
 	return nil
 }
@@ -145,7 +126,7 @@ func inMemory(program []unix.SockFilter) (fd int, err error) {
 		_, err = unix.Pwrite(fd, b, 0) // leaves the position at the start
 	}
 	if err != nil {
-		return 0, fmt.Errorf("the sandbox's system call filter cannot be passed on: %w", err)
+		return 0, fmt.Errorf("its system call filter cannot be passed on: %w", err)
 	}
 	return fd, nil
 }

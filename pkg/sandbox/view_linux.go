@@ -17,6 +17,8 @@ type grant struct {
 	Path  string `json:"path"`
 	Write bool   `json:"write,omitempty"`
 	File  bool   `json:"file,omitempty"`
+
+	ours bool // not listed by the person
 }
 
 // link is a symbolic link on the way to a grant.
@@ -65,11 +67,11 @@ var systemFiles = []string{
 func (v *view) system() {
 	for _, dir := range systemDirs {
 		for _, part := range beside(dir, v.home) {
-			v.add(part, false)
+			v.ours(part, false)
 		}
 	}
 	for _, file := range systemFiles {
-		v.add(file, false)
+		v.ours(file, false)
 	}
 }
 
@@ -113,6 +115,16 @@ func (v *view) listed(spec Spec) error {
 	return nil
 }
 
+// ours grants what the person has not listed.
+func (v *view) ours(path string, write bool) error {
+	n := len(v.grants)
+	err := v.add(path, write)
+	for i := range v.grants[n:] {
+		v.grants[n+i].ours = true
+	}
+	return err
+}
+
 // add grants a path and keeps the links on the way to it.
 func (v *view) add(path string, write bool) error {
 	real, links, err := trace(path)
@@ -132,17 +144,18 @@ func (v *view) add(path string, write bool) error {
 	return nil
 }
 
-// sorted gives the grants, parents before what is in them, and each path once.
+// sorted gives the grants, parents before what is in them, and each path once. What is ours goes where it lies in something listed,
+// which is as the person wants it.
 func (v *view) sorted() []grant {
-	all := slices.Clone(v.grants)
+	all := slices.DeleteFunc(slices.Clone(v.grants), func(g grant) bool {
+		return g.ours && slices.ContainsFunc(v.grants, func(over grant) bool { return !over.ours && within(g.Path, over.Path) })
+	})
 	slices.SortFunc(all, func(a, b grant) int {
-		if a.Write != b.Write && a.Path == b.Path {
-			if a.Write {
-				return -1
-			}
-			return 1
+		wider := 0
+		if a.Write != b.Write {
+			wider = map[bool]int{true: -1, false: 1}[a.Write]
 		}
-		return cmp.Compare(a.Path, b.Path)
+		return cmp.Or(cmp.Compare(a.Path, b.Path), wider) // the wider one of two stays
 	})
 	return slices.CompactFunc(all, func(a, b grant) bool { return a.Path == b.Path })
 }

@@ -55,6 +55,9 @@ func (s *Docker) howItEnded() error {
 // Stage is what is being done before the server runs, "" once it does.
 func (s *Docker) Stage() string { return s.c.Stage() }
 
+// Work is the processor time that the server has used.
+func (s *Docker) Work() time.Duration { return s.c.Work() }
+
 // Image is the id of the image that the container was made of, "" before that.
 func (s *Docker) Image() string { return s.c.Image() }
 

@@ -1,0 +1,122 @@
+package sandbox
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// tree makes files (a directory ends with a slash, a link is "path -> target") and gives where.
+func tree(t *testing.T, files ...string) string {
+	t.Helper()
+	base := tempDir(t)
+	for _, f := range files {
+		path, target, isLink := strings.Cut(f, " -> ")
+		path = filepath.Join(base, path)
+		if isLink {
+			target = strings.Replace(target, "BASE", base, 1)
+			os.MkdirAll(filepath.Dir(path), 0o755)
+			if err := os.Symlink(target, path); err != nil {
+				t.Fatal(err)
+			}
+		} else if strings.HasSuffix(f, "/") {
+			os.MkdirAll(path, 0o755)
+		} else {
+			put(t, path, "", 0o755)
+		}
+	}
+	return base
+}
+
+func TestInstallation(t *testing.T) {
+	base := tree(t, "home/.nvm/versions/node/v20/lib/", "home/.local/lib/", "home/.local/share/", "home/lib/",
+		"home/.local/share/uv/tools/x/lib/", "home/project/.venv/pyvenv.cfg", "home/miniconda3/conda-meta/", "home/src/host/me/project/",
+		"tools/x/lib/", "lib/")
+	tests := map[string]string{
+		"home/.nvm/versions/node/v20/bin/node":          "home/.nvm/versions/node/v20",
+		"home/.local/share/uv/tools/x/bin/x":            "home/.local/share/uv/tools/x",
+		"home/project/.venv/bin/python":                 "home/project/.venv",
+		"home/miniconda3/bin/python":                    "home/miniconda3",
+		"home/project/node_modules/.bin/server":         "home/project/node_modules",
+		"home/.local/lib/node_modules/a/node_modules/b": "home/.local/lib/node_modules",
+		"tools/x/bin/x":                                 "tools/x",
+		"home/.local/bin/uvx":                           "",
+		"home/bin/tool":                                 "", // the home itself
+		"home/go/bin/tool":                              "",
+		"home/src/host/me/bin/tool":                     "", // a person's projects
+		"home/.nvm/versions/node/v20/libexec/tool":      "",
+		"bin/tool": "", // holds the home
+	}
+	for program, want := range tests {
+		if want != "" {
+			want = filepath.Join(base, want)
+		}
+		if got := installation(filepath.Join(base, program), base+"/home"); got != want {
+			t.Errorf("%s: got %q, want %q", program, got, want)
+		}
+	}
+}
+
+func TestInterpreter(t *testing.T) {
+	base := tree(t, "bin/node", "bin/data")
+	os.Chmod(base+"/bin/data", 0o644)
+	env := []string{"PATH=bin:" + base + "/none:" + base + "/bin"}
+	tests := map[string]string{
+		"#!/bin/sh\n":                           "/bin/sh",
+		"#! /bin/sh -e\nx":                      "/bin/sh",
+		"#!/usr/bin/env node":                   base + "/bin/node",
+		"#!/usr/bin/env -S A=b node --x\n":      base + "/bin/node",
+		"#!/usr/bin/env data\n":                 "", // cannot be executed
+		"#!/usr/bin/env\n":                      "",
+		"#!sh\n":                                "",
+		"#!\n":                                  "",
+		"\x7fELF":                               "",
+		"":                                      "",
+		"#!" + strings.Repeat("/", 9000) + "sh": "/" + strings.Repeat("/", 4093),
+	}
+	for text, want := range tests {
+		put(t, base+"/script", text, 0o755)
+		if got := interpreter(base+"/script", env); got != want {
+			t.Errorf("%.40q: got %.60q, want %.60q", text, got, want)
+		}
+	}
+}
+
+func TestTrace(t *testing.T) {
+	base := tree(t, "a/b/file", "link -> a/b", "a/up -> ../link/file", "abs -> BASE/a/up", "loop -> loop", "gone -> nowhere")
+	real, links, err := trace(base + "//abs")
+	want := []link{{base + "/abs", base + "/a/up"}, {base + "/a/up", "../link/file"}, {base + "/link", "a/b"}}
+	if err != nil || real != base+"/a/b/file" || !slices.Equal(links, want) {
+		t.Errorf("got %s, %v, %v", real, links, err)
+	}
+	for _, path := range []string{"/loop", "/gone", "/a/none"} {
+		if real, _, err := trace(base + path); err == nil {
+			t.Errorf("%s: got %s", path, real)
+		}
+	}
+}
+
+// A home in a system directory is left out of it.
+func TestBeside(t *testing.T) {
+	base := tree(t, "usr/bin/", "usr/home/me/.ssh/", "usr/home/you/", "usr/escape -> home/me", "usr/file")
+	got := beside(base+"/usr", base+"/usr/home/me")
+	want := []string{base + "/usr/bin", base + "/usr/file", base + "/usr/home/you"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if got := beside(base+"/usr/home", base+"/usr/bin"); !slices.Equal(got, []string{base + "/usr/home"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Each place of a file system is mounted once, and what is ours does not narrow what is listed.
+func TestSorted(t *testing.T) {
+	v := &view{grants: []grant{{Path: "/b/c", ours: true}, {Path: "/b", Write: true}, {Path: "/a"}, {Path: "/a-b"}, {Path: "/a/x", ours: true, Write: true},
+		{Path: "/a", Write: true}, {Path: "/z", ours: true}}}
+	want := []grant{{Path: "/a", Write: true}, {Path: "/a-b"}, {Path: "/b", Write: true}, {Path: "/z", ours: true}}
+	if got := v.sorted(); !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+}
