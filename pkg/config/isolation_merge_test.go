@@ -62,7 +62,7 @@ func TestGlobalIsolation(t *testing.T) {
 func TestWrongGlobalIsolation(t *testing.T) {
 	for global, all := range map[string]bool{
 		`"docker"`: true, `[]`: true, `{"type": "dokcer"}`: true, `{"enabled": "yes"}`: true, `{"type": "docker", "memory_limit": "x"}`: true, `{"type": "sandbox", "cpu_limit": 1}`: true,
-		`{"type": "auto", "allow_none": 1}`: true, `{"type": "docker", "type": "docker"}`: true, `{"type": "none", "enabled": true}`: false, `{"memory_limit": "x"}`: false, `{"type": "none", "cpu_limit": "x"}`: false, `{"mounts": ["${keyring:k}:/a"]}`: false,
+		`{"type": "auto", "allow_none": 1}`: true, `{"type": "docker", "type": "docker"}`: true, `{"type": "none", "enabled": true}`: true, `{"memory_limit": "x"}`: false, `{"type": "none", "cpu_limit": "x"}`: false, `{"mounts": ["${keyring:k}:/a"]}`: false,
 	} {
 		for own, want := range map[string]bool{``: all, `{}`: true, `{"type": "docker"}`: true, `{"type": "sandbox"}`: true, `{"type": "none"}`: false, `{"enabled": false}`: false} {
 			c, s := under(t, global, own)

@@ -53,7 +53,8 @@ func (d *decoder) isolation(m hujson.ObjectMember) {
 		g.isolationAsked = *asked
 		_, typed := asked.set["type"]
 		_, enabled := asked.set["enabled"]
-		g.all = (typed || enabled) && g.Type != IsolationNone
+		contradiction := enabled && e.server.Refused != "" // what is meant is not known
+		g.all = (typed || enabled) && (g.Type != IsolationNone || contradiction)
 		if g.Type == IsolationSandbox {
 			e.checkSandbox(asked)
 		}

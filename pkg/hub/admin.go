@@ -93,10 +93,10 @@ func (st standing) blocked() string {
 	return string(st.record.State(st.written))
 }
 
-// isolation is what a server that does not run asks for, "" for one that runs elsewhere.
+// isolation is what a server that does not run asks for, "" for one that runs elsewhere or cannot.
 func isolation(server *config.Server) string {
 	switch iso := server.Isolation; {
-	case server.Protocol != config.ProtocolStdio:
+	case server.Protocol != config.ProtocolStdio || server.Refused != "":
 		return ""
 	case server.OwnContainer():
 		return "its command starts a container itself"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -45,6 +46,9 @@ func (h *Hub) admitImage(server *config.Server) func(id string) error {
 		if r.Gate().Admits(quarantine.Image, "", image.Digest) {
 			return nil
 		}
-		return fmt.Errorf("its image is another one than was approved (it is now %s), and was not run. It waits for a review: see quarantine_review, or run %s on a terminal", id, command("review", server))
+		return &docker.Error{
+			Cause:  fmt.Errorf("its image is another one than was approved (it is now %s), and was not run", id),
+			Remedy: fmt.Sprintf("It waits for a review: see quarantine_review, or run %s on a terminal", command("review", server)),
+		}
 	}
 }

@@ -94,7 +94,10 @@ func (in *Instance) notBefore(wait time.Duration) error {
 		*e = *why
 	}
 	e.Step = "is not running, its last start failed"
-	e.Remedy = fmt.Sprintf("It is started again when it is called in %s or later; check its command and settings", wait.Round(100*time.Millisecond))
+	e.Remedy = fmt.Sprintf("It is started again when it is called in %s or later", wait.Round(100*time.Millisecond))
+	if !namesRemedy(e.Cause) {
+		e.Remedy += "; check its command and settings"
+	}
 	return e
 }
 

@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
 // Error says why a server could not serve a call, and what to do.
@@ -40,6 +43,13 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
+
+// namesRemedy tells whether a cause says itself what to do.
+func namesRemedy(cause error) bool {
+	var login *oauth.Error
+	var container *docker.Error
+	return errors.As(cause, &login) || errors.As(cause, &container)
+}
 
 // tail keeps the last lines of a server's stderr for an error message. Each is marked: they are the server's words, not ours.
 func tail(s string) string {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
@@ -269,10 +268,8 @@ func (in *Instance) ended(conn Conn, err error) {
 		}
 		e.Remedy = "Check its command and settings, then call again"
 		unsent = in.takeCalls()
-		var login *oauth.Error
-		var container *docker.Error
-		if errors.As(e.Cause, &login) || errors.As(e.Cause, &container) {
-			e.Remedy, e.Tail = "", "" // it says more
+		if namesRemedy(e.Cause) {
+			e.Remedy, e.Tail = "", ""
 		}
 		if needsLogin(e.Cause) { // the same again would not help
 			e.Step, e.Remedy, e.Tail = "needs a login", "", ""
