@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -143,4 +144,42 @@ func isolationOf(t testing.TB, c *mcptest.Client, name string) string {
 	t.Helper()
 	text, _ := listed(t, c, name)["isolation"].(string)
 	return text
+}
+
+// probeImage is an image with the probe as its only file; each tag of it may be given another content.
+func (b boxes) probeImage(t testing.TB, name, version string) (id string) {
+	t.Helper()
+	return b.ImageOf(t, name, probeProgram(t), probeInBox, version)
+}
+
+const probeInBox = "/probe"
+
+// probeProgram is the probe as a program of its own, without libraries.
+func probeProgram(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name string, text []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("probe.go", must(os.ReadFile("isolation_probe_test.go")))
+	write("main.go", []byte("package main\n\nfunc main() { probe(\"-\") }\n"))
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", "probe", "probe.go", "main.go")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GO111MODULE=off")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, text)
+	}
+	return filepath.Join(dir, "probe")
+}
+
+// refusal is the error of a call to a server that does not run. Between two starts, which are tried again and again, it says that there is one.
+func refusal(t testing.TB, c *mcptest.Client, server string) (r mcptest.Response) {
+	t.Helper()
+	soon(t, time.Minute, server+" is not being started", func() bool {
+		r = c.Tool(server+"__echo", map[string]any{"message": "x"})
+		return !strings.Contains(r.Text(), "still starting")
+	})
+	return r
 }

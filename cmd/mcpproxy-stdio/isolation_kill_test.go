@@ -85,11 +85,10 @@ func TestIsolatedKilledAnywhere(t *testing.T) {
 	stubborn := b.entry(mcptest.Server{Faults: []mcptest.Fault{mcptest.FaultIgnoreEOF}}, nil)
 	all := entries{"one": stubborn, "two": stubborn, "counts": b.entry(mcptest.Server{}, nil)}
 	h, other := newHome(t).set(all, nil).learned(), newHome(t).set(entries{"counts": all["counts"]}, nil).learned()
-	mine := other.hubLabel()[len(docker.LabelHub)+1:]
 	strangers := []string{
 		b.foreign(t, nil),
 		b.foreign(t, map[string]string{docker.LabelServer: "one", docker.LabelDigest: h.entry("", "one").LaunchKey()}),
-		b.foreign(t, map[string]string{docker.LabelHub: mine, docker.LabelOwner: "NOBODY"}),
+		b.foreign(t, map[string]string{docker.LabelServer: "one", docker.LabelHub: "SOMEBODY", docker.LabelOwner: "ELSE"}),
 	}
 	bystanders := []*counting{
 		b.counting(other, other.initialized("")), // another user of the engine
@@ -98,7 +97,7 @@ func TestIsolatedKilledAnywhere(t *testing.T) {
 
 	var workers sync.WaitGroup
 	var cut, made, left atomic.Int64
-	for range 2 { // two of the home's proxies at any time
+	for range 4 { // four of the home's proxies at any time
 		workers.Go(func() {
 			for cut.Add(1) <= int64(kills) && !t.Failed() {
 				n := killedProxy(t, h)

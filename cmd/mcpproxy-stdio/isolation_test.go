@@ -139,3 +139,16 @@ func TestIsolatedGlobally(t *testing.T) {
 	c.Close()
 	b.empty(h)
 }
+
+// A server that wants more memory than it was given is told apart from one that fails, and is there again for the next call.
+func TestIsolatedOutOfMemory(t *testing.T) {
+	t.Parallel()
+	b := sharedBoxes(t)
+	h := newHome(t).set(entries{"boxed": b.entry(mcptest.Server{}, options{"memory_limit": "32m"})}, nil).learned()
+	c := h.initialized("")
+	answers(t, c, "boxed")
+	tells(t, c.Tool("boxed__bytes", map[string]any{"n": 256 << 20}), `server "boxed" ended during the call`, "it used more memory than its limit of 32MiB allows", "isolation.memory_limit")
+	answers(t, c, "boxed")
+	c.Close()
+	b.empty(h)
+}

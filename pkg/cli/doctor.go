@@ -128,9 +128,17 @@ func (a *app) diagnose(ctx context.Context, path string) *doctorReport {
 	}
 	r.Sandbox = engines.ask(ctx)
 	r.Docker = engines.all
-	r.OK = r.Config.Error == ""
 	for _, s := range r.Servers {
 		s.treat(r.Sandbox)
+	}
+	r.count()
+	return r
+}
+
+// count tells how many are confined, and whether all is well.
+func (r *doctorReport) count() {
+	r.OK = r.Config.Error == ""
+	for _, s := range r.Servers {
 		if s.local() {
 			r.Local++
 		}
@@ -139,7 +147,6 @@ func (a *app) diagnose(ctx context.Context, path string) *doctorReport {
 		}
 		r.OK = r.OK && !s.deprived()
 	}
-	return r
 }
 
 // look tells how the state directory is.

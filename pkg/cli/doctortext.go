@@ -248,11 +248,11 @@ func (p *printer) verdict(r *doctorReport) {
 		p.line("No server is a local one.")
 		return
 	}
-	are := "servers are"
-	if r.Local == 1 {
-		are = "server is"
+	are := "are"
+	if r.Confined == 1 || r.Local == 1 {
+		are = "is"
 	}
-	text := fmt.Sprintf("%d of %d local %s confined", r.Confined, r.Local, are)
+	text := fmt.Sprintf("%d of %s %s confined", r.Confined, plural(r.Local, "local server", "local servers"), are)
 	for _, part := range []struct {
 		n         int
 		one, many string
@@ -267,8 +267,11 @@ func (p *printer) verdict(r *doctorReport) {
 			text += ", " + plural(part.n, part.one, part.many)
 		}
 	}
-	sgr := yellow
-	if counts[getsNone] == 0 && r.OK {
+	sgr := ""
+	switch {
+	case counts[getsNone] > 0 || !r.OK:
+		sgr = yellow
+	case r.Confined > 0:
 		sgr = green
 	}
 	p.wrapped("", sgr, text+".")

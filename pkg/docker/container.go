@@ -2,19 +2,12 @@ package docker
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/events"
-	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -44,14 +37,15 @@ type Container struct {
 
 	owner  *Owner
 	spec   Spec
-	engine *engine
+	engine *engine // nil: there is no way to one
 	out    *io.PipeWriter
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	birth    *birth // nil: it was not asked for yet
 	id       string
-	conn     types.HijackedResponse
-	attached chan struct{} // closed once conn is set
+	conn     attachment
+	attached chan struct{} // closed once conn is set and the server runs
 	ended    chan struct{} // closed once err is set
 	err      error
 	gone     chan struct{} // closed once the container is removed, or left to be
@@ -59,10 +53,11 @@ type Container struct {
 	died      chan int      // gets the exit status
 	destroyed chan struct{} // closed when the engine has removed it
 	deaf      chan struct{} // closed when the engine tells nothing any more
+	spoke     atomic.Bool   // the server has written to stdout
 
 	mu      sync.Mutex
 	doing   string
-	oom     bool
+	oom     time.Time // when the kernel last killed one of its processes for its memory
 	imageID string
 	work    time.Duration
 	asked   time.Time // for work
@@ -78,7 +73,13 @@ func (o *Owner) New(spec Spec) *Container {
 }
 
 // Start begins to run the server, and returns at once. It is called once.
-func (c *Container) Start() { c.owner.work.Go(c.live) }
+func (c *Container) Start() {
+	if !c.owner.run(c.live) {
+		c.end(context.Canceled)
+		c.cancel()
+		close(c.gone)
+	}
+}
 
 // live is the container's life; it owns the other goroutines.
 func (c *Container) live() {
@@ -87,23 +88,26 @@ func (c *Container) live() {
 	err := c.begin()
 	if err == nil {
 		err = c.attend()
-	} else if c.engine != nil {
-		c.owner.forget(c.engine)
 	}
 	if c.ctx.Err() != nil {
 		err = context.Canceled
 	}
+	c.end(err)
+	if c.engine != nil {
+		c.tidy()
+		c.engine.close()
+	}
+}
+
+func (c *Container) end(err error) {
 	c.err = err
 	close(c.ended)
 	c.out.Close()
-	if c.id != "" {
-		c.tidy()
-	}
 }
 
 // begin does all up to the start of the server.
 func (c *Container) begin() (err error) {
-	if c.engine, err = c.owner.engine(c.spec.Endpoint); err != nil {
+	if c.engine, err = c.spec.Endpoint.open(); err != nil {
 		return err
 	}
 	info, err := c.engine.know(c.ctx)
@@ -111,6 +115,10 @@ func (c *Container) begin() (err error) {
 		return err
 	}
 	if err := lacking(info, &c.spec.Isolation); err != nil {
+		return err
+	}
+	filter, err := seccomp(info, c.engine.api.ClientVersion())
+	if err != nil {
 		return err
 	}
 	image, err := c.image(c.ctx)
@@ -126,151 +134,33 @@ func (c *Container) begin() (err error) {
 	c.imageID = image
 	c.mu.Unlock()
 	c.stage("starting the container")
-	if err := c.create(image); err != nil {
+	if err := c.create(image, filter); err != nil {
 		return err
 	}
-	c.follow()
+	if err := c.follow(); err != nil {
+		return c.explain("tell how the container fares", err)
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, apiTimeout)
 	defer cancel()
 	// Attached before it is started: nothing it says is lost.
-	if err := c.attach(ctx); err != nil {
-		return c.explain("to attach to the container", err)
+	conn, err := c.engine.attach(ctx, c.id)
+	if err != nil {
+		return c.explain("attach to the container", err)
 	}
 	if err := c.engine.api.ContainerStart(ctx, c.id, container.StartOptions{}); err != nil {
-		c.conn.Close()
-		return c.explain("to start the container", err)
+		conn.Close()
+		return c.explain("start the container", err)
 	}
+	c.conn = conn
 	close(c.attached)
 	c.stage("")
 	return nil
 }
 
-// attach opens the streams. The client does not stop waiting for the answer when ctx ends, so that is done here.
-func (c *Container) attach(ctx context.Context) error {
-	done := make(chan struct{})
-	var conn types.HijackedResponse
-	var failed error
-	go func() {
-		defer close(done)
-		conn, failed = c.engine.api.ContainerAttach(ctx, c.id, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
-	}()
-	select {
-	case <-done:
-		c.conn = conn
-		return failed
-	case <-ctx.Done():
-		go func() {
-			if <-done; conn.Conn != nil {
-				conn.Close()
-			}
-		}()
-		return ctx.Err()
-	}
-}
-
-// follow hears from the engine how the container ends.
-func (c *Container) follow() {
-	ctx, cancel := context.WithCancel(c.owner.ctx)
-	news, failed := c.engine.api.Events(ctx, events.ListOptions{Filters: filters.NewArgs(filters.Arg("container", c.id), filters.Arg("type", "container"))})
-	c.owner.work.Go(func() {
-		defer cancel()
-		for {
-			select {
-			case e := <-news:
-				switch e.Action {
-				case events.ActionOOM:
-					c.mu.Lock()
-					c.oom = true
-					c.mu.Unlock()
-				case events.ActionDie:
-					code, err := strconv.Atoi(e.Actor.Attributes["exitCode"])
-					if err != nil {
-						code = -1
-					}
-					select {
-					case c.died <- code:
-					default:
-					}
-				case events.ActionDestroy:
-					close(c.destroyed)
-					return
-				}
-			case <-failed:
-				close(c.deaf)
-				return
-			case <-c.gone:
-				return
-			}
-		}
-	})
-}
-
-// attend passes the streams on until they end, and tells how the server ended.
-func (c *Container) attend() error {
-	stop := context.AfterFunc(c.ctx, func() {
-		c.conn.Close()
-		c.Stdout.Close() // nobody may be reading
-	})
-	defer stop()
-	defer c.conn.Close()
-	_, lost := stdcopy.StdCopy(signed{c.out, c.spec.Sign}, signed{c.spec.Stderr, c.spec.Sign}, c.conn.Reader)
-	code, err := c.status()
-	switch {
-	case err == nil:
-	case c.ctx.Err() != nil:
-		return context.Canceled
-	case lost != nil && !errors.Is(lost, io.ErrClosedPipe) || unreachable(err):
-		c.owner.forget(c.engine)
-		return refuse(fmt.Errorf("the connection to the Docker engine at %s was lost", c.spec.Endpoint.Host), "")
-	default:
-		return err
-	}
-	e := &Exit{Code: code, Memory: c.spec.Isolation.Memory}
-	e.OOM = c.outOfMemory(code)
-	if code == 127 || code == 126 {
-		e.Note = fmt.Sprintf(": the image %s has no program %q, or none that its user may run", c.spec.Isolation.Image, c.spec.Command)
-	}
-	return e
-}
-
-// Write sends to the server's stdin. It waits until the server runs.
-func (c *Container) Write(b []byte) (int, error) {
-	select {
-	case <-c.attached:
-		return c.conn.Conn.Write(b)
-	case <-c.ended:
-		return 0, io.ErrClosedPipe
-	}
-}
-
-// CloseStdin ends the server's stdin.
-func (c *Container) CloseStdin() {
-	select {
-	case <-c.attached:
-		c.conn.CloseWrite()
-	default:
-	}
-}
-
-// Terminate asks the server to end (SIGTERM); one that does not run yet is killed.
-func (c *Container) Terminate() {
-	select {
-	case <-c.attached:
-		ctx, cancel := context.WithTimeout(c.ctx, pingTimeout)
-		defer cancel()
-		c.engine.api.ContainerKill(ctx, c.id, "SIGTERM")
-	default:
-		c.cancel()
-	}
-}
-
-// Kill ends the container and removes it.
-func (c *Container) Kill() { c.cancel() }
-
 // Ended is closed when the server has ended; Err then tells how.
 func (c *Container) Ended() <-chan struct{} { return c.ended }
 
-// Gone is closed when the container has been removed.
+// Gone is closed when the container has been removed, or is left to be removed later.
 func (c *Container) Gone() <-chan struct{} { return c.gone }
 
 // Err is an *Exit, context.Canceled after Kill, or an *Error of what went wrong.
@@ -283,43 +173,6 @@ func (c *Container) Stage() string {
 	return c.doing
 }
 
-// Work is the processor time that the server has used: one that says nothing while it downloads works, one that hangs does not. It asks the
-// engine, at most once a second.
-func (c *Container) Work() time.Duration {
-	select {
-	case <-c.attached:
-	default:
-		return 0
-	}
-	c.mu.Lock()
-	work, recent := c.work, time.Since(c.asked) < time.Second
-	if !recent {
-		c.asked = time.Now()
-	}
-	c.mu.Unlock()
-	if recent {
-		return work
-	}
-	ctx, cancel := context.WithTimeout(c.ctx, statsTimeout)
-	defer cancel()
-	answer, err := c.engine.api.ContainerStatsOneShot(ctx, c.id)
-	if err != nil {
-		return work
-	}
-	defer answer.Body.Close()
-	var stats container.StatsResponse
-	if json.NewDecoder(answer.Body).Decode(&stats) != nil {
-		return work
-	}
-	work = time.Duration(stats.CPUStats.CPUUsage.TotalUsage)
-	c.mu.Lock()
-	c.work = work
-	c.mu.Unlock()
-	return work
-}
-
-const statsTimeout = 2 * time.Second
-
 // Image is the id of the image that the container is made of, "" while that is not known.
 func (c *Container) Image() string {
 	c.mu.Lock()
@@ -329,21 +182,7 @@ func (c *Container) Image() string {
 
 func (c *Container) stage(doing string) {
 	c.mu.Lock()
-	changed := c.doing != doing
 	c.doing = doing
 	c.mu.Unlock()
-	if changed {
-		c.spec.Sign()
-	}
-}
-
-// signed tells of a sign of life with each write.
-type signed struct {
-	io.Writer
-	sign func()
-}
-
-func (s signed) Write(b []byte) (int, error) {
-	s.sign()
-	return s.Writer.Write(b)
+	c.spec.Sign()
 }

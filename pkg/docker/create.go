@@ -3,19 +3,14 @@ package docker
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/mount"
-	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/go-units"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
@@ -26,51 +21,58 @@ const DefaultPids = 256
 // stopTimeout is how long, in seconds, an engine that is itself stopped waits for a server that ignores SIGTERM.
 const stopTimeout = 3
 
-// cacheDir is where the cache is mounted. It is a directory that images have, and that everybody may write: a new volume takes over its
-// rights, so that the image's own user, whoever that is, can use it.
-const cacheDir = "/var/tmp"
+// birth is a request to make a container.
+type birth struct {
+	name string
+	done chan struct{} // closed once the rest is set
 
-// cacheEnv leads package runners to the cache.
-var cacheEnv = []string{
-	"npm_config_cache=" + cacheDir + "/npm", "YARN_CACHE_FOLDER=" + cacheDir + "/yarn", "BUN_INSTALL_CACHE_DIR=" + cacheDir + "/bun", "DENO_DIR=" + cacheDir + "/deno",
-	"UV_CACHE_DIR=" + cacheDir + "/uv", "UV_TOOL_DIR=" + cacheDir + "/uv-tools", "PIP_CACHE_DIR=" + cacheDir + "/pip", "PIPX_HOME=" + cacheDir + "/pipx",
-	"GOMODCACHE=" + cacheDir + "/go/mod", "GOCACHE=" + cacheDir + "/go/build",
+	id     string
+	err    error
+	unsure bool // no answer came: it may be made all the same
 }
 
-// create makes the container of an image, by its id, and sets c.id. The request is not given up half-way: a container that is made
-// must be known.
-func (c *Container) create(image string) error {
-	iso := &c.spec.Isolation
+// create makes the container of an image, by its id, and sets c.id. The request is not given up half-way, and outlives a Kill: a container
+// that is made must be known.
+func (c *Container) create(image, filter string) error {
 	cfg, host, err := c.settings(image)
 	if err != nil {
 		return err
+	}
+	if filter != "" {
+		host.SecurityOpt = append(host.SecurityOpt, filter)
 	}
 	if err := c.owner.note(c.spec.Endpoint.way); err != nil {
 		return refuse(fmt.Errorf("no container is made, since it could not be noted: %w", err), "Make the state directory writable")
 	}
 	cfg.Labels = c.labels()
-	if iso.Cache {
+	if c.spec.Isolation.Cache {
 		v, err := c.cacheVolume()
 		if err != nil {
 			return err
 		}
 		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: v, Target: cacheDir})
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), apiTimeout)
-	defer cancel()
-	var platform *ocispec.Platform
-	if iso.Platform != "" {
-		parts := append(strings.Split(iso.Platform, "/"), "", "")
-		platform = &ocispec.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]}
+	b := &birth{name: containerName(c.spec.Server), done: make(chan struct{})}
+	c.birth = b
+	c.owner.work.Go(func() {
+		defer close(b.done)
+		ctx, cancel := context.WithTimeout(c.owner.ctx, apiTimeout)
+		defer cancel()
+		made, err := c.engine.api.ContainerCreate(ctx, cfg, host, nil, platformOf(c.spec.Isolation.Platform), b.name)
+		b.id, b.err, b.unsure = made.ID, err, err != nil && (ctx.Err() != nil || unreachable(err))
+		for _, w := range made.Warnings {
+			c.spec.Log.Warn().Str("server", c.spec.Server).Str("warning", quoted(errors.New(w))).Msg("the Docker engine warns")
+		}
+	})
+	select {
+	case <-b.done:
+	case <-c.ctx.Done():
+		return context.Canceled
 	}
-	made, err := c.engine.api.ContainerCreate(ctx, cfg, host, nil, platform, containerName(c.spec.Server))
-	if err != nil {
-		return c.explain("to make the container", err)
+	if b.err != nil {
+		return c.explain("make the container", b.err)
 	}
-	c.id = made.ID
-	for _, w := range made.Warnings {
-		c.spec.Log.Warn().Str("server", c.spec.Server).Str("warning", quoted(fmt.Errorf("%s", w))).Msg("the Docker engine warns")
-	}
+	c.id = b.id
 	return nil
 }
 
@@ -88,7 +90,7 @@ func (c *Container) settings(image string) (*container.Config, *container.HostCo
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}, StopTimeout: &patience,
 	}
 	host := &container.HostConfig{
-		AutoRemove: true, Init: &yes, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges:true"},
+		AutoRemove: true, Init: &yes, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
 		LogConfig: container.LogConfig{Type: "none"}, NetworkMode: container.NetworkMode(iso.Network), ReadonlyRootfs: iso.ReadOnly, ExtraHosts: iso.ExtraHosts,
 		Resources: container.Resources{Memory: iso.Memory, MemorySwap: iso.Memory, NanoCPUs: int64(iso.CPUs * 1e9), PidsLimit: &pids},
 	}
@@ -110,26 +112,13 @@ func (c *Container) settings(image string) (*container.Config, *container.HostCo
 		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: c.spec.Dir, Target: c.spec.Dir, ReadOnly: iso.Dir == "ro"})
 	}
 	if iso.Cache {
-		given := func(name string) bool {
-			return slices.ContainsFunc(c.spec.Env, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
-		}
-		for _, kv := range cacheEnv {
-			if name, _, _ := strings.Cut(kv, "="); !given(name) {
-				cfg.Env = append(slices.Clip(cfg.Env), kv)
-			}
-		}
+		cfg.Env = withCacheEnv(cfg.Env)
 	}
 	return cfg, host, nil
 }
 
 func (c *Container) labels() map[string]string {
-	return map[string]string{LabelHub: c.owner.hubID(), LabelOwner: c.owner.run, LabelServer: c.spec.Server, LabelDigest: c.spec.Digest}
-}
-
-func (o *Owner) hubID() string {
-	o.writing.Lock()
-	defer o.writing.Unlock()
-	return o.hub
+	return map[string]string{LabelHub: c.owner.hubID(), LabelOwner: c.owner.id, LabelServer: c.spec.Server, LabelDigest: c.spec.Digest}
 }
 
 // containerName is what people see in `docker ps`.
@@ -140,37 +129,8 @@ func containerName(server string) string {
 		}
 		return '-'
 	}, server)
-	return "mcpproxy-" + plain + "-" + strings.ToLower(rand.Text()[:8])
+	return "mcpproxy-" + plain[:min(len(plain), 60)] + "-" + strings.ToLower(rand.Text()[:8])
 }
-
-// cacheVolume is the volume that keeps what this very launch of this server has downloaded; those of its earlier launches, and of nobody
-// else, are removed.
-func (c *Container) cacheVolume() (string, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, apiTimeout)
-	defer cancel()
-	hub := c.owner.hubID()
-	sum := sha256.Sum256([]byte(strings.Join([]string{hub, c.spec.Config, c.spec.Server, c.spec.Digest}, "\x00")))
-	name := "mcpproxy-cache-" + hex.EncodeToString(sum[:12])
-	of := sha256.Sum256([]byte(c.spec.Config))
-	labels := map[string]string{LabelHub: hub, LabelServer: c.spec.Server, LabelDigest: c.spec.Digest, labelConfig: hex.EncodeToString(of[:12])}
-	if _, err := c.engine.api.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels}); err != nil {
-		return "", c.explain("to make the cache", err)
-	}
-	same := filters.NewArgs()
-	for _, label := range []string{LabelHub, LabelServer, labelConfig} {
-		same.Add("label", label+"="+labels[label])
-	}
-	if old, err := c.engine.api.VolumeList(ctx, volume.ListOptions{Filters: same}); err == nil {
-		for _, v := range old.Volumes {
-			if v.Name != name && v.Labels[LabelServer] == c.spec.Server {
-				c.engine.api.VolumeRemove(ctx, v.Name, false) // one in use stays until the next time
-			}
-		}
-	}
-	return name, nil
-}
-
-const labelConfig = "io.github.mcpproxy-stdio.config" // digest of the configuration file's path
 
 // Enforced words the limits of a container, for people.
 func Enforced(iso *config.Isolation) []string {

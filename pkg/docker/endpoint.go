@@ -6,18 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/config/configfile"
-	"github.com/docker/cli/cli/connhelper"
 	clicontext "github.com/docker/cli/cli/context"
 	dockercontext "github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
@@ -123,7 +119,7 @@ func (e Endpoint) commandConfig() (*configfile.ConfigFile, error) {
 func (e *Endpoint) secure() error {
 	e.spec.EndpointMeta = dockercontext.EndpointMeta{Host: e.Host}
 	u, err := url.Parse(e.Host)
-	if err != nil || u.Scheme != "tcp" {
+	if err != nil || u.Scheme != "tcp" || u.User != nil {
 		return e.check()
 	}
 	asked := e.way.Env["DOCKER_TLS_VERIFY"] != "" || e.way.Env["DOCKER_CERT_PATH"] != ""
@@ -147,20 +143,25 @@ func (e *Endpoint) secure() error {
 func (e *Endpoint) check() error {
 	u, err := url.Parse(e.Host)
 	if err != nil {
-		return refuse(errors.New("the engine's address cannot be read"), `Write "unix:///path", "tcp://host:2376" or "ssh://user@host"`)
+		e.Host = "…" // whatever is in it
+		return refuse(errors.New("the engine's address cannot be read"), addressRemedy)
 	}
+	_, hasPassword := u.User.Password()
 	switch {
+	case hasPassword:
+		e.Host = u.Scheme + "://…"
+		return refuse(errors.New("the engine's address has a password in it, which ends up in logs"), "Use a key: ssh-add, or IdentityFile in ~/.ssh/config")
+	case u.Scheme == "tcp" && u.User != nil:
+		return refuse(errors.New("the engine's address has a user in it, and TCP knows none"), addressRemedy)
 	case u.Scheme == "tcp" && e.spec.TLSData == nil && !local(u.Hostname()):
 		return refuse(fmt.Errorf("%s leads to %s without TLS: whoever listens on the way could read and change everything", e.Source, e.Host), "Give the context its certificates, or use ssh://")
 	case u.Scheme != "unix" && u.Scheme != "npipe" && u.Scheme != "tcp" && u.Scheme != "ssh":
-		return refuse(fmt.Errorf("the engine's address begins with %q", u.Scheme+"://"), `Write "unix:///path", "tcp://host:2376" or "ssh://user@host"`)
-	}
-	if _, hasPassword := u.User.Password(); hasPassword {
-		e.Host = u.Scheme + "://…"
-		return refuse(errors.New("the engine's address has a password in it, which ends up in logs"), "Use a key: ssh-add, or IdentityFile in ~/.ssh/config")
+		return refuse(fmt.Errorf("the engine's address begins with %q", u.Scheme+"://"), addressRemedy)
 	}
 	return nil
 }
+
+const addressRemedy = `Write "unix:///path", "tcp://host:2376" or "ssh://user@host"`
 
 func local(host string) bool {
 	addr, err := netip.ParseAddr(host)
@@ -171,48 +172,4 @@ func local(host string) bool {
 func (e Endpoint) Remote() bool {
 	u, err := url.Parse(e.Host)
 	return err == nil && (u.Scheme == "ssh" || u.Scheme == "tcp" && !local(u.Hostname()))
-}
-
-// open makes a client; nothing is contacted yet.
-func (e Endpoint) open() (*client.Client, error) {
-	if strings.HasPrefix(e.Host, "ssh://") {
-		// BatchMode: nobody is there to be asked, and ssh would ask on the client's terminal.
-		helper, err := connhelper.GetConnectionHelperWithSSHOpts(e.Host, []string{"-o", "BatchMode=yes"})
-		if err != nil {
-			return nil, refuse(err, `Write "ssh://user@host"`)
-		}
-		return client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: helper.Dialer}}),
-			client.WithHost(helper.Host), client.WithDialContext(helper.Dialer), client.WithAPIVersionNegotiation())
-	}
-	opts, err := e.spec.ClientOpts()
-	if err != nil {
-		return nil, refuse(err, "Look at the certificates of the engine")
-	}
-	if e.spec.Host == "" {
-		opts = append(opts, client.WithHost(e.Host))
-	}
-	return client.NewClientWithOpts(opts...)
-}
-
-// there tells in words why nothing answers at the endpoint.
-func (e Endpoint) there(err error) error {
-	remedy := "Start Docker, or name another engine in isolation.docker_host"
-	path, unix := strings.CutPrefix(e.Host, "unix://")
-	var opErr *net.OpError
-	switch {
-	case unix && missing(path):
-		return refuse(fmt.Errorf("no Docker engine is there: %s does not exist (%s)", path, e.Source), remedy)
-	case errors.Is(err, fs.ErrPermission):
-		return refuse(fmt.Errorf("the Docker engine at %s may not be used by this user: permission denied", e.Host), "Join the group that owns the socket (docker), or use a rootless engine")
-	case strings.HasPrefix(e.Host, "ssh://"):
-		return refuse(fmt.Errorf("the Docker engine at %s is not reached over ssh: %s", e.Host, quoted(err)), "Try `ssh -o BatchMode=yes` to that host: it must log in without a question and find the docker command there")
-	case errors.As(err, &opErr):
-		err = opErr.Err
-	}
-	return refuse(fmt.Errorf("the Docker engine at %s (%s) does not answer: %s", e.Host, e.Source, quoted(err)), remedy)
-}
-
-func missing(path string) bool {
-	_, err := os.Stat(path)
-	return errors.Is(err, fs.ErrNotExist)
 }

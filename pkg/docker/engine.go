@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
+	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -19,44 +22,70 @@ import (
 const (
 	pingTimeout = 10 * time.Second // an engine far away, over ssh, needs some seconds
 	apiTimeout  = 60 * time.Second // for what takes the engine a while, as making a container does
+	idleTimeout = 30 * time.Second // after which a connection that nobody uses is closed, over ssh with its process
 )
 
-// engine is a client of one engine, and what is known of it.
+// oldestAPI is the version (Docker 19.03, Podman 3) from which on engines do all that confines a container; older ones leave out in
+// silence what they do not know.
+const oldestAPI = "1.40"
+
+// engine is a client of one engine. It is of one use, such as one container: after an engine was away another one may be at its
+// place, of another version.
 type engine struct {
 	Endpoint
-	api *client.Client
-
-	mu   sync.Mutex
-	info *system.Info // nil: not asked yet
+	api  *client.Client
+	http *http.Transport // of api
 }
 
-// know asks the engine, once, what it is and can do.
-func (e *engine) know(ctx context.Context) (*system.Info, error) {
-	e.mu.Lock()
-	info := e.info
-	e.mu.Unlock()
-	if info != nil {
-		return info, nil
+// open makes a client; nothing is contacted yet.
+func (e Endpoint) open() (*engine, error) {
+	config, err := e.tlsConfig()
+	if err != nil {
+		return nil, err
 	}
+	t := &http.Transport{TLSClientConfig: config, MaxIdleConns: 6, IdleConnTimeout: idleTimeout, TLSHandshakeTimeout: pingTimeout}
+	host := e.Host
+	var ssh *connhelper.ConnectionHelper
+	if strings.HasPrefix(host, "ssh://") {
+		// BatchMode: nobody is there to be asked, and ssh would ask on the client's terminal.
+		if ssh, err = connhelper.GetConnectionHelperWithSSHOpts(host, []string{"-o", "BatchMode=yes", "-o", "ConnectTimeout=10"}); err != nil {
+			return nil, refuse(err, `Write "ssh://user@host"`)
+		}
+		host = ssh.Host
+	}
+	api, err := client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: t, CheckRedirect: client.CheckRedirect}),
+		client.WithHost(host), client.WithVersionFromEnv(), client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, refuse(fmt.Errorf("the engine's address %s cannot be used: %s", e.Host, quoted(err)), "Correct isolation.docker_host")
+	}
+	t.Proxy = nil // WithHost sets it, and no proxy leads to an engine
+	if ssh != nil {
+		t.DialContext = ssh.Dialer
+	}
+	return &engine{e, api, t}, nil
+}
+
+// close closes the connections, once they are idle.
+func (e *engine) close() { e.http.CloseIdleConnections() }
+
+// know asks the engine what it is and can do.
+func (e *engine) know(ctx context.Context) (*system.Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	got, err := e.api.Info(ctx)
-	if err != nil {
-		switch {
-		case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
-			return nil, context.Canceled
-		case ctx.Err() == nil && !unreachable(err):
-			return nil, refuse(fmt.Errorf("the Docker engine at %s answers with an error: %s", e.Host, quoted(err)), "Look at its log, or restart it")
-		}
+	info, err := e.api.Info(ctx)
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, context.Canceled
+	case err != nil && ctx.Err() == nil && !unreachable(err):
+		return nil, refuse(fmt.Errorf("the Docker engine at %s answers with an error: %s", e.Host, quoted(err)), "Look at its log, or restart it")
+	case err != nil:
 		return nil, e.there(err)
+	case info.OSType != "linux":
+		return nil, refuse(fmt.Errorf("the Docker engine at %s runs %s containers, and what keeps servers confined is Linux's", e.Host, quoted(errors.New(info.OSType))), "Switch it to Linux containers")
+	case versions.LessThan(e.api.ClientVersion(), oldestAPI):
+		return nil, refuse(fmt.Errorf("the Docker engine at %s is too old: its API has version %s, and %s is needed", e.Host, e.api.ClientVersion(), oldestAPI), "Update it")
 	}
-	if got.OSType != "linux" {
-		return nil, refuse(fmt.Errorf("the Docker engine at %s runs %s containers, and what keeps servers confined is Linux's", e.Host, got.OSType), "Switch it to Linux containers")
-	}
-	e.mu.Lock()
-	e.info = &got
-	e.mu.Unlock()
-	return &got, nil
+	return &info, nil
 }
 
 // lacking names the first limit that was asked for and that the engine would silently leave out.
@@ -76,6 +105,24 @@ func lacking(info *system.Info, iso *config.Isolation) error {
 	return nil
 }
 
+// seccomp is the security option that makes the engine filter system calls by its default profile, "" if it does so anyway. An engine
+// whose own default is to filter none, as Docker Desktop's was for a while, must be told.
+func seccomp(info *system.Info, api string) (string, error) {
+	for _, option := range info.SecurityOptions {
+		name, rest, _ := strings.Cut(option, ",")
+		switch {
+		case name != "name=seccomp":
+		case !strings.Contains(rest, "profile=unconfined"):
+			return "", nil
+		case versions.GreaterThanOrEqualTo(api, "1.42"):
+			return "seccomp=builtin", nil
+		default:
+			return "", refuse(errors.New("the Docker engine is set not to filter system calls"), `Remove "seccomp-profile" from its daemon.json`)
+		}
+	}
+	return "", refuse(errors.New("the Docker engine cannot filter system calls: its kernel has no seccomp"), "Enable that on the engine's machine")
+}
+
 // unreachable tells an engine that is away from one that answers with an error.
 func unreachable(err error) bool {
 	var network net.Error
@@ -93,12 +140,12 @@ type Condition struct {
 // Examine asks the engine of an endpoint how it is.
 func Examine(ctx context.Context, endpoint Endpoint) Condition {
 	c := Condition{Endpoint: endpoint}
-	api, err := endpoint.open()
+	e, err := endpoint.open()
 	if err != nil {
 		c.Err = err
 		return c
 	}
-	defer api.Close()
-	c.Info, c.Err = (&engine{Endpoint: endpoint, api: api}).know(ctx)
+	defer e.close()
+	c.Info, c.Err = e.know(ctx)
 	return c
 }

@@ -57,9 +57,11 @@ func (c *Container) explain(doing string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
-		return refuse(fmt.Errorf("the Docker engine at %s took longer than %s for %s", c.spec.Endpoint.Host, apiTimeout, doing), "Look at the load of its machine, or restart the engine")
+		return refuse(fmt.Errorf("the Docker engine at %s took longer than %s to %s", c.spec.Endpoint.Host, apiTimeout, doing), "Look at the load of its machine, or restart the engine")
 	case unreachable(err):
 		return c.spec.Endpoint.there(err)
+	case has("docker-init", "exec /dev/init", "catatonit"):
+		return refuse(fmt.Errorf("the engine cannot give the container an init process: %s", text), "Install docker-init (tini) on the engine's machine")
 	case has("executable file not found", "no such file or directory: unknown", "stat "+strings.ToLower(c.spec.Command)+": no such file"):
 		return refuse(fmt.Errorf("the image %s has no program %q", iso.Image, c.spec.Command), `Name a program of the image in "command", or another "image"; a program of this machine is not seen in the container`)
 	case has("permission denied: unknown"):
@@ -76,8 +78,6 @@ func (c *Container) explain(doing string, err error) error {
 		return refuse(fmt.Errorf("the image %s has no user %q", iso.Image, iso.User), `Give isolation.user as numbers, such as "1000:1000"`)
 	case has("no space left on device"):
 		return refuse(fmt.Errorf("the disk of the Docker engine at %s is full", c.spec.Endpoint.Host), "Make room there (`docker system df` shows what takes it), then call again")
-	case has("docker-init", "exec /dev/init", "/sbin/docker-init"):
-		return refuse(fmt.Errorf("the engine cannot give the container an init process: %s", text), "Install docker-init (tini) on the engine's machine")
 	}
-	return refuse(fmt.Errorf("the Docker engine at %s refused %s: %s", c.spec.Endpoint.Host, doing, text), "")
+	return refuse(fmt.Errorf("the Docker engine at %s refused to %s: %s", c.spec.Endpoint.Host, doing, text), "")
 }

@@ -103,7 +103,7 @@ func lookForLandlock() (machine, error) {
 	v := newView("/")
 	v.system() // of which this program needs nothing, unless it is linked dynamically
 	if _, err := try(order{Method: Landlock, Dir: "/", Grants: append(v.sorted(), grant{Path: selfExe, File: true})}, selfExe, hookArg, probeArg); err != nil {
-		return machine{}, fmt.Errorf("Landlock cannot make a sandbox here (%w)", err)
+		return machine{}, fmt.Errorf("the kernel's Landlock cannot make a sandbox here (%w)", err)
 	}
 	return m, nil
 }

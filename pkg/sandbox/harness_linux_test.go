@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -60,6 +62,9 @@ func put(t testing.TB, file, text string, mode os.FileMode) {
 	}
 }
 
+// attackerEnv keeps a binary built with -race from sleeping a second at its end.
+var attackerEnv = []string{"PATH=/usr/bin:/bin", "GORACE=atexit_sleep_ms=0"}
+
 // attacker is the specification of this test binary as the program.
 func (w world) attacker(t testing.TB, args ...string) Spec {
 	t.Helper()
@@ -67,29 +72,28 @@ func (w world) attacker(t testing.TB, args ...string) Spec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Spec{Path: self, Args: append([]string{attackArg}, args...), Env: []string{"PATH=/usr/bin:/bin", "HOME=" + w.home}, Home: w.home}
+	return Spec{Path: self, Args: append([]string{attackArg}, args...), Env: slices.Clone(attackerEnv), Home: w.home}
 }
 
-// eachMethod runs a test under every method that there is.
+// eachMethod runs a test under every method; one that this machine does not have is missing.
 func eachMethod(t *testing.T, test func(t *testing.T, m machine)) {
 	t.Helper()
-	for _, m := range machines(t) {
-		t.Run(string(m.Method), func(t *testing.T) { test(t, m) })
+	for _, method := range []Method{Bubblewrap, Landlock} {
+		t.Run(string(method), func(t *testing.T) { test(t, machineOf(t, method)) })
 	}
 }
 
-func machines(t testing.TB) (all []machine) {
+func machineOf(t testing.TB, method Method) machine {
 	t.Helper()
-	for _, look := range []func() (machine, error){lookForBwrap, lookForLandlock} {
-		m, err := look()
-		if err != nil {
-			missing(t, err.Error())
-			continue
-		}
-		all = append(all, m)
+	look := map[Method]func() (machine, error){Bubblewrap: theBwrap, Landlock: theLandlock}[method]
+	m, err := look()
+	if err != nil {
+		missing(t, err.Error())
 	}
-	return all
+	return m
 }
+
+var theBwrap, theLandlock = sync.OnceValues(lookForBwrap), sync.OnceValues(lookForLandlock)
 
 // missing skips, or fails where everything that tests need has to be there.
 func missing(t testing.TB, what string) {
@@ -175,7 +179,7 @@ func victim(t testing.TB, w world) int {
 	t.Helper()
 	spec := w.attacker(t, "victim")
 	cmd := exec.Command(spec.Path, spec.Args...)
-	cmd.Env = []string{"TOKEN=" + secret}
+	cmd.Env = append(slices.Clone(attackerEnv), "TOKEN="+secret)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
@@ -41,14 +42,14 @@ func (w errWriter) Write(b []byte) (int, error) {
 func (s *Docker) howItEnded() error {
 	<-s.c.Ended() // before its output is closed, but for a kill, where it is near
 	err := s.c.Err()
-	s.stdin.Close(ErrClosed)
 	var exit *docker.Exit
 	switch {
 	case errors.As(err, &exit):
-		return &ExitError{Code: exit.Code, why: exit}
+		err = &ExitError{Code: exit.Code, why: exit}
 	case errors.Is(err, context.Canceled):
-		return ErrClosed
+		err = ErrClosed
 	}
+	s.stdin.Close(err)
 	return err
 }
 
@@ -72,7 +73,9 @@ func (s *Docker) Close(grace time.Duration) {
 		if s.goneIn(grace/3 - time.Since(asked)) {
 			return
 		}
-		go s.c.Terminate()
+		var asking sync.WaitGroup
+		asking.Go(s.c.Terminate)
+		defer asking.Wait() // a kill, or the end of the server, ends it
 		if s.goneIn(grace - time.Since(asked)) {
 			return
 		}

@@ -1,0 +1,65 @@
+package docker
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+)
+
+// tlsConfig is that of the certificates, nil if there are none.
+func (e Endpoint) tlsConfig() (*tls.Config, error) {
+	data := e.spec.TLSData
+	if data == nil || !strings.HasPrefix(e.Host, "tcp:") {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: e.spec.SkipTLSVerify} // which only a context of the person's says
+	wrong := func(err error) (*tls.Config, error) {
+		return nil, refuse(fmt.Errorf("the certificates for the engine at %s cannot be read: %w", e.Host, err), "Look at ca.pem, cert.pem and key.pem")
+	}
+	if data.CA != nil {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(data.CA) {
+			return wrong(errors.New("no certificate is in ca.pem"))
+		}
+	}
+	if data.Cert != nil || data.Key != nil {
+		pair, err := tls.X509KeyPair(data.Cert, data.Key)
+		if err != nil {
+			return wrong(err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// there tells in words why nothing answers at the endpoint.
+func (e Endpoint) there(err error) error {
+	remedy := "Start Docker, or name another engine in isolation.docker_host"
+	path, unix := strings.CutPrefix(e.Host, "unix://")
+	var opErr *net.OpError
+	switch {
+	case unix && missing(path):
+		return refuse(fmt.Errorf("no Docker engine is there: %s does not exist (%s)", path, e.Source), remedy)
+	case errors.Is(err, fs.ErrPermission):
+		return refuse(fmt.Errorf("the Docker engine at %s may not be used by this user: permission denied", e.Host), "Join the group that owns the socket (docker), or use a rootless engine")
+	case strings.HasPrefix(e.Host, "ssh://"):
+		return refuse(fmt.Errorf("the Docker engine at %s is not reached over ssh: %s", e.Host, quoted(err)), "Try `ssh -o BatchMode=yes` to that host: it must log in without a question and find the docker command there")
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return refuse(fmt.Errorf("the Docker engine at %s shows a certificate that ca.pem does not vouch for: %s", e.Host, quoted(err)), "Look at ca.pem beside the other certificates, and at the host's name")
+	case errors.As(err, &opErr) && opErr.Op == "remote error": // an alert of TLS
+		return refuse(fmt.Errorf("the Docker engine at %s refuses our certificate: %s", e.Host, quoted(opErr.Err)), "Look at cert.pem and key.pem in DOCKER_CERT_PATH: they must be signed for this engine")
+	case opErr != nil:
+		err = opErr.Err
+	}
+	return refuse(fmt.Errorf("the Docker engine at %s (%s) does not answer: %s", e.Host, e.Source, quoted(err)), remedy)
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
