@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -15,15 +16,25 @@ var valued = []string{"--config", "-c", "--context", "-H", "--host", "-l", "--lo
 // OwnContainer tells whether the entry's command starts a container itself: docker run, podman run and the like. Such a server is not
 // put into another one.
 func (s *Server) OwnContainer() bool {
-	return s.Protocol == ProtocolStdio && StartsContainer(s.Command, s.Args)
+	setsPath := slices.ContainsFunc(s.Env, func(v Var) bool { return strings.EqualFold(v.Name, "PATH") })
+	return s.Protocol == ProtocolStdio && StartsContainer(s.Command, s.Args, setsPath)
 }
 
-// StartsContainer tells whether a command is docker run, or one that means the same. A path into a workspace is no docker.
-func StartsContainer(command string, args []string) bool {
+// engineDirs are where engines' commands are installed.
+var engineDirs = []string{"/usr/bin", "/usr/local/bin", "/bin", "/snap/bin", "/opt/homebrew/bin", "c:/program files/docker/docker/resources/bin"}
+
+// StartsContainer tells whether a command is docker run, or one that means the same. What could be another program of that name is not: a
+// path to anywhere (a workspace has one), or a name that is looked for in a PATH that the entry sets.
+func StartsContainer(command string, args []string, setsPath bool) bool {
 	if !slices.Contains([]string{"docker", "podman", "nerdctl"}, baseName(command)) || !isLiteral(command) {
 		return false
 	}
-	if strings.ContainsAny(command, `/\`) && !strings.HasPrefix(command, "/") && !isDrive(command) {
+	switch dir := path.Dir(strings.ReplaceAll(strings.ToLower(command), `\`, "/")); {
+	case !strings.ContainsAny(command, `/\`):
+		if setsPath {
+			return false
+		}
+	case !slices.Contains(engineDirs, dir):
 		return false
 	}
 	var words []string

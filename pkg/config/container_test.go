@@ -10,7 +10,10 @@ func TestStartsContainer(t *testing.T) {
 		"docker run -i image":                       true,
 		"docker run":                                true,
 		"/usr/bin/docker run image":                 true,
-		`C:\docker\Docker.EXE run image`:            true,
+		`C:\docker\Docker.EXE run image`:            false,
+		"/proc/self/cwd/docker run image":           false,
+		"/tmp/docker run image":                     false,
+		"/usr/bin/../../tmp/docker run i":           false,
 		"podman run image":                          true,
 		"nerdctl run image":                         true,
 		"docker container run image":                true,
@@ -35,9 +38,18 @@ func TestStartsContainer(t *testing.T) {
 		"sh -c docker run":                          false,
 	} {
 		words := strings.Fields(line)
-		if got := StartsContainer(words[0], words[1:]); got != want {
+		if got := StartsContainer(words[0], words[1:], false); got != want {
 			t.Errorf("%s: %v", line, got)
 		}
+	}
+	if !StartsContainer(`C:\Program Files\Docker\Docker\resources\bin\docker.exe`, []string{"run", "image"}, true) {
+		t.Error("Docker Desktop's")
+	}
+	if StartsContainer("docker", []string{"run", "image"}, true) {
+		t.Error("a docker of the entry's own PATH")
+	}
+	if (&Server{Protocol: ProtocolStdio, Command: "docker", Args: []string{"run"}, Env: []Var{{"Path", "/w"}}}).OwnContainer() {
+		t.Error("an entry with a PATH of its own")
 	}
 	if (&Server{Protocol: ProtocolHTTP, Command: "docker", Args: []string{"run"}}).OwnContainer() {
 		t.Error("a server elsewhere starts a container here")

@@ -75,9 +75,10 @@ func fetches(server *config.Server) bool {
 }
 
 // AskBeforeInspection tells whether a person has to agree before a server is looked at, as they have to before it is used: not where it is
-// confined without network, by an engine that the entry does not choose.
+// confined without network, by an engine that the entry does not choose, and nothing has to be asked of a registry that it chooses.
 func AskBeforeInspection(server *config.Server) bool {
-	return !server.Isolation.Confined() || fetches(server) || server.Isolation.DockerHost != ""
+	iso := server.Isolation
+	return !iso.Confined() || fetches(server) || iso.Type != config.IsolationSandbox && (iso.DockerHost != "" || iso.Image != "" && iso.Pull != config.PullNever)
 }
 
 // inspectGrace is how long an inspected server has to end by itself.

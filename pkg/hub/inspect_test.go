@@ -81,7 +81,10 @@ func TestAskBeforeInspection(t *testing.T) {
 	for entry, want := range map[string]bool{
 		`{"command":"x"}`: true,
 		`{"command":"x","isolation":{"type":"none"}}`:                                               true,
-		`{"command":"x","isolation":{"type":"docker","image":"i"}}`:                                 false,
+		`{"command":"x","isolation":{"type":"docker","image":"i"}}`:                                 true,
+		`{"command":"x","isolation":{"type":"docker","image":"i","pull":"never"}}`:                  false,
+		`{"command":"node","isolation":{"type":"docker"}}`:                                          false,
+		`{"command":"node","isolation":{"type":"auto","image":"i"}}`:                                true,
 		`{"command":"x","isolation":{"type":"sandbox"}}`:                                            false,
 		`{"command":"npx","args":["-y","p"],"isolation":{"type":"docker"}}`:                         true,
 		`{"command":"npx","args":["-y","p"],"isolation":{"type":"docker","network":"none"}}`:        false,

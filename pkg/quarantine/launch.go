@@ -51,7 +51,9 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 		return LaunchText{Line: "unreadable: " + err.Error()}
 	}
 	t := LaunchText{Dir: l.Dir, File: l.File, Isolation: "none: it runs with your rights"}
+	setsPath := false
 	for _, v := range l.Env {
+		setsPath = setsPath || strings.EqualFold(v.Name, "PATH")
 		value := v.Value
 		if !whole && value != "" { // an index of packages is reached with a password, at times
 			value = "…"
@@ -87,7 +89,7 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	case l.Isolation != nil:
 		t.Isolation = l.Isolation.words(l.Command)
 		t.Notes = append(t.Notes, l.Isolation.notes(l.Dir)...)
-	case config.StartsContainer(l.Command, l.Args):
+	case config.StartsContainer(l.Command, l.Args, setsPath):
 		t.Isolation = "its command starts a container: " + Word(path.Base(strings.ReplaceAll(l.Command, `\`, "/"))) + " run, confined as its arguments say"
 	}
 	words := []string{Word(l.Command)}

@@ -107,6 +107,7 @@ var attacks = map[string]func(args []string) error{
 	"inherited": func(a []string) error { return has(io.ReadAll(os.NewFile(uintptr(number(a[0])), "inherited"))) },
 
 	// Other processes
+	"openwrite": func(a []string) error { _, err := os.OpenFile(a[0], os.O_WRONLY, 0); return err },
 	"environ": func([]string) error {
 		files, _ := filepath.Glob("/proc/[0-9]*/environ")
 		for _, file := range files {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,20 +20,29 @@ var bwrapPlaces = []string{"/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap
 const sharedMemory = "67108864" // bytes of /dev/shm, Docker's default
 
 // bwrapArgs are bubblewrap's arguments for a program. It starts with an empty file system and mounts in the order given; the filter
-// comes right before it executes the program.
-func (o order) bwrapArgs(program []string) ([]string, error) {
+// comes right before it executes the program. The variables, which may be secrets, come in a file that is in memory alone.
+func (o order) bwrapArgs(program, env []string) ([]string, error) {
 	rules, err := filter(false, false)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := inMemory(rules)
+	fd, err := inMemory("seccomp", encoded(rules))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("its system call filter cannot be passed on: %w", err)
+	}
+	var variables []byte
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		variables = append(variables, "--setenv\x00"+name+"\x00"+value+"\x00"...)
+	}
+	envFD, err := inMemory("environment", variables)
+	if err != nil {
+		return nil, fmt.Errorf("its environment cannot be passed on: %w", err)
 	}
 	// The cgroup namespace stays: runtimes look their limits up under their true path.
 	args := []string{
 		o.Bwrap.Path, "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts",
-		"--die-with-parent", "--cap-drop", "ALL", "--seccomp", strconv.Itoa(fd), "--chdir", o.Dir,
+		"--die-with-parent", "--cap-drop", "ALL", "--seccomp", strconv.Itoa(fd), "--args", strconv.Itoa(envFD), "--chdir", o.Dir,
 	}
 	if !o.Network {
 		args = append(args, "--unshare-net")
@@ -54,6 +64,9 @@ func (o order) mounts() (args []string) {
 		mounted, grants = grants[:1:1], grants[1:]
 	}
 	add("--proc", "/proc", "--dev", "/dev")
+	for _, path := range []string{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi"} {
+		add("--ro-bind-try", path, path) // root may write there, whatever namespace it is in
+	}
 	if o.Bwrap.Recent {
 		add("--size", sharedMemory, "--tmpfs", "/dev/shm")
 	}

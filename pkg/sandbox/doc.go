@@ -20,7 +20,8 @@
 //     mode, times and extended attributes of the person's files ([Abilities.Gaps] tells which).
 //
 // What it costs a program: no 32-bit programs on a 64-bit system, no namespaces (Chromium needs --no-sandbox), no Unix sockets
-// but socketpair(2), no io_uring, under Landlock neither /tmp by name nor POSIX and System V shared memory. Files of /etc are
-// those of the start: a server that outlives a change of /etc/resolv.conf has to be started again. Under bubblewrap SIGTERM ends
-// a program at once, so a program that needs time gets it when its stdin is closed.
+// but socketpair(2) (Python's multiprocessing needs the start method "fork" or "spawn"), no io_uring, under Landlock neither
+// /tmp by name nor POSIX and System V shared memory. Files of /etc are those of the start: a server that outlives a
+// change of /etc/resolv.conf has to be started again. Under bubblewrap SIGTERM ends a program at once; its time to end is that
+// between the closing of its stdin and the signal.
 package sandbox

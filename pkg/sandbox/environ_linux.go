@@ -30,3 +30,26 @@ func environ(env []string, home, tmp string, visible func(string) bool) []string
 	}
 	return out
 }
+
+// carried is put in front of the program's variables on the way to it: what they mean to a loader (LD_PRELOAD), to Go or to bubblewrap
+// must not come about before the program is confined.
+const carried = "MCPPROXY_SANDBOXED_"
+
+func carry(env []string) []string {
+	out := make([]string, len(env))
+	for i, kv := range env {
+		out[i] = carried + kv
+	}
+	return out
+}
+
+// uncarry is the program's environment out of the hook's.
+func uncarry(env []string) []string {
+	out := []string{}
+	for _, kv := range env {
+		if kv, ok := strings.CutPrefix(kv, carried); ok {
+			out = append(out, kv)
+		}
+	}
+	return out
+}

@@ -104,6 +104,9 @@ var escapes = []escape{
 		return []string{"read", file}, nil
 	}},
 
+	{name: "change a setting of the kernel", rootOnly: true, prepare: func(*testing.T, world) ([]string, func(*Spec)) {
+		return []string{"openwrite", "/proc/sys/kernel/core_pattern"}, nil
+	}},
 	{name: "read environments", prepare: func(t *testing.T, w world) ([]string, func(*Spec)) { victim(t, w); return []string{"environ"}, nil }},
 	{name: "read through /proc/PID/root", prepare: func(t *testing.T, w world) ([]string, func(*Spec)) {
 		victim(t, w)

@@ -26,8 +26,8 @@ const exitRefused = 126
 func init() { runHook() }
 
 // runHook does not return if this process was started as the hook; else it does nothing.
-// Arguments: hookArg, the order, "--", the path of the program, its arguments. The environment is the program's: what in it
-// means something to Go (GODEBUG, GOMAXPROCS) can only harm the program's own start.
+// Arguments: hookArg, the order, "--", the path of the program, its arguments. The environment has the program's variables under names
+// that mean nothing to anybody (see carry).
 func runHook() {
 	if len(os.Args) < 3 || os.Args[1] != hookArg {
 		return
@@ -55,11 +55,12 @@ func follow(args []string) error {
 	if err := unix.Chdir(o.Dir); err != nil {
 		return fmt.Errorf("its working directory %s cannot be entered: %w", o.Dir, err)
 	}
-	path, argv, err := args[2], args[2:], error(nil)
+	path, argv, env, err := args[2], args[2:], uncarry(os.Environ()), error(nil)
 	switch o.Method {
 	case Bubblewrap:
 		path = o.Bwrap.Path
-		argv, err = o.bwrapArgs(argv)
+		argv, err = o.bwrapArgs(argv, env)
+		env = []string{}
 	case Landlock:
 		err = o.restrict()
 	default:
@@ -68,7 +69,6 @@ func follow(args []string) error {
 	if err != nil {
 		return err
 	}
-	env := os.Environ()
 	if err := limit(o.Memory); err != nil { // last: it holds for us too
 		return err
 	}

@@ -24,8 +24,9 @@ func (v *view) program(path string, env []string) error {
 		if other := companions[filepath.Base(path)]; other != "" {
 			v.chain(filepath.Join(filepath.Dir(path), other)) // may be missing
 		}
-		if path = interpreter(path, env); path == "" {
-			return nil
+		path = interpreter(path, env)
+		if info, err := os.Stat(path); path == "" || err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+			return nil // the kernel would not execute it: what a script names is not given for that
 		}
 	}
 	return nil
@@ -107,13 +108,17 @@ func interpreter(path string, env []string) string {
 	if filepath.Base(words[0]) != "env" {
 		return words[0]
 	}
-	for _, word := range words[1:] {
-		if strings.HasPrefix(word, "-") || strings.Contains(word, "=") {
-			continue
-		}
-		return search(word, env)
+	words = words[1:]
+	if len(words) > 0 && words[0] == "-S" {
+		words = words[1:]
 	}
-	return ""
+	for len(words) > 0 && strings.Contains(words[0], "=") && words[0][0] != '-' {
+		words = words[1:]
+	}
+	if len(words) == 0 || words[0][0] == '-' {
+		return "" // options take words that are no program
+	}
+	return search(words[0], env)
 }
 
 func search(name string, env []string) string {

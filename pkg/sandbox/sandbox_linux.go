@@ -84,7 +84,7 @@ func (m machine) confine(spec Spec) (_ Confined, err error) {
 	return Confined{
 		Path:    selfExe,
 		Args:    args,
-		Env:     environ(spec.Env, p.home, tmp, v.visible),
+		Env:     carry(environ(spec.Env, p.home, tmp, v.visible)),
 		Dir:     o.Dir,
 		Release: p.release,
 	}, nil
@@ -122,7 +122,7 @@ func check(spec Spec) error {
 			return fmt.Errorf("%q is no absolute path, which a sandbox needs", path)
 		}
 	}
-	if info, err := os.Stat(spec.Path); err != nil || info.IsDir() {
+	if info, err := os.Stat(spec.Path); err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
 		return fmt.Errorf("%s is no program", spec.Path)
 	}
 	return nil

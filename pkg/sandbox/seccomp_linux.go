@@ -113,20 +113,21 @@ func install(program []unix.SockFilter) error {
 	return nil
 }
 
-// inMemory makes a file of the filter, as bubblewrap reads it (struct sock_filter[]), that is inherited.
-func inMemory(program []unix.SockFilter) (fd int, err error) {
+// encoded is the filter as bubblewrap reads it (struct sock_filter[]).
+func encoded(program []unix.SockFilter) []byte {
 	var b []byte
 	for _, i := range program {
 		b = binary.NativeEndian.AppendUint16(b, i.Code)
 		b = append(b, i.Jt, i.Jf)
 		b = binary.NativeEndian.AppendUint32(b, i.K)
 	}
-	fd, err = unix.MemfdCreate("seccomp", 0)
-	if err == nil {
-		_, err = unix.Pwrite(fd, b, 0) // leaves the position at the start
+	return b
+}
+
+// inMemory makes a file that is inherited, and is nowhere on disk.
+func inMemory(name string, content []byte) (fd int, err error) {
+	if fd, err = unix.MemfdCreate(name, 0); err == nil {
+		_, err = unix.Pwrite(fd, content, 0) // leaves the position at the start
 	}
-	if err != nil {
-		return 0, fmt.Errorf("its system call filter cannot be passed on: %w", err)
-	}
-	return fd, nil
+	return fd, err
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 // grant lets the program use a file or all below a directory. Its path has no symbolic link in it.
@@ -19,12 +18,6 @@ type grant struct {
 	File  bool   `json:"file,omitempty"`
 
 	ours bool // not listed by the person
-}
-
-// link is a symbolic link on the way to a grant.
-type link struct {
-	Path   string `json:"path"`
-	Target string `json:"target"`
 }
 
 // view is the part of the file system that a program sees.
@@ -163,44 +156,6 @@ func (v *view) sorted() []grant {
 func (v *view) visible(path string) bool {
 	real, _, err := trace(path)
 	return err == nil && slices.ContainsFunc(v.grants, func(g grant) bool { return within(real, g.Path) })
-}
-
-// trace follows a path link by link.
-func trace(path string) (real string, links []link, err error) {
-	real, rest := "/", split(path)
-	for len(rest) > 0 {
-		name := rest[0]
-		rest = rest[1:]
-		if name == ".." {
-			real = filepath.Dir(real)
-			continue
-		}
-		next := filepath.Join(real, name)
-		info, err := os.Lstat(next)
-		if err != nil {
-			return "", nil, err
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			real = next
-			continue
-		}
-		target, err := os.Readlink(next)
-		if err != nil {
-			return "", nil, err
-		}
-		if links = append(links, link{next, target}); len(links) > 40 {
-			return "", nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
-		}
-		if filepath.IsAbs(target) {
-			real = "/"
-		}
-		rest = append(split(target), rest...)
-	}
-	return real, links, nil
-}
-
-func split(path string) []string {
-	return slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" || s == "." })
 }
 
 // within tells whether path is dir or lies in it; both are clean.

@@ -69,6 +69,8 @@ func TestInterpreter(t *testing.T) {
 		"#!/usr/bin/env node":                   base + "/bin/node",
 		"#!/usr/bin/env -S A=b node --x\n":      base + "/bin/node",
 		"#!/usr/bin/env data\n":                 "", // cannot be executed
+		"#!/usr/bin/env -S -u /etc /bin/sh\n":   "", // /etc is an option's word
+		"#!/usr/bin/env --chdir / node\n":       "",
 		"#!/usr/bin/env\n":                      "",
 		"#!sh\n":                                "",
 		"#!\n":                                  "",
@@ -100,7 +102,7 @@ func TestTrace(t *testing.T) {
 
 // A home in a system directory is left out of it.
 func TestBeside(t *testing.T) {
-	base := tree(t, "usr/bin/", "usr/home/me/.ssh/", "usr/home/you/", "usr/escape -> home/me", "usr/file")
+	base := tree(t, "usr/bin/", "usr/home/me/.ssh/", "usr/home/you/", "usr/escape -> ../elsewhere", "elsewhere/", "usr/file")
 	got := beside(base+"/usr", base+"/usr/home/me")
 	want := []string{base + "/usr/bin", base + "/usr/file", base + "/usr/home/you"}
 	if !slices.Equal(got, want) {
@@ -118,5 +120,23 @@ func TestSorted(t *testing.T) {
 	want := []grant{{Path: "/a", Write: true}, {Path: "/a-b"}, {Path: "/b", Write: true}, {Path: "/z", ours: true}}
 	if got := v.sorted(); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// A script is not given what it names in its first line, unless the kernel would execute that.
+func TestScriptsNameNoSecrets(t *testing.T) {
+	base := tree(t, "home/key", "home/dir/")
+	os.Chmod(base+"/home/key", 0o600)
+	for _, named := range []string{base + "/home/key", base + "/home/dir", base + "/home", "/etc"} {
+		put(t, base+"/script", "#!"+named+"\n", 0o755)
+		v := newView(base + "/home")
+		if err := v.program(base+"/script", nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range v.grants {
+			if g.Path != base+"/script" {
+				t.Errorf("%s: %v is given", named, g)
+			}
+		}
 	}
 }

@@ -23,6 +23,9 @@ func (s *Start) dialLocal() (Conn, error) {
 	if !iso.Confined() {
 		return s.process(nil)
 	}
+	if err := planted(iso, s.Launch.Dir); err != nil {
+		return nil, err
+	}
 	switch iso.Type {
 	case config.IsolationDocker:
 		endpoint, err := docker.FindEndpoint(iso.DockerHost, s.Environ)
