@@ -180,7 +180,7 @@ func noSandbox(iso *config.Isolation, here sandboxAbilities) (short, why string)
 
 // unconfined is for type auto where there is neither.
 func (s *treatedServer) unconfined(iso *config.Isolation, short string, why ...string) {
-	if !iso.AllowNone {
+	if !iso.AllowNone || iso.BeyondSandbox() != "" {
 		s.nothing(short, why...)
 		return
 	}

@@ -33,7 +33,12 @@ func (e *entry) group(v hujson.Value, known, hidden []string, others map[string]
 		}
 		members[key] = m.Value
 		if !slices.Contains(known, key) && !slices.Contains(hidden, key) {
-			e.warn(m.Name, excerpt(key), "unknown option of "+e.key+", ignored", cmp.Or(remedy, suggest(key, known)))
+			remedy = cmp.Or(remedy, suggest(key, known))
+			if e.key == keyIsolation { // it may well have asked for less
+				e.fail(m.Name, excerpt(key), "isolation has no such option, and what it asks for could not be given", remedy)
+			} else {
+				e.warn(m.Name, excerpt(key), "unknown option of "+e.key+", ignored", remedy)
+			}
 		}
 	}
 	for key, value := range members {

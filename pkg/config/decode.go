@@ -95,6 +95,9 @@ func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 			Remedy: "use ${env:NAME} or ${keyring:NAME}",
 		})
 	default:
+		if d.meansIsolation(key, m) {
+			break
+		}
 		d.add(m.Name.StartOffset, Problem{
 			Severity: SeverityWarning, Value: excerpt(key), Message: "unknown option, ignored",
 			Remedy: suggest(key, topLevelKeys),

@@ -100,6 +100,8 @@ func (e *entry) unknown(name hujson.Value) {
 		e.warn(name, e.key, "an option of other clients, ignored here", remedy)
 	case slices.Contains(laterOptions, e.key):
 		e.warn(name, e.key, "not available in this version, ignored", "remove it, or leave it for a later version")
+	case nearest(e.key, optionNames()) == keyIsolation:
+		e.fail(name, excerpt(e.key), "unknown option, which may ask for a confinement", "did you mean isolation?")
 	default:
 		e.warn(name, excerpt(e.key), "unknown option, ignored", suggest(e.key, optionNames()))
 	}

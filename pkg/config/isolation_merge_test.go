@@ -244,3 +244,37 @@ func TestIsolationKeys(t *testing.T) {
 		t.Errorf("another directory is the same instance: %v", err)
 	}
 }
+
+// What may be meant for isolation and cannot be read as it stops what it would confine.
+func TestMisspeltIsolation(t *testing.T) {
+	for text, refused := range map[string]bool{
+		`{"Isolation": {"type": "docker"}, "mcpServers": {"n": {"command": "npx"}}}`:                       true,
+		`{"isolaton": {"type": "docker"}, "mcpServers": {"n": {"command": "npx"}}}`:                        true,
+		`{"docker_isolation": {"enabled": true}, "mcpServers": {"n": {"command": "npx"}}}`:                 true,
+		`{"docker_isolation": {"enabled": false}, "mcpServers": {"n": {"command": "npx"}}}`:                false,
+		`{"docker_isolation": null, "mcpServers": {"n": {"command": "npx"}}}`:                              false,
+		`{"docker_isolation": {}, "mcpServers": {"n": {"command": "npx", "isolation": {"type": "none"}}}}`: false,
+		`{"something": {}, "mcpServers": {"n": {"command": "npx"}}}`:                                       false,
+		`{"mcpServers": {"n": {"command": "npx", "Isolation": {"type": "docker"}}}}`:                       true,
+		`{"mcpServers": {"n": {"command": "npx", "isolaton": {"type": "docker"}}}}`:                        true,
+		`{"mcpServers": {"n": {"command": "npx", "isolation": {"network_mode": "none"}}}}`:                 true,
+		`{"mcpServers": {"n": {"command": "npx", "isolation": {"network_mode": null}}}}`:                   true,
+		`{"mcpServers": {"n": {"command": "npx", "something": {}}}}`:                                       false,
+	} {
+		c, err := Parse("c.json", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := c.Server("n"); (s.Refused != "") != refused {
+			t.Errorf("%s: refused %q", text, s.Refused)
+		}
+	}
+	c, err := Parse("c.json", []byte(`{"isolation": {"type": "auto", "allow_none": true}, "mcpServers": {}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.WithWorkspace("/w/.mcpproxy/mcp_config.json", []byte(`{"mcpServers": {"n": {"command": "npx", "isolation": {"docker_host": "unix:///nowhere"}}}}`)).Server("n")
+	if s.Isolation.AllowNone || s.Isolation.Type != IsolationAuto {
+		t.Errorf("a workspace's entry, whose engine may be none, could run as it is: %+v", s.Isolation)
+	}
+}

@@ -72,8 +72,8 @@ func TestIsolationProblems(t *testing.T) {
 	const remedy = `write "/host/path:/path/inside", with :ro behind it to make it read-only`
 	for _, tt := range []struct{ isolation, want string }{
 		{`"topsecret"`, `isolation must be an object (a string) – write {…}, or remove it`},
-		{`{"type": "docker", "enabled": true, "typ": 1}`, `warning: unknown option of isolation, ignored (typ) – did you mean type?`},
-		{`{"memory_limt": "1g"}`, `warning: unknown option of isolation, ignored (memory_limt) – did you mean memory_limit?`},
+		{`{"type": "docker", "enabled": true, "typ": 1}`, `isolation has no such option, and what it asks for could not be given (typ) – did you mean type?`},
+		{`{"memory_limt": "1g"}`, `isolation has no such option, and what it asks for could not be given (memory_limt) – did you mean memory_limit?`},
 		{`{"type": "none", "enabled": true}`, `isolation.enabled and isolation.type contradict each other (none) – remove one of the two`},
 		{`{"allow_none": true}`, `warning: isolation.allow_none counts only in the isolation object at the top of your own file, and is ignored here – remove it`},
 		{`{"type": 1}`, `isolation.type must be one of docker, sandbox, auto, none (1) – known are docker, sandbox, auto, none`},

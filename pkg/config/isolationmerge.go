@@ -63,6 +63,26 @@ func (d *decoder) isolation(m hujson.ObjectMember) {
 	d.config.isolation = g
 }
 
+// meansIsolation deals with a key at the top of the user's file that may be meant for isolation: misspelt, or as another proxy has it.
+// What it would confine is not run as if it was not there.
+func (d *decoder) meansIsolation(key string, m hujson.ObjectMember) bool {
+	if d.workspace || key != "docker_isolation" && nearest(key, topLevelKeys) != keyIsolation || m.Value.Value.Kind() == 'n' {
+		return false
+	}
+	if obj, ok := m.Value.Value.(*hujson.Object); ok && slices.ContainsFunc(obj.Members, func(o hujson.ObjectMember) bool {
+		return keyOf(o) == "enabled" && o.Value.Value.Kind() == 'f'
+	}) {
+		return false // asks for nothing
+	}
+	p := d.add(m.Name.StartOffset, Problem{
+		Severity: SeverityError, Value: excerpt(key), Message: "unknown option, which may ask for a confinement", Remedy: `did you mean isolation, as in "isolation": {"type": "docker"}?`,
+	})
+	if d.config.isolation == nil {
+		d.config.isolation = &isolationDefaults{all: true, broken: p.reason()}
+	}
+	return true
+}
+
 // checkSandbox refuses the options written in an object that a sandbox cannot give.
 func (e *entry) checkSandbox(asked *isolationAsked) {
 	for _, o := range isolationOptions {
@@ -136,7 +156,8 @@ func (e *entry) merged(own *isolationAsked, g *isolationDefaults) *Isolation {
 	if iso.Type == IsolationSandbox {
 		e.checkSandbox(own)
 	}
-	if iso.Type == IsolationAuto && g != nil {
+	_, ownHost := own.set["docker_host"]
+	if iso.Type == IsolationAuto && g != nil && !(e.workspace && ownHost) { // a workspace could name an engine that is not there
 		iso.AllowNone = g.AllowNone
 	}
 	iso.Network, iso.Pull = cmp.Or(iso.Network, NetworkBridge), cmp.Or(iso.Pull, PullMissing)

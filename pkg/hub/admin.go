@@ -114,7 +114,7 @@ func isolation(server *config.Server) string {
 func describe(st *builtin.ServerStatus, s upstream.Status) {
 	st.State, st.Why, st.Since = string(s.State), s.Why, s.Since
 	switch {
-	case s.Confinement != "":
+	case s.Confinement != "" && s.State == upstream.Ready:
 		st.Isolation = s.Confinement
 	case s.State == upstream.Ready && strings.HasPrefix(st.Isolation, "asks"):
 		st.Isolation = "none, although it asks: allow_none lets it"

@@ -23,26 +23,49 @@ type machine struct {
 	bwrap *bwrap
 }
 
-var finding struct {
-	once   sync.Once
-	done   chan struct{} // closed when result is set
+// again is how long something less than bubblewrap is taken for all there is: a machine out of breath fails a probe once.
+const again = 30 * time.Second
+
+// attempt is one look for what sandboxes are made with.
+type attempt struct {
+	done   chan struct{} // closed when result and at are set
 	result machine
+	at     time.Time
 }
+
+// stale tells whether it is worth looking again.
+func (s *attempt) stale() bool {
+	select {
+	case <-s.done:
+		return s.result.Method != Bubblewrap && time.Since(s.at) > again
+	default:
+		return false
+	}
+}
+
+var (
+	finding sync.Mutex
+	latest  *attempt // nil: nobody has looked yet
+)
 
 func find(ctx context.Context) Abilities { return found(ctx).Abilities }
 
-// found looks once a process; a caller that gives up does not end the search, which its bounds end.
+// found looks once a process, unless that showed less than bubblewrap; a caller that gives up does not end the search, which its bounds end.
 func found(ctx context.Context) machine {
-	finding.once.Do(func() {
-		finding.done = make(chan struct{})
+	finding.Lock()
+	if latest == nil || latest.stale() {
+		s := &attempt{done: make(chan struct{})}
+		latest = s
 		go func() {
-			defer close(finding.done)
-			finding.result = look()
+			s.result, s.at = look(), time.Now()
+			close(s.done)
 		}()
-	})
+	}
+	s := latest
+	finding.Unlock()
 	select {
-	case <-finding.done:
-		return finding.result
+	case <-s.done:
+		return s.result
 	case <-ctx.Done():
 		return machine{Abilities: Abilities{Why: "the sandbox of this machine was not found out: " + context.Cause(ctx).Error()}}
 	}

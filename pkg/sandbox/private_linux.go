@@ -41,7 +41,7 @@ func newPrivate(dir string) (_ *private, err error) {
 	if err := makePrivate(base); err != nil {
 		return nil, err
 	}
-	sweep(base)
+	sweepInBackground(base)
 	p := &private{}
 	defer func() {
 		if err != nil {
@@ -115,6 +115,19 @@ func (p *private) release() {
 			p.lock.Close()
 		}
 	})
+}
+
+// sweeping are the directories that are being looked through.
+var sweeping sync.Map
+
+// sweepInBackground keeps no start waiting: a hostile program can leave behind what takes minutes to remove.
+func sweepInBackground(base string) {
+	if _, busy := sweeping.LoadOrStore(base, true); !busy {
+		go func() {
+			defer sweeping.Delete(base)
+			sweep(base)
+		}()
+	}
 }
 
 // sweep removes the directories of runs whose owner has ended without doing so.

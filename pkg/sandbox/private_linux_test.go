@@ -35,7 +35,10 @@ func TestSweep(t *testing.T) {
 	if err := os.Chtimes(unlocked, old, old); err != nil {
 		t.Fatal(err)
 	}
-	newTestPrivate(t, base)
+	newTestPrivate(t, base) // which does not wait for it
+	for end := time.Now().Add(20 * time.Second); (there(crashed.run) || there(unlocked)) && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
 	for path, want := range map[string]bool{crashed.run: false, unlocked: false, young: true, used.run: true, base + "/other": true, used.home: true} {
 		if there(path) != want {
 			t.Errorf("%s is there: %v", path, !want)

@@ -90,8 +90,9 @@ func (s *lines) signOfLife() { s.sign.Store(int64(time.Since(s.started))) }
 func (s *lines) LastSign() time.Time { return s.started.Add(time.Duration(s.sign.Load())) }
 
 func (s *lines) dropLine(line []byte) {
-	if n := s.noise.add(line); n <= noiseKept {
-		s.out.Warn().Str("line", s.clean(excerpt(line))).Msg("a line on stdout that is no message")
+	said := []byte(s.clean(line[:min(len(line), ringSize)])) // whole: half a secret would not be known
+	if n := s.noise.add(said); n <= noiseKept {
+		s.out.Warn().Str("line", string(excerpt(said))).Msg("a line on stdout that is no message")
 	}
 }
 
@@ -115,7 +116,7 @@ func (s *lines) writeErr(b []byte) {
 func (s *lines) traceLines(b []byte) []byte {
 	for {
 		i := bytes.IndexByte(b, '\n')
-		if i < 0 && len(b) < noiseLine {
+		if i < 0 && len(b) < ringSize {
 			return append([]byte(nil), b...)
 		}
 		if i < 0 {

@@ -100,8 +100,8 @@ func StartStdio(spec StdioSpec) (*Stdio, error) {
 
 // supervise owns the other goroutines and ends last.
 func (s *Stdio) supervise() {
+	defer s.ended() // nobody waits for it: what a server has left behind may take long to remove
 	defer close(s.gone)
-	defer s.ended()
 	var workers sync.WaitGroup
 	workers.Go(s.readStderr)
 	var late *time.Timer

@@ -41,7 +41,8 @@ func (s *Start) dialLocal() (Conn, error) {
 	return nil, fmt.Errorf("isolation.type is %q, which nothing here can give", iso.Type)
 }
 
-// best takes a container where there is an engine, else a sandbox where there is one that can give all that is asked.
+// best takes a container where there is an engine, else a sandbox where there is one that can give all that is asked. What asks for more than
+// this machine's sandbox gives does not run, whatever is allowed.
 func (s *Start) best(iso *config.Isolation) (Conn, error) {
 	endpoint, noDocker := docker.FindEndpoint(iso.DockerHost, s.Environ)
 	if noDocker == nil {
@@ -53,11 +54,13 @@ func (s *Start) best(iso *config.Isolation) (Conn, error) {
 		return s.container(endpoint), nil
 	}
 	noSandbox := NoSandbox(iso)
+	log := s.Log.Warn().Str("server", s.Server.Name).AnErr("docker", noDocker)
 	switch {
 	case noSandbox == nil:
+		log.Msg("runs in a sandbox: there is no Docker engine")
 		return s.process(iso)
-	case iso.AllowNone:
-		s.Log.Warn().Str("server", s.Server.Name).AnErr("docker", noDocker).AnErr("sandbox", noSandbox).Msg("runs unconfined, as allow_none lets it")
+	case iso.AllowNone && iso.BeyondSandbox() == "":
+		log.AnErr("sandbox", noSandbox).Msg("runs unconfined, as allow_none lets it")
 		return s.process(nil)
 	}
 	return nil, fmt.Errorf("it asks for isolation, and neither a container nor a sandbox can be made. Docker: %w. Sandbox: %w", noDocker, noSandbox)
@@ -92,8 +95,7 @@ func (s *Start) container(endpoint docker.Endpoint) Conn {
 	if s.Server.Isolation.Image == "" && filepath.Base(spec.Command) == "pipx" { // the default image has uvx, which fetches pipx
 		spec.Command, spec.Args = "uvx", append([]string{"pipx"}, spec.Args...)
 	}
-	c := &contained{transport.StartDocker(s.Containers, spec, 0, redact.Replace), redact, confinement("docker " + iso.Image)}
-	return c
+	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Replace), redact, confinement("docker " + iso.Image)}
 }
 
 // process starts the server as a process, in a sandbox if iso is not nil.
