@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -277,6 +278,9 @@ func (l *load) calls(t *testing.T, c *mcptest.Client, name string, me int) {
 			return
 		case r.IsError() || r.Error != nil:
 			tells(t, r, `server "`+name+`"`)
+			if text := r.Text(); !strings.Contains(text, "Docker engine") && !strings.Contains(text, "exited with status") {
+				t.Errorf("the error does not tell what went away: %s", text)
+			}
 			lacks(t, "the error", r.Text(), "EOF", "goroutine", "broken pipe", "use of closed", "http: ")
 		case r.Text() != "Echo: "+message:
 			t.Errorf("%s: %s", name, r.Raw)

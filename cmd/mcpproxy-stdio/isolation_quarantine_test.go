@@ -84,7 +84,7 @@ func TestIsolatedApproval(t *testing.T) {
 	const secret, byReference = "PLANTED-77e1-env", "PLANTED-77e1-reference"
 	launch := func(more options) options {
 		return options{"command": probeInBox, "env": map[string]string{envProbe: "-", "TOKEN": secret, "BY_REFERENCE": "${env:OUTSIDE}"}, "isolation": b.isolation(options{
-			"image": "mcptest-probe:approval", "network": "host", "mounts": []string{shared + ":/shared:ro"}, "memory_limit": "128m"}).with(more)}
+			"image": "mcptest-probe:approval", "network": "host", "mounts": []string{shared + ":/shared:ro"}, "memory_limit": "128m", "docker_host": nil, "pull": "never"}).with(more)}
 	}
 	env := []string{"DOCKER_HOST=" + b.Host, "OUTSIDE=" + byReference}
 	added := func(more options) func(*home, string) (*mcptest.Client, string) {
@@ -100,10 +100,11 @@ func TestIsolatedApproval(t *testing.T) {
 		bring func(h *home, workspace string) (c *mcptest.Client, file string)
 		asked int // how often the person is
 	}{
-		"added by a model":      {added(options{"docker_host": nil}), 1},
-		"with an engine of its": {added(nil), 2}, // which may be anybody's
+		"added by a model":       {added(nil), 1},
+		"with an engine of its":  {added(options{"docker_host": b.Host}), 2}, // which may be anybody's
+		"with an image to fetch": {added(options{"pull": nil}), 2},           // from wherever it says
 		"of a workspace": {func(h *home, workspace string) (*mcptest.Client, string) {
-			file := propose(t, workspace, "", "", entries{"boxed": encoded(launch(options{"docker_host": nil}).with(options{"env": map[string]string{envProbe: "-", "TOKEN": secret}}))})
+			file := propose(t, workspace, "", "", entries{"boxed": encoded(launch(nil).with(options{"env": map[string]string{envProbe: "-", "TOKEN": secret}}))})
 			return h.run("", workspace, env), file
 		}, 1},
 	} {
@@ -263,10 +264,8 @@ func TestIsolatedDigest(t *testing.T) {
 		if r := h.record("", "boxed"); !strings.Contains(string(r.Encode()), id) {
 			t.Errorf("the record does not name the image %s", id)
 		}
-		d := inspect(t, c, "boxed").Digest
-		if d == "" {
-			t.Error("there is no digest")
-		}
+		d := ""
+		soon(t, 30*time.Second, "there is a digest", func() bool { d = inspect(t, c, "boxed").Digest; return d != "" })
 		servers(c, "remove", map[string]any{"name": "boxed"})
 		return d
 	}

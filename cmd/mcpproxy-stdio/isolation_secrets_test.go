@@ -30,7 +30,11 @@ func TestIsolatedSecrets(t *testing.T) {
 	answers(t, c, "works")
 	box := b.one(h, "works")
 	given := strings.Join(box.Config.Env, "\n") + "\n"
-	shows(t, given, "TOKEN="+secret+"\n", "BY_REFERENCE="+byReference+"\n")
+	for _, want := range []string{"TOKEN=" + secret + "\n", "BY_REFERENCE=" + byReference + "\n"} {
+		if !strings.Contains(given, want) {
+			t.Errorf("its variables lack %s", want)
+		}
+	}
 	box.Config.Env = nil
 	lacks(t, "docker inspect", string(encoded(box)), "CANARY")
 

@@ -10,34 +10,36 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
-	"github.com/docker/docker/api/types/filters"
 )
 
 // follow hears from the engine how the container ends. It returns once the engine tells.
 func (c *Container) follow() error {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	late := time.AfterFunc(apiTimeout, func() { cancel(context.DeadlineExceeded) })
-	news, failed := c.engine.api.Events(ctx, events.ListOptions{Filters: filters.NewArgs(filters.Arg("container", c.id), filters.Arg("type", "container"))})
-	late.Stop()
-	select {
-	case err := <-failed:
+	news, err := c.engine.events(ctx, c.id)
+	if !late.Stop() && err == nil {
+		news.Close()
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		cancel(nil)
 		return err
-	default:
 	}
 	c.owner.work.Go(func() {
 		defer cancel(nil)
-		for {
-			select {
-			case e := <-news:
-				if c.hear(e) {
-					return
-				}
-			case <-failed:
+		defer news.Close()
+		bounded := &io.LimitedReader{R: news}
+		for all := json.NewDecoder(bounded); ; {
+			var e events.Message
+			bounded.N = newsLimit
+			if all.Decode(&e) != nil {
 				close(c.deaf)
+				return
+			}
+			if c.hear(e) {
 				return
 			}
 		}

@@ -33,11 +33,12 @@ func TestFindEndpoint(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, map[string]string{
 		"used/config.json": `{"currentContext": "build"}`,
-		"used/" + contextFile("build", "meta/meta.json"): `{"Name":"build","Metadata":{},"Endpoints":{"docker":{"Host":"ssh://me@build","SkipTLSVerify":false}}}`,
-		"used/" + contextFile("bare", "meta/meta.json"):  `{"Name":"bare","Metadata":{},"Endpoints":{"docker":{"Host":"tcp://10.0.0.1:2375","SkipTLSVerify":false}}}`,
-		"used/" + contextFile("none", "meta/meta.json"):  `{"Name":"none","Metadata":{},"Endpoints":{}}`,
-		"broken/config.json":                             `{`,
-		"certs/ca.pem":                                   "x", "certs/cert.pem": "x", "certs/key.pem": "x",
+		"used/" + contextFile("build", "meta/meta.json"):  `{"Name":"build","Metadata":{},"Endpoints":{"docker":{"Host":"ssh://me@build","SkipTLSVerify":false}}}`,
+		"used/" + contextFile("bare", "meta/meta.json"):   `{"Name":"bare","Metadata":{},"Endpoints":{"docker":{"Host":"tcp://10.0.0.1:2375","SkipTLSVerify":false}}}`,
+		"used/" + contextFile("secret", "meta/meta.json"): `{"Name":"secret","Metadata":{},"Endpoints":{"docker":{"Host":"tcp://me:hunter2@10.0.0.1:2375","SkipTLSVerify":false}}}`,
+		"used/" + contextFile("none", "meta/meta.json"):   `{"Name":"none","Metadata":{},"Endpoints":{}}`,
+		"broken/config.json":                              `{`,
+		"certs/ca.pem":                                    "x", "certs/cert.pem": "x", "certs/key.pem": "x",
 		"gone/config.json": `{"currentContext": "lost"}`,
 	})
 	in := func(name string) string { return "DOCKER_CONFIG=" + filepath.Join(dir, name) }
@@ -63,6 +64,11 @@ func TestFindEndpoint(t *testing.T) {
 		"tcp here at the port of TLS": {"tcp://localhost:2376", []string{in("empty")}, "!ca.pem"},
 		"ssh":                         {"ssh://me@build:22", []string{in("empty")}, "ssh://me@build:22 docker_host"},
 		"ssh with a password":         {"ssh://me:hunter2@build", []string{in("empty")}, "!has a password in it"},
+		"tcp with a password":         {"tcp://me:hunter2@127.0.0.1:2375", []string{in("empty")}, "!has a password in it"},
+		"tcp elsewhere with one":      {"tcp://me:hunter2@build:2375", []string{in("empty"), "DOCKER_CERT_PATH=" + filepath.Join(dir, "certs")}, "!has a password in it"},
+		"tcp with a user":             {"tcp://me@127.0.0.1:2375", []string{in("empty")}, "!has a user in it"},
+		"a context with a password":   {"", []string{in("used"), "DOCKER_CONTEXT=secret"}, "!has a password in it"},
+		"what cannot be read":         {"tcp://me:hunter2@[", []string{in("empty")}, "!cannot be read"},
 		"another scheme":              {"http://build", []string{in("empty")}, `!begins with "http://"`},
 		"no address":                  {"build:2376", []string{in("empty")}, `!begins with "build://"`},
 		"what is no URL":              {"tcp://[", []string{in("empty")}, "!cannot be read"},

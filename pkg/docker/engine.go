@@ -58,9 +58,8 @@ func (e Endpoint) open() (*engine, error) {
 	if err != nil {
 		return nil, refuse(fmt.Errorf("the engine's address %s cannot be used: %s", e.Host, quoted(err)), "Correct isolation.docker_host")
 	}
-	t.Proxy = nil // WithHost sets it, and no proxy leads to an engine
 	if ssh != nil {
-		t.DialContext = ssh.Dialer
+		t.DialContext, t.Proxy = ssh.Dialer, nil // WithHost has set both
 	}
 	return &engine{e, api, t}, nil
 }

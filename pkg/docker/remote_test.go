@@ -1,3 +1,5 @@
+//go:build unix
+
 package docker
 
 import (
@@ -106,12 +108,14 @@ func TestOverSSH(t *testing.T) {
 			t.Setenv(name, value)
 		}
 	}
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // leads to no engine
 	mcptest.CheckGoroutines(t)
 	mcptest.CheckProcesses(t, "")
 	r := newRig(t, sshd.Host)
 	if !r.endpoint.Remote() {
 		t.Error("it is here")
+	}
+	if e, err := r.endpoint.open(); err != nil || e.http.Proxy != nil {
+		t.Error("by way of a proxy", err)
 	}
 	p := r.start(r.spec()).running()
 	if got := p.ask("echo " + strings.Repeat("x", 1<<20)); len(got) != 1<<20 {

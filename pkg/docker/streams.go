@@ -4,13 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"path"
+	"strings"
 
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 )
 
@@ -22,30 +24,57 @@ type attachment interface {
 
 // attach opens the streams of a container (Engine API, ContainerAttach). The client's own way to do so goes on waiting when ctx has ended.
 func (e *engine) attach(ctx context.Context, id string) (attachment, error) {
-	at := url.URL{Scheme: "http", Host: client.DummyHost, Path: "/", RawQuery: "stream=1&stdin=1&stdout=1&stderr=1"}
-	if u, err := url.Parse(e.Host); err == nil && u.Scheme == "tcp" {
-		at.Host, at.Path = u.Host, u.Path
-	}
-	if e.http.TLSClientConfig != nil {
-		at.Scheme = "https"
-	}
-	at.Path = path.Join("/", at.Path, "v"+e.api.ClientVersion(), "containers", id, "attach")
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, at.String(), nil)
+	answer, err := e.stream(ctx, http.MethodPost, "/containers/"+id+"/attach?stream=1&stdin=1&stdout=1&stderr=1", http.StatusSwitchingProtocols)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Connection", "Upgrade")
-	request.Header.Set("Upgrade", "tcp")
+	if conn, ok := answer.(attachment); ok {
+		return conn, nil
+	}
+	answer.Close()
+	return nil, errors.New("its streams cannot be written to")
+}
+
+// events opens the news of a container (Engine API, SystemEvents). The client's own way to do so does not tell whether it succeeded.
+func (e *engine) events(ctx context.Context, id string) (io.ReadCloser, error) {
+	filter, err := filters.ToJSON(filters.NewArgs(filters.Arg("container", id), filters.Arg("type", "container")))
+	if err != nil {
+		return nil, err
+	}
+	return e.stream(ctx, http.MethodGet, "/events?"+url.Values{"filters": {filter}}.Encode(), http.StatusOK)
+}
+
+// stream makes a request whose answer goes on.
+func (e *engine) stream(ctx context.Context, method, target string, want int) (io.ReadCloser, error) {
+	base := "http://" + client.DummyHost
+	if host, ok := strings.CutPrefix(e.Host, "tcp://"); ok {
+		base = "http://" + strings.TrimSuffix(host, "/")
+	}
+	if e.http.TLSClientConfig != nil {
+		base = "https" + strings.TrimPrefix(base, "http")
+	}
+	request, err := http.NewRequestWithContext(ctx, method, base+"/v"+e.api.ClientVersion()+target, nil)
+	if err != nil {
+		return nil, err
+	}
+	if want == http.StatusSwitchingProtocols {
+		request.Header.Set("Connection", "Upgrade")
+		request.Header.Set("Upgrade", "tcp")
+	}
 	answer, err := e.http.RoundTrip(request)
 	if err != nil {
 		return nil, err
 	}
-	if conn, ok := answer.Body.(attachment); ok && answer.StatusCode == http.StatusSwitchingProtocols {
-		return conn, nil
+	if answer.StatusCode == want {
+		return answer.Body, nil
 	}
 	defer answer.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(answer.Body, 4<<10)) // what there is of it
-	return nil, fmt.Errorf("%s: %s", answer.Status, said)
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 4<<10)) // what there is of it
+	var said struct{ Message string }
+	if json.Unmarshal(text, &said) != nil || said.Message == "" {
+		said.Message = answer.Status + ": " + string(text)
+	}
+	return nil, errors.New(said.Message)
 }
 
 // Streams of a frame (Engine API, ContainerAttach, "Stream format"; package stdcopy writes it).

@@ -117,17 +117,33 @@ func (p *private) release() {
 	})
 }
 
-// sweeping are the directories that are being looked through.
-var sweeping sync.Map
+// sweeping has the directories that are being looked through; true: once more after that.
+var (
+	sweeps   sync.Mutex
+	sweeping = map[string]bool{}
+)
 
 // sweepInBackground keeps no start waiting: a hostile program can leave behind what takes minutes to remove.
 func sweepInBackground(base string) {
-	if _, busy := sweeping.LoadOrStore(base, true); !busy {
-		go func() {
-			defer sweeping.Delete(base)
-			sweep(base)
-		}()
+	sweeps.Lock()
+	defer sweeps.Unlock()
+	if _, busy := sweeping[base]; busy {
+		sweeping[base] = true
+		return
 	}
+	sweeping[base] = false
+	go func() {
+		for more := true; more; {
+			sweep(base)
+			sweeps.Lock()
+			if more = sweeping[base]; more {
+				sweeping[base] = false
+			} else {
+				delete(sweeping, base)
+			}
+			sweeps.Unlock()
+		}
+	}()
 }
 
 // sweep removes the directories of runs whose owner has ended without doing so.
