@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// probeLimit bounds one try to run something in a sandbox.
-const probeLimit = 2 * time.Second
+// probeLimit bounds one try to run something in a sandbox. It takes milliseconds, and a second where an editor starts all at once.
+const probeLimit = 10 * time.Second
 
 // machine is what a sandbox is made with here.
 type machine struct {

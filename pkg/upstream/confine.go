@@ -66,7 +66,7 @@ func (s *Start) best(iso *config.Isolation) (Conn, error) {
 	return nil, fmt.Errorf("it asks for isolation, and neither a container nor a sandbox can be made. Docker: %w. Sandbox: %w", noDocker, noSandbox)
 }
 
-const probeTimeout = 10 * time.Second
+const probeTimeout = 20 * time.Second
 
 // NoSandbox tells why no sandbox can give what is asked, nil if one can.
 func NoSandbox(iso *config.Isolation) error {
