@@ -154,22 +154,9 @@ func TestIsolationOfAWorkspace(t *testing.T) {
 // auto takes what there is, and runs a server as it is only where the person's own file allows that.
 func TestIsolationAuto(t *testing.T) {
 	t.Parallel()
-	t.Run("allow_none", func(t *testing.T) {
+	t.Run("more than a sandbox gives, and allow_none", func(t *testing.T) {
 		t.Parallel()
-		mark := apart(t)
-		entry := withOptions(calm(mcptest.Server{Mark: mark}), map[string]any{"isolation": options{"pids_limit": 9}})
-		h := newHome(t).set(entries{"asks": entry}, map[string]any{"isolation": options{"type": "auto", "image": "x:1", "docker_host": nowhere, "allow_none": true}})
-		c := h.initialized("")
-		answers(t, c, "asks")
-		if got := isolationOf(t, c, "asks"); !strings.HasPrefix(got, "none, although it asks") {
-			t.Errorf("upstream_servers says that its isolation is %q", got)
-		}
-		if !strings.Contains(c.Stderr(), "runs unconfined") {
-			t.Errorf("the log does not tell: %s", c.Stderr())
-		}
-		if len(mcptest.ProcessesWithEnv(mark)) != 1 {
-			t.Error("it does not run here")
-		}
+		refuses(t, nil, map[string]any{"isolation": options{"type": "auto", "image": "x:1", "docker_host": nowhere, "allow_none": true}}, options{"pids_limit": 9}, "neither a container nor a sandbox", "isolation.pids_limit")
 	})
 	t.Run("docker", func(t *testing.T) {
 		t.Parallel()

@@ -333,6 +333,22 @@ func TestSandboxMissing(t *testing.T) {
 		t.Parallel()
 		refuses(t, []string{poorInAll}, nil, options{"type": "auto", "image": "x:1", "docker_host": nowhere}, "neither a container nor a sandbox", "/nowhere/docker.sock does not exist", "no sandbox can be made here")
 	})
+	t.Run("allow_none", func(t *testing.T) {
+		t.Parallel()
+		mark := apart(t)
+		h := newHome(t).set(entries{"asks": calm(mcptest.Server{Mark: mark})}, map[string]any{"isolation": options{"type": "auto", "image": "x:1", "docker_host": nowhere, "allow_none": true}})
+		c := h.run("", "", []string{poorInAll})
+		answers(t, c, "asks")
+		if got := isolationOf(t, c, "asks"); !strings.HasPrefix(got, "none, although it asks") {
+			t.Errorf("upstream_servers says that its isolation is %q", got)
+		}
+		if !strings.Contains(c.Stderr(), "runs unconfined") {
+			t.Errorf("the log does not tell: %s", c.Stderr())
+		}
+		if len(mcptest.ProcessesWithEnv(mark)) != 1 {
+			t.Error("it does not run here")
+		}
+	})
 	for how, poor := range sandboxes {
 		t.Run("auto, engine down, "+how, func(t *testing.T) {
 			t.Parallel()

@@ -87,7 +87,7 @@ func (c *Container) attend() error {
 	case c.ctx.Err() != nil:
 		return context.Canceled
 	case lost != nil:
-		c.spec.Log.Debug().Str("server", c.spec.Server).Str("error", quoted(lost)).Msg("the streams of a container broke off")
+		c.spec.Log.Debug().Str("server", c.spec.Server).Str("error", c.said(lost)).Msg("the streams of a container broke off")
 	}
 	return refuse(fmt.Errorf("the connection to the Docker engine at %s was lost", c.spec.Endpoint.Host), "")
 }

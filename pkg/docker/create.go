@@ -61,7 +61,7 @@ func (c *Container) create(image, filter string) error {
 		made, err := c.engine.api.ContainerCreate(ctx, cfg, host, nil, platformOf(c.spec.Isolation.Platform), b.name)
 		b.id, b.err, b.unsure = made.ID, err, err != nil && (ctx.Err() != nil || unreachable(err))
 		for _, w := range made.Warnings {
-			c.spec.Log.Warn().Str("server", c.spec.Server).Str("warning", quoted(errors.New(w))).Msg("the Docker engine warns")
+			c.spec.Log.Warn().Str("server", c.spec.Server).Str("warning", c.said(errors.New(w))).Msg("the Docker engine warns")
 		}
 	})
 	select {

@@ -63,6 +63,15 @@ func TestAProgramThatTheImageLacks(t *testing.T) {
 	fails(t, r.start(spec).end(), probeImage, `"/var"`, "its user may run")
 }
 
+// What an engine does not like it quotes.
+func TestTheEnginesErrorsHaveNoSecret(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sharedEngine(t).Host)
+	spec := r.spec()
+	spec.Env = []string{"=" + canary}
+	fails(t, r.start(spec).end(), "invalid environment variable: =(the value of )")
+}
+
 // The init process holds the server's stdout, too: that the server closed it is not seen. It can be ended as any other.
 func TestAServerThatClosesItsOutputLivesOn(t *testing.T) {
 	t.Parallel()

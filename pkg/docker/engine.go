@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
@@ -44,22 +43,19 @@ func (e Endpoint) open() (*engine, error) {
 		return nil, err
 	}
 	t := &http.Transport{TLSClientConfig: config, MaxIdleConns: 6, IdleConnTimeout: idleTimeout, TLSHandshakeTimeout: pingTimeout}
-	host := e.Host
-	var ssh *connhelper.ConnectionHelper
+	host, dial := e.Host, t.DialContext
 	if strings.HasPrefix(host, "ssh://") {
-		// BatchMode: nobody is there to be asked, and ssh would ask on the client's terminal.
-		if ssh, err = connhelper.GetConnectionHelperWithSSHOpts(host, []string{"-o", "BatchMode=yes", "-o", "ConnectTimeout=10"}); err != nil {
-			return nil, refuse(err, `Write "ssh://user@host"`)
+		if dial, host, err = sshDialer(host); err != nil {
+			return nil, err
 		}
-		host = ssh.Host
 	}
 	api, err := client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: t, CheckRedirect: client.CheckRedirect}),
 		client.WithHost(host), client.WithVersionFromEnv(), client.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, refuse(fmt.Errorf("the engine's address %s cannot be used: %s", e.Host, quoted(err)), "Correct isolation.docker_host")
 	}
-	if ssh != nil {
-		t.DialContext, t.Proxy = ssh.Dialer, nil // WithHost has set both
+	if dial != nil {
+		t.DialContext, t.Proxy = dial, nil // WithHost has set both
 	}
 	return &engine{e, api, t}, nil
 }

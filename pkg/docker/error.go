@@ -27,7 +27,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 func refuse(cause error, remedy string) error { return &Error{cause, remedy} }
 
-// quoted is an engine's or a registry's text in a message of ours: on one line, printable, of bounded length.
+// quoted is an engine's or a registry's text in a message of ours: on one line, printable, of bounded length, without the full stop.
 func quoted(err error) string {
 	text := strings.Map(func(r rune) rune {
 		if !strconv.IsGraphic(r) {
@@ -35,15 +35,29 @@ func quoted(err error) string {
 		}
 		return r
 	}, strings.TrimPrefix(err.Error(), "Error response from daemon: "))
-	if text = strings.Join(strings.Fields(text), " "); len(text) > 400 {
+	if text = strings.TrimRight(strings.Join(strings.Fields(text), " "), "."); len(text) > 400 {
 		text = strings.ToValidUTF8(text[:400], "") + "…"
 	}
 	return text
 }
 
+// said is quoted, without the values of the entry's variables: an engine quotes what it does not like.
+func (c *Container) said(err error) string {
+	text := err.Error()
+	for _, kv := range c.spec.Env {
+		if name, value, _ := strings.Cut(kv, "="); len(value) >= secretSize {
+			text = strings.ReplaceAll(text, value, "(the value of "+name+")")
+		}
+	}
+	return quoted(errors.New(text))
+}
+
+// secretSize is the shortest value that is taken for a secret, in bytes: shorter ones occur everywhere.
+const secretSize = 8
+
 // explain words an error of the engine while a container was made or started, with the remedy where one is known.
 func (c *Container) explain(doing string, err error) error {
-	text := quoted(err)
+	text := c.said(err)
 	has := func(parts ...string) bool {
 		for _, p := range parts {
 			if strings.Contains(strings.ToLower(text), p) {

@@ -48,6 +48,9 @@ func (e Endpoint) there(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return refuse(fmt.Errorf("the Docker engine at %s may not be used by this user: permission denied", e.Host), "Join the group that owns the socket (docker), or use a rootless engine")
 	case strings.HasPrefix(e.Host, "ssh://"):
+		if _, said, ok := strings.Cut(err.Error(), "stderr="); ok && strings.TrimSpace(said) != "" {
+			err = errors.New(said) // ssh's own words, behind which command was run
+		}
 		return refuse(fmt.Errorf("the Docker engine at %s is not reached over ssh: %s", e.Host, quoted(err)), "Try `ssh -o BatchMode=yes` to that host: it must log in without a question and find the docker command there")
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return refuse(fmt.Errorf("the Docker engine at %s shows a certificate that ca.pem does not vouch for: %s", e.Host, quoted(err)), "Look at ca.pem beside the other certificates, and at the host's name")

@@ -11,7 +11,9 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"io"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,10 +141,39 @@ func TestOverSSH(t *testing.T) {
 	r.Close(patience)
 }
 
+// Who writes to an ssh that has ended is told what it said, whichever comes first.
+func TestWhySSHEnded(t *testing.T) {
+	for name, reason := range map[string]error{"said": errors.New("Permission denied"), "silent": io.EOF} {
+		near, far := net.Pipe()
+		c := &sshConn{Conn: failing{near, reason}, failed: make(chan struct{})}
+		go func() {
+			time.Sleep(20 * time.Millisecond)
+			far.Close()
+			c.Read(make([]byte, 1))
+		}()
+		near.Close()
+		_, err := c.Write([]byte("x"))
+		if want := map[bool]error{true: io.ErrClosedPipe, false: reason}[reason == io.EOF]; !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := c.CloseWrite(); !errors.Is(err, errors.ErrUnsupported) {
+			t.Error(err)
+		}
+	}
+}
+
+type failing struct {
+	net.Conn
+	reason error
+}
+
+func (f failing) Read([]byte) (int, error) { return 0, f.reason }
+
 // Who would be asked for a password is told so, within a bounded time, and no ssh is left.
 func TestAnSSHThatDoesNotLogIn(t *testing.T) {
 	for name, script := range map[string]string{
 		"refuses": "echo 'me@host: Permission denied (publickey).' >&2; exit 255",
+		"is late": "sleep 0.3; echo 'me@host: Permission denied (publickey).' >&2; exit 255",
 		"hangs":   "exec sleep 300",
 		"asks":    `case "$*" in *BatchMode=yes*) echo no question >&2; exit 255;; esac; exec sleep 300`,
 	} {
@@ -167,8 +198,8 @@ func TestAnSSHThatDoesNotLogIn(t *testing.T) {
 			} else {
 				fails(t, p.end(), "ssh://me@host is not reached over ssh", "ssh -o BatchMode=yes")
 			}
-			if name == "refuses" {
-				fails(t, p.Err(), "Permission denied (publickey)")
+			if name == "refuses" || name == "is late" {
+				fails(t, p.Err(), "over ssh: me@host: Permission denied (publickey). Try")
 			}
 			asked, err := os.ReadFile(filepath.Join(bin, "asked"))
 			if err != nil || !strings.Contains(string(asked), "-o BatchMode=yes -o ConnectTimeout=10") || !strings.Contains(string(asked), "-- host docker system dial-stdio") {
