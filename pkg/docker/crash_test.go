@@ -64,9 +64,9 @@ func crashOwner(order string) {
 }
 
 // crashed runs an owner up to a phase, kills it, and gives its id.
-func crashed(t *testing.T, e *mcptest.Engine, dir, phase string) string {
+func crashed(t *testing.T, host, dir, phase string) string {
 	t.Helper()
-	order, err := json.Marshal(crash{e.Host, dir, phase})
+	order, err := json.Marshal(crash{host, dir, phase})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,15 +137,15 @@ func TestACrashedOwnersContainersAreRemoved(t *testing.T) {
 	leaves := map[string][]string{"note": nil, "create": {"created"}, "start": {"running"}}
 	var ids []string
 	for phase, want := range leaves {
-		id := crashed(t, e, dir, phase)
+		id := crashed(t, e.Host, dir, phase)
 		ids = append(ids, id)
 		if got := owned(e, id); !slices.Equal(got, want) {
 			t.Errorf("killed after %s it has left %q", phase, got)
 		}
 	}
 	elsewhere := newRig(t, e.Host).sweptBy(0)
-	other := crashed(t, e, elsewhere.dir, "start") // of another store
-	alive := newRigIn(t, dir, e.Host)              // of this store, and living
+	other := crashed(t, e.Host, elsewhere.dir, "start") // of another store
+	alive := newRigIn(t, dir, e.Host)                   // of this store, and living
 	living := alive.start(alive.spec()).running()
 
 	r := newRigIn(t, dir, e.Host).sweptBy(0)

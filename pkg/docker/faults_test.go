@@ -32,7 +32,7 @@ func TestAnEngineThatIsNotThere(t *testing.T) {
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	l.Close()
 	r = newRig(t, "unix://"+dir+"/dead.sock")
-	fails(t, r.start(r.spec()).end(), dir+"/dead.sock (docker_host) does not answer", "Start Docker")
+	fails(t, r.start(r.spec()).end(), dir+"/dead.sock (docker_host) does not answer. Start Docker")
 
 	l, err = net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +40,7 @@ func TestAnEngineThatIsNotThere(t *testing.T) {
 	}
 	l.Close()
 	r = newRig(t, "tcp://"+l.Addr().String())
-	fails(t, r.start(r.spec()).end(), "tcp://"+l.Addr().String()+" (docker_host) does not answer", "Start Docker")
+	fails(t, r.start(r.spec()).end(), "tcp://"+l.Addr().String()+" (docker_host) does not answer. Start Docker")
 	if c := Examine(context.Background(), r.endpoint); c.Info != nil || c.Err == nil {
 		t.Errorf("%+v", c)
 	}

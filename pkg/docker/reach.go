@@ -59,7 +59,11 @@ func (e Endpoint) there(err error) error {
 	case opErr != nil:
 		err = opErr.Err
 	}
-	return refuse(fmt.Errorf("the Docker engine at %s (%s) does not answer: %s", e.Host, e.Source, quoted(err)), remedy)
+	why := ": " + quoted(err)
+	if strings.Contains(why, "Cannot connect to the Docker daemon") { // which is all that the client says of it
+		why = ""
+	}
+	return refuse(fmt.Errorf("the Docker engine at %s (%s) does not answer%s", e.Host, e.Source, why), remedy)
 }
 
 func missing(path string) bool {

@@ -3,8 +3,11 @@
 package docker
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,17 +21,32 @@ import (
 // The note of an engine that is away is kept, and the engine asked again.
 func TestSweepingAnEngineThatIsAway(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t, mcptest.WithArgs("--live-restore")) // its containers live on without it
+	e := sharedEngine(t)
+	short, err := os.MkdirTemp("", "e") // the path of a socket is bounded
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(short)
+	link := filepath.Join(short, "s")
+	there := func() {
+		if err := os.Symlink(strings.TrimPrefix(e.Host, "unix://"), link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there()
 	dir := filepath.Join(t.TempDir(), "state")
-	id := crashed(t, e, dir, "start")
-	e.Kill()
+	id := crashed(t, "unix://"+link, dir, "start")
+	os.Remove(link)
 	r := newRigIn(t, dir, e.Host).sweptBy(0)
 	r.Sweep()
-	waitFor(t, "the warning", func() bool { return strings.Contains(r.log.String(), "tried again later") })
+	waitFor(t, "it is tried again", func() bool { return strings.Count(r.log.String(), "tried again later") > 1 })
 	if got := files(r); len(got) != 2 {
 		t.Errorf("%q", got)
 	}
-	e.Start()
+	if got := owned(e, id); !slices.Equal(got, []string{"running"}) {
+		t.Errorf("%q", got)
+	}
+	there()
 	if left := e.WaitNoContainers(patience, LabelOwner+"="+id); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
@@ -36,17 +54,42 @@ func TestSweepingAnEngineThatIsAway(t *testing.T) {
 	if got := strings.Count(r.log.String(), `"level":"warn"`); got != 1 {
 		t.Errorf("warned %d times: %s", got, r.log)
 	}
+}
 
-	// So are the containers of one that lives.
-	p := r.start(r.spec("-ignore-eof", "-ignore-term")).running()
-	e.Kill()
-	fails(t, p.end(), "was lost")
-	time.Sleep(100 * time.Millisecond) // some tries in vain
-	e.Start()
-	none(t, e, r)
+// A container that cannot be removed now is removed later; until then its note stays.
+func TestARemovalThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	is := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) }
+	}
+	refused := mcptest.FakeStatus(500, "not now")
+	f := mcptest.NewFakeEngine(t, map[string]http.HandlerFunc{
+		"GET /images/{name...}": is(`{"Id":"sha256:1"}`), "POST /containers/create": is(`{"Id":"c1"}`), "GET /events": mcptest.FakeStream(0, true),
+		"POST /containers/{id}/attach": refused, "DELETE /containers/{id}": refused,
+	})
+	tries := func() int { return len(seen(f, "DELETE /containers/c1")) }
+	left := func(r *rig) int { r.mu.Lock(); defer r.mu.Unlock(); return r.left }
+	r := newRig(t, f.Host)
+	r.retry = 10 * time.Millisecond
+	fails(t, r.start(r.spec()).end(), "not now")
+	waitFor(t, "it is tried again", func() bool { return tries() > 2 })
+	if left(r) != 1 || len(files(r)) != 2 {
+		t.Errorf("%d left, %q noted", left(r), files(r))
+	}
+	f.On("DELETE /containers/{id}", mcptest.FakeStatus(204, ""))
+	waitFor(t, "it is removed", func() bool { return left(r) == 0 })
+	n := tries()
 	r.Close(patience)
-	if got := files(r); len(got) > 0 {
-		t.Errorf("all is removed, and noted is %q", got)
+	if len(files(r)) != 0 || tries() != n {
+		t.Errorf("%q noted, %d tries after %d", files(r), tries(), n)
+	}
+
+	f.On("DELETE /containers/{id}", refused)
+	r = newRig(t, f.Host)
+	fails(t, r.start(r.spec()).end(), "not now")
+	r.Close(patience) // before that
+	if len(files(r)) != 2 {
+		t.Errorf("what is left is noted no more: %q", files(r))
 	}
 }
 
@@ -55,7 +98,7 @@ func TestWhatComesAfterTheCrashIsRemoved(t *testing.T) {
 	t.Parallel()
 	e := sharedEngine(t)
 	dir := filepath.Join(t.TempDir(), "state")
-	id := crashed(t, e, dir, "note")
+	id := crashed(t, e.Host, dir, "note")
 	r := newRigIn(t, dir, e.Host).sweptBy(3 * time.Second)
 	hub, err := r.identity()
 	if err != nil {
@@ -102,7 +145,7 @@ func TestSweepsAtOnce(t *testing.T) {
 	var mu sync.Mutex
 	for range 3 {
 		all.Go(func() {
-			id := crashed(t, e, dir, "start")
+			id := crashed(t, e.Host, dir, "start")
 			mu.Lock()
 			ids = append(ids, id)
 			mu.Unlock()
