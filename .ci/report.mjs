@@ -1,5 +1,7 @@
-// go test -json | node report.mjs: shows what failed or was skipped, the packages' closing lines and the slowest tests.
-// Exit 1 if a test or package failed, a test was skipped, or none ran.
+// go test -json | node report.mjs [FILE]: shows what failed or was skipped, the packages' closing lines and the slowest tests.
+// Exit 1 if a test or package failed, a test was skipped, or none ran. FILE gets a line "package test" for each test that failed,
+// if that is all that went wrong.
+import fs from 'node:fs';
 import readline from 'node:readline';
 
 const tests = new Map(), packages = new Map(); // "package test" or package -> {output, action, elapsed}
@@ -33,4 +35,8 @@ console.log('slowest tests:');
 for (const [name, e] of slowest) console.log(`${e.elapsed.toFixed(1).padStart(7)} s  ${name}`);
 const [passed, failed, skipped] = [of('pass').length, of('fail').length + of('unfinished').length, of('skip').length];
 console.log(`tests: ${passed} passed, ${failed} failed, ${skipped} skipped`);
+const failures = of('fail').map(([name]) => name).filter(name => !name.includes('/', name.indexOf(' ')));
+const grave = [...tests.values(), ...packages.values()].some(e => e.action !== 'pass' && /^(panic|fatal error|WARNING: DATA RACE)/m.test(e.output));
+const alone = grave || [...packages].some(([name, e]) => e.action === 'fail' && !failures.some(f => f.startsWith(name + ' '))); // or it could not be built, or died
+if (process.argv[2] && failures.length && !alone && !skipped && !of('unfinished').length) fs.writeFileSync(process.argv[2], failures.join('\n') + '\n');
 process.exitCode = broken || failed || skipped || !passed ? 1 : 0;
