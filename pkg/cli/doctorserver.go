@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/docker/docker/api/types/system"
 	"github.com/docker/go-units"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -122,7 +121,7 @@ func (s *treatedServer) treat(here sandboxAbilities) {
 
 func (s *treatedServer) inContainer(iso *config.Isolation) {
 	info := s.engine.asked.Info
-	if option, what := lackingLimit(info, iso); option != "" {
+	if option, what := docker.LackingLimit(info, iso); option != "" {
 		s.nothing("", fmt.Sprintf("its Docker engine cannot limit %s – enable that on the engine's machine, or remove isolation.%s", what, option))
 		return
 	}
@@ -138,19 +137,6 @@ func (s *treatedServer) inContainer(iso *config.Isolation) {
 	s.sees(iso)
 	s.confine("user "+iso.User, iso.User != "")
 	s.confine("keeps a cache", iso.Cache)
-}
-
-// lackingLimit is the first limit that is asked for and that an engine can't enforce; package docker makes no container then.
-func lackingLimit(info *system.Info, iso *config.Isolation) (option, what string) {
-	switch {
-	case iso.Memory > 0 && !info.MemoryLimit:
-		return "memory_limit", "memory"
-	case iso.CPUs > 0 && !(info.CPUCfsQuota && info.CPUCfsPeriod):
-		return "cpu_limit", "processors"
-	case iso.Pids > 0 && !info.PidsLimit:
-		return "pids_limit", "processes"
-	}
-	return "", ""
 }
 
 // inSandbox is also for type auto where no engine is there.

@@ -83,21 +83,27 @@ func (e *engine) know(ctx context.Context) (*system.Info, error) {
 	return &info, nil
 }
 
-// lacking names the first limit that was asked for and that the engine would silently leave out.
+// lacking refuses an engine that would silently leave out a limit that is asked for.
 func lacking(info *system.Info, iso *config.Isolation) error {
-	missing := func(option, what string) error {
-		return refuse(fmt.Errorf("the Docker engine cannot limit %s (its kernel or its cgroups, version %s, do not let it)", what, info.CgroupVersion),
-			"Enable that on the engine's machine (rootless engines need cgroup v2 with delegation), or remove isolation."+option)
+	option, what := LackingLimit(info, iso)
+	if option == "" {
+		return nil
 	}
+	return refuse(fmt.Errorf("the Docker engine cannot limit %s (its kernel or its cgroups, version %s, do not let it)", what, info.CgroupVersion),
+		"Enable that on the engine's machine (rootless engines need cgroup v2 with delegation), or remove isolation."+option)
+}
+
+// LackingLimit is the option of isolation, and what it limits, that is asked for and that an engine cannot enforce; "" if there is none.
+func LackingLimit(info *system.Info, iso *config.Isolation) (option, what string) {
 	switch {
 	case iso.Memory > 0 && !info.MemoryLimit:
-		return missing("memory_limit", "memory")
+		return "memory_limit", "memory"
 	case iso.CPUs > 0 && !(info.CPUCfsQuota && info.CPUCfsPeriod):
-		return missing("cpu_limit", "processors")
+		return "cpu_limit", "processors"
 	case iso.Pids > 0 && !info.PidsLimit:
-		return missing("pids_limit", "processes")
+		return "pids_limit", "processes"
 	}
-	return nil
+	return "", ""
 }
 
 // seccomp is the security option that makes the engine filter system calls by its default profile, "" if it does so anyway. An engine

@@ -1,5 +1,5 @@
-// Package transport carries messages to and from one upstream: a child process over stdio, or a remote
-// server over streamable HTTP or the older HTTP+SSE transport. A file each.
+// Package transport carries messages to and from one upstream: a child process or a container over
+// stdio, or a remote server over streamable HTTP or the older HTTP+SSE transport. A file each.
 //
 // A transport moves bytes. It knows which request of ours waits for an answer, because HTTP ties the two
 // together, and nothing else about MCP: no negotiation, no retries of calls, no restarts. What to do with
