@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -159,17 +160,14 @@ func resolve(s *config.Server, workspace string) (config.Launch, []string) {
 	return launch, faults
 }
 
-// runners are programs whose first plain argument names what they run, which says more than their own name.
-var runners = []string{"npx", "pnpx", "bunx", "uvx", "pipx", "uv", "node", "bun", "deno", "python", "python3", "py", "ruby", "docker", "podman", "go"}
-
 // shortLaunch says what is run or reached. Arguments, paths and queries of URLs often are the secret: of these only what certainly
-// is none is shown.
+// is none is shown. Of a runner and an interpreter the first plain argument names what is run, which says more than its own name.
 func shortLaunch(s *config.Server) string {
 	if s.Command == "" {
 		return shortURL(s.URL)
 	}
 	shown, rest := s.Command, s.Args
-	if slices.Contains(runners, strings.TrimSuffix(strings.ToLower(filepath.Base(s.Command)), ".exe")) {
+	if launch.NamedByArgument(s.Command) {
 		for len(rest) > 0 {
 			word := rest[0]
 			rest = rest[1:]

@@ -16,6 +16,7 @@ import (
 	"github.com/tailscale/hujson"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 )
 
 func (a *app) importCommand() *cobra.Command {
@@ -165,7 +166,7 @@ func startsUs(command string, args []string) bool {
 	if base(command) == program || err == nil && command == self {
 		return !slices.Contains(args, demoServer)
 	}
-	return slices.Contains(runners, base(command)) && slices.ContainsFunc(args, func(arg string) bool {
+	return launch.Interpreter(command) && slices.ContainsFunc(args, func(arg string) bool {
 		name, _, _ := strings.Cut(base(arg), "@") // npx mcpproxy-stdio@1
 		return name == program
 	})

@@ -62,7 +62,7 @@ func FuzzParse(f *testing.F) {
 				if err != nil || !reflect.DeepEqual(again.Servers[0].Isolation, &want) {
 					t.Fatalf("%+v is written as %s: %v", s.Isolation, text, err)
 				}
-				s.ResolveForInspection(Resolver{})
+				s.ResolveForInspection(Resolver{}, false)
 			}
 		}
 		d, err := parseDocument("c.json", data)

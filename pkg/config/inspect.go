@@ -14,8 +14,8 @@ var proxies = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 // ResolveForInspection resolves the launch for looking at a confined server that nobody has approved yet: it sees no files, keeps
 // nothing, reaches no network unless its package has to be fetched, and gets no secrets. They are not even read: what refers to a
 // variable or to the keyring, and each variable that does not decide what is run, is [Placeholder]. The launch of a server that is not
-// confined is the one of [Server.Resolve].
-func (s *Server) ResolveForInspection(r Resolver) (Launch, error) {
+// confined is the one of [Server.Resolve]. fetches tells whether the package has to be fetched: package launch knows.
+func (s *Server) ResolveForInspection(r Resolver, fetches bool) (Launch, error) {
 	if !s.Isolation.Confined() {
 		return s.Resolve(r)
 	}
@@ -28,7 +28,7 @@ func (s *Server) ResolveForInspection(r Resolver) (Launch, error) {
 	outside.Env = r.Env
 	shown := *s
 	shown.Dir = ""
-	shown.Isolation = s.Isolation.forInspection(s.Fetches())
+	shown.Isolation = s.Isolation.forInspection(fetches)
 	shown.Env = nil
 	for _, v := range s.Env {
 		if value, ok := s.inspected(v); ok {

@@ -26,7 +26,7 @@ func TestResolveForInspection(t *testing.T) {
 		t.Helper()
 		asked = nil
 		s := parse(t, `{"mcpServers": {"n": `+fmt.Sprintf(entry, isolation)+`}}`).Servers[0]
-		l, err := s.ResolveForInspection(r)
+		l, err := s.ResolveForInspection(r, true)
 		if err != nil {
 			t.Fatalf("%s: %v", isolation, err)
 		}
@@ -55,25 +55,25 @@ func TestResolveForInspection(t *testing.T) {
 		t.Errorf("network %s", l.Isolation.Network)
 	}
 	c := parse(t, `{"isolation": {"type": "auto", "allow_none": true, "network": "bridge"}, "mcpServers": {"n": {"command": "${env:BIN}/node"}, "o": {"command": "npx", "isolation": {"type": "none"}, "env": {"A": "${env:A}"}}}}`)
-	l, err := c.Server("n").ResolveForInspection(r)
+	l, err := c.Server("n").ResolveForInspection(r, false)
 	if err != nil || l.Isolation.Network != NetworkNone || l.Isolation.AllowNone || l.Command != canary+"/node" {
 		t.Errorf("%+v %q %v", l.Isolation, l.Command, err)
 	}
 	// One that is not confined is what it is, secrets and all: quarantine lets it start only when a person says so.
-	if l, err := c.Server("o").ResolveForInspection(r); err != nil || l.Env[0].Value != canary || l.Isolation != nil {
+	if l, err := c.Server("o").ResolveForInspection(r, false); err != nil || l.Env[0].Value != canary || l.Isolation != nil {
 		t.Errorf("%v %v", l.Isolation, err)
 	}
 	asked = nil
 	ws := c.WithWorkspace("ws.json", []byte(`{"mcpServers": {"w": {"command": "${env:A}/${env:BIN}/node"}}}`)).Server("w")
-	if l, err := ws.ResolveForInspection(r); err != nil || l.Command != "inspection/inspection/node" || len(asked) > 0 {
+	if l, err := ws.ResolveForInspection(r, false); err != nil || l.Command != "inspection/inspection/node" || len(asked) > 0 {
 		t.Errorf("%q %v %v", l.Command, err, asked)
 	}
 	here := parse(t, `{"mcpServers": {"n": {"command": "npx", "cwd": "sub", "isolation": {"working_dir": "ro", "mounts": ["a:/a"]}}}}`).Servers[0]
-	if _, err := here.ResolveForInspection(Resolver{}); err != nil {
+	if _, err := here.ResolveForInspection(Resolver{}, true); err != nil {
 		t.Errorf("what it does not see stops it: %v", err)
 	}
 	_, refused := isolated(t, `{"type": "dokcer"}`)
-	if _, err := refused.ResolveForInspection(r); err == nil {
+	if _, err := refused.ResolveForInspection(r, false); err == nil {
 		t.Error("a refused entry is looked at")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
@@ -71,7 +72,7 @@ func HowInspected(server *config.Server) string {
 }
 
 func fetches(server *config.Server) bool {
-	return server.Fetches() && server.Isolation.Network != config.NetworkNone
+	return launch.Fetches(server.Command, server.Args) && server.Isolation.Network != config.NetworkNone
 }
 
 // AskBeforeInspection tells whether a person has to agree before a server is looked at, as they have to before it is used: not where it is
@@ -95,21 +96,21 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 		}
 		return value, ok
 	}
-	launch, err := server.ResolveForInspection(config.Resolver{Env: getenv, Keyring: secret.Get, Workspace: o.Workspace})
+	resolved, err := server.ResolveForInspection(config.Resolver{Env: getenv, Keyring: secret.Get, Workspace: o.Workspace}, launch.Fetches(server.Command, server.Args))
 	if err != nil {
 		return nil, err
 	}
-	if launch.Dir == "" && !server.Isolation.Confined() {
-		launch.Dir = o.Dir
+	if resolved.Dir == "" && !server.Isolation.Confined() {
+		resolved.Dir = o.Dir
 	}
-	login, err := loginOf(o.Logins, server, launch)
+	login, err := loginOf(o.Logins, server, resolved)
 	if err != nil {
 		return nil, err
 	}
 	in := &inspected{done: make(chan struct{})}
 	instance := upstream.New(upstream.Spec{
 		Name:         server.Name,
-		Dial:         (&upstream.Start{Server: server, Launch: launch, Environ: o.Environ, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
+		Dial:         (&upstream.Start{Server: server, Launch: resolved, Environ: o.Environ, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
 		Capabilities: []byte(allAbilities), Version: protocol.Latest,
 		ClientInfo:   append(append([]byte(`{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(o.Version)...), '}'),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Log: o.Log,

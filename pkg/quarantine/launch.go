@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
@@ -29,8 +30,8 @@ type LaunchText struct {
 	Notes     []string // what a person should know of it
 }
 
-// launch is what config.Server.Launch writes.
-type launch struct {
+// writtenLaunch is what config.Server.Launch writes.
+type writtenLaunch struct {
 	Protocol, Command, URL string
 	Args                   []string
 	Dir                    string `json:"working_dir"`
@@ -46,7 +47,7 @@ type launch struct {
 
 // ReadLaunch words a canonical launch. What may hold a secret (the query of a URL, the value of a variable) is shown only to people (whole).
 func ReadLaunch(canonical []byte, whole bool) LaunchText {
-	var l launch
+	var l writtenLaunch
 	if err := json.Unmarshal(canonical, &l); err != nil {
 		return LaunchText{Line: "unreadable: " + err.Error()}
 	}
@@ -148,45 +149,39 @@ func Word(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
-// runners fetch a package by name when they are started.
-var runners = []string{"npx", "pnpx", "bunx", "uvx", "pipx", "npm", "pnpm", "yarn", "bun", "deno"}
-
 // commit ends the address of a repository at one state of it.
 var commit = regexp.MustCompile(`[@#][0-9a-f]{40}\b`)
 
 // unpinned is the package that a command fetches in whatever version is current, "" if it fetches none, or one of a version.
 func unpinned(command string, args []string) string {
-	base := path.Base(strings.ReplaceAll(strings.ToLower(command), `\`, "/"))
-	base = strings.TrimSuffix(base, path.Ext(base)) // npx.cmd, uvx.exe
-	if !slices.Contains(runners, base) {
+	r, ok := launch.Parse(command, args)
+	if !ok || len(r.Local) > 0 {
 		return ""
 	}
-	for _, a := range args {
-		switch {
-		case strings.HasPrefix(a, "-"), slices.Contains([]string{"exec", "run", "dlx", "x", "tool"}, a):
-			continue
-		case strings.HasPrefix(a, "git+"):
-			if commit.MatchString(a) {
-				return ""
-			}
-			return a
-		case strings.HasPrefix(a, ".") || strings.HasPrefix(a, "/") || strings.Contains(a, "://"):
-			return ""
+	for _, p := range r.Packages {
+		if !pinned(p) {
+			return p
 		}
-		at := strings.LastIndex(a, "@")
-		version := ""
-		if at > 0 {
-			version = a[at+1:]
-		}
-		if _, v, found := strings.Cut(a, "=="); found {
-			version = v
-		}
-		if version != "" && version[0] >= '0' && version[0] <= '9' && !strings.ContainsAny(version, "xX*^~") && strings.Count(version, ".") >= 1 {
-			return ""
-		}
-		return a
 	}
 	return ""
+}
+
+// pinned tells whether a package is named with one version, or with one state of its repository.
+func pinned(spec string) bool {
+	if strings.HasPrefix(spec, "git+") {
+		return commit.MatchString(spec)
+	}
+	if strings.Contains(spec, "://") {
+		return true // of a file at an address nothing is known
+	}
+	version := ""
+	if at := strings.LastIndex(spec, "@"); at > 0 {
+		version = strings.TrimPrefix(spec[at+1:], "v") // go's
+	}
+	if _, v, found := strings.Cut(spec, "=="); found {
+		version = v
+	}
+	return version != "" && version[0] >= '0' && version[0] <= '9' && !strings.ContainsAny(version, "xX*^~") && strings.Count(version, ".") >= 1
 }
 
 // withoutQuery is a canonical launch to be kept: the query of its URL, which may hold a secret, is not.

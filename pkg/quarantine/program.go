@@ -10,9 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 )
 
 // Program is the file behind a command, as it was when its server last ran. Another one is told and not held: programs are
@@ -23,9 +23,6 @@ type Program struct {
 	Modified time.Time `json:"modified,omitzero"`
 	SHA256   string    `json:"sha256,omitempty"` // "" for an interpreter or a runner of packages, which says nothing of the server
 }
-
-// interpreters run what their arguments name.
-var interpreters = append([]string{"node", "nodejs", "python", "python3", "ruby", "perl", "php", "java", "dotnet", "sh", "bash", "zsh", "docker", "podman", "go", "env"}, runners...)
 
 // FindProgram looks at the file behind a command. known is what was recorded: a file that has its size and time is not read again.
 // When ctx ends, so does the reading.
@@ -38,7 +35,7 @@ func FindProgram(ctx context.Context, command string, known *Program) (*Program,
 		return nil, err
 	}
 	p := &Program{Path: path}
-	if slices.Contains(interpreters, strings.TrimSuffix(filepath.Base(command), ".exe")) {
+	if launch.Interpreter(command) {
 		return p, nil
 	}
 	info, err := os.Stat(path)

@@ -11,6 +11,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
@@ -87,11 +88,12 @@ func (s *Session) InspectionSpec(server *config.Server, log zerolog.Logger) upst
 		return spec
 	}
 	spec.Dial = func() (upstream.Conn, error) {
-		launch, err := server.ResolveForInspection(config.Resolver{Env: s.getenv, Workspace: s.workspace()})
+		resolver := config.Resolver{Env: s.getenv, Workspace: s.workspace()}
+		resolved, err := server.ResolveForInspection(resolver, launch.Fetches(server.Command, server.Args))
 		if err != nil {
 			return nil, err
 		}
-		start := s.host.Ready(&upstream.Start{Server: server, Launch: launch, Environ: s.opts.Environ, Log: log})
+		start := s.host.Ready(&upstream.Start{Server: server, Launch: resolved, Environ: s.opts.Environ, Log: log})
 		start.Admit = nil // what it is made of is part of what a person is shown
 		return start.Dial()
 	}

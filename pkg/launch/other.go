@@ -1,0 +1,192 @@
+package launch
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+var goOptions = each(keep, "-race -msan -asan -trimpath -x -v -a").with(each(keepValue, "-tags -ldflags -gcflags -asmflags -buildvcs -p")).
+	with(each(takeValue, "-C -exec -mod -modfile -overlay -toolexec"))
+
+func goRun(r *Runner, args []string) bool {
+	r.Tool = Go
+	if len(args) == 0 {
+		return false
+	}
+	if args[0] == "tool" {
+		return r.project("go.mod")
+	}
+	if args[0] != "run" {
+		return false
+	}
+	s := goOptions.scan(args[1:])
+	if len(s.rest) == 0 {
+		return r.project("go.mod")
+	}
+	pkg := s.rest[0]
+	if !strings.Contains(pkg, "@") || IsLocal(pkg) {
+		r.Dir = s.last("-C")
+		return r.project("go.mod", pkg)
+	}
+	switch {
+	case s.unknown != "":
+		return r.whole("its option " + s.unknown + " is not known")
+	case len(s.taken) > 0:
+		return r.whole("an option says how it is built or started")
+	}
+	for i := 0; i < len(s.kept); i++ { // go's options take one dash, and a value behind "=" too
+		if i+1 < len(s.kept) && goOptions[s.kept[i]] == keepValue {
+			r.Options = append(r.Options, s.kept[i]+"="+s.kept[i+1])
+			i++
+		} else {
+			r.Options = append(r.Options, s.kept[i])
+		}
+	}
+	r.Kind, r.Packages, r.Args = Package, []string{pkg}, s.rest[1:]
+	r.Bin = goName(pkg)
+	return true
+}
+
+// goName is the name that go install gives a package's program.
+func goName(pkg string) string {
+	pkg, _, _ = strings.Cut(pkg, "@")
+	dir, name := path.Split(pkg)
+	if v, ok := strings.CutPrefix(name, "v"); ok && v != "" && v != "0" && v != "1" && strings.Trim(v, "0123456789") == "" && dir != "" {
+		return path.Base(dir)
+	}
+	return name
+}
+
+// deno obeys the files of its directory unless it is told not to; of a program that it fetches it is told so.
+func deno(r *Runner, args []string) bool {
+	r.Tool = Deno
+	command := firstWord(args)
+	for _, a := range args {
+		if slices.ContainsFunc([]string{"npm:", "jsr:", "https:", "http:"}, func(p string) bool { return strings.HasPrefix(a, p) }) {
+			switch command {
+			case "run", "x", "serve", "eval", a:
+				r.Packages = []string{a}
+				return r.whole("deno fetches and runs in one step")
+			}
+			return false
+		}
+		if !strings.HasPrefix(a, "-") && a != command {
+			break
+		}
+	}
+	switch {
+	case command == "run" || command == "serve":
+		for i, a := range args {
+			if a == command {
+				r.Local = append(r.Local, firstWord(args[i+1:]))
+				break
+			}
+		}
+		return r.project()
+	case command == "x" || command == "create" || command == "eval":
+		return r.whole("deno " + command + " fetches and runs in one step")
+	case command == "task":
+		return r.project("deno.json")
+	case IsLocal(command):
+		return r.project(command)
+	}
+	return false
+}
+
+// wrappers start the command that their arguments name.
+var wrappers = []string{"env", "cmd", "sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "powershell", "pwsh", "nice", "ionice", "nohup", "setsid", "time", "timeout", "stdbuf", "xvfb-run", "sudo",
+	"doas", "chrt", "taskset", "numactl", "prlimit", "op", "doppler", "infisical", "dotenv", "dotenvx", "direnv", "mise", "asdf", "rtx", "volta", "fnm", "nvm", "nodenv", "pyenv", "rbenv",
+	"conda", "mamba", "micromamba", "wsl", "caffeinate", "arch", "proxychains", "proxychains4", "firejail", "systemd-run", "script", "unbuffer", "chronic", "exec", "command", "busybox", "winpty", "start"}
+
+// unwrap looks for a runner behind a command that starts others. Only env and a shell's plain words are taken apart.
+func unwrap(base string, args []string, depth int) (*Runner, bool) {
+	if !slices.Contains(wrappers, base) {
+		return nil, false
+	}
+	switch base {
+	case "env":
+		return unwrapEnv(args, depth)
+	case "cmd":
+		rest := args
+		for len(rest) > 0 && strings.HasPrefix(rest[0], "/") {
+			rest = rest[1:]
+		}
+		if len(rest) > 0 && !slices.ContainsFunc(rest, func(a string) bool { return strings.ContainsAny(a, `&|<>^%"`) }) {
+			if len(rest) == 1 {
+				rest = strings.Fields(rest[0])
+			}
+			if len(rest) > 0 {
+				return parse(rest[0], rest[1:], depth)
+			}
+		}
+	case "sh", "bash", "zsh", "dash", "ksh", "ash":
+		if len(args) == 2 && args[0] == "-c" {
+			if words, ok := plainWords(args[1]); ok && len(words) > 0 {
+				return parse(words[0], words[1:], depth)
+			}
+		}
+	}
+	return mentioned(base, args)
+}
+
+func unwrapEnv(args []string, depth int) (*Runner, bool) {
+	var env []string
+	for i, a := range args {
+		switch {
+		case strings.HasPrefix(a, "-"):
+			return mentioned("env", args[i:])
+		case strings.Contains(a, "="):
+			env = append(env, a)
+			continue
+		}
+		r, ok := parse(a, args[i+1:], depth)
+		if ok {
+			r.Env = append(env, r.Env...)
+		}
+		return r, ok
+	}
+	return nil, false
+}
+
+// plainWords are the words of a shell's text that has nothing but words, the first "exec" left out.
+func plainWords(text string) ([]string, bool) {
+	for _, c := range text {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(" @%+:,./-_", c)) {
+			return nil, false
+		}
+	}
+	words := strings.Fields(text)
+	if len(words) > 0 && words[0] == "exec" {
+		words = words[1:]
+	}
+	return words, true
+}
+
+// mentioned tells whether a wrapper's arguments name a runner anywhere: what it is asked for is not known then.
+func mentioned(base string, args []string) (*Runner, bool) {
+	separators := func(c rune) bool { return strings.ContainsRune(" \t\n;&|()`'\"<>{}$=", c) }
+	for i, a := range args {
+		for j, word := range strings.FieldsFunc(a, separators) {
+			name := Base(word)
+			_, known := parsers[name]
+			if !known && !isPython(name) {
+				continue
+			}
+			r := &Runner{Tool: Other, Command: word}
+			rest := append(slices.Clone(strings.FieldsFunc(a, separators)[j+1:]), args[i+1:]...)
+			inner, ok := parse(word, rest, wrapping)
+			if !ok {
+				continue
+			}
+			r.Tool, r.Local = inner.Tool, inner.Local
+			if inner.Kind == Project {
+				r.Kind, r.Dir = Project, inner.Dir
+				return r, true
+			}
+			r.whole(base + " stands before it")
+			return r, true
+		}
+	}
+	return nil, false
+}

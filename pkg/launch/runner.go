@@ -1,0 +1,200 @@
+package launch
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Kind is what has to be done to start what a runner would start.
+type Kind string
+
+const (
+	Package Kind = "package" // fetches packages from a registry: they can be installed elsewhere and their program started directly
+	Module  Kind = "module"  // a module or code given to a Python interpreter, which looks in the working directory first
+	Opaque  Kind = "opaque"  // fetches, in a way that can't be taken apart: it has to run in a directory of its own
+	Project Kind = "project" // runs the code of the project in its directory, which is what it is for
+)
+
+// Tool is the family of a runner: what installs its packages.
+type Tool string
+
+const (
+	NPM    Tool = "npm"
+	PNPM   Tool = "pnpm"
+	Yarn   Tool = "yarn"
+	Bun    Tool = "bun"
+	Deno   Tool = "deno"
+	UV     Tool = "uv"
+	Pipx   Tool = "pipx"
+	Python Tool = "python"
+	Go     Tool = "go"
+	Other  Tool = "other"
+)
+
+// Runner is what a command line asks of a runner.
+type Runner struct {
+	Kind    Kind
+	Tool    Tool
+	Command string   // of the runner as written: "npx", "/usr/bin/npx"
+	Env     []string // NAME=value, set by an env in front of it
+
+	// Of a Package, and of an Opaque one as far as they are known:
+	Packages []string // as written; the program is looked for in the first one
+	Bin      string   // the program's name; "": the package says which
+	Options  []string // for the installer, such as --registry=…
+	Python   string   // the interpreter asked for, "" for none
+	Latest   bool     // the newest version was asked for, whatever is there
+	UseBun   bool     // its program is to be run by bun, whatever its first line says
+
+	// Of a Module:
+	Name string   // of the module, or the code itself
+	Code bool     // Name is code
+	Lead []string // options of the interpreter
+
+	Args  []string // for the program
+	Local []string // arguments that name code on this machine: files, directories, a project's manifest
+	Whole string   // why an Opaque one can't be taken apart
+	Dir   string   // the directory that a Project is told to run in by an option of its own, "" for none
+}
+
+// Parse tells what a command line asks of a runner; false: its command is none.
+func Parse(command string, args []string) (*Runner, bool) {
+	return parse(command, args, 0)
+}
+
+// wrapping is how many commands that start others may stand before a runner.
+const wrapping = 4
+
+func parse(command string, args []string, depth int) (*Runner, bool) {
+	base := Base(command)
+	if p, ok := parsers[base]; ok {
+		r := &Runner{Command: command}
+		if !p(r, args) {
+			return nil, false
+		}
+		return r, true
+	}
+	if isPython(base) {
+		r := &Runner{Command: command}
+		return r, python(r, args)
+	}
+	if depth < wrapping {
+		return unwrap(base, args, depth+1)
+	}
+	return nil, false
+}
+
+// Fetches tells whether a command line fetches what it runs.
+func Fetches(command string, args []string) bool {
+	r, ok := Parse(command, args)
+	return ok && (r.Kind == Package || r.Kind == Opaque || r.Kind == Project && r.Tool == UV)
+}
+
+// Interpreter tells whether the file behind a command says nothing of what it runs: it runs what its arguments name.
+func Interpreter(command string) bool {
+	return NamedByArgument(command) || slices.Contains(wrappers, Base(command))
+}
+
+// NamedByArgument tells whether a command's first plain argument says more of what is run than its own name: it is a runner or an
+// interpreter. Commands that put others into another environment are none, since their arguments may be variables and whole scripts.
+func NamedByArgument(command string) bool {
+	base := Base(command)
+	_, ok := parsers[base]
+	return ok || isPython(base) || slices.Contains(interpreters, base)
+}
+
+// isPython tells whether a name is that of an interpreter of any version.
+func isPython(base string) bool {
+	version, ok := strings.CutPrefix(base, "python")
+	return ok && strings.Trim(version, "0123456789.") == ""
+}
+
+// interpreters run what their arguments name, and are no runners.
+var interpreters = []string{"node", "nodejs", "ruby", "perl", "php", "java", "dotnet", "docker", "podman", "nerdctl", "tsx", "ts-node"}
+
+// parsers read the arguments of each runner; false: it is none with these arguments.
+var parsers map[string]func(*Runner, []string) bool
+
+func init() { // they refer to each other
+	parsers = map[string]func(*Runner, []string) bool{
+		"npx": npx, "npm": npm, "pnpx": pnpx, "pnx": pnpx, "pnpm": pnpm, "pn": pnpm, "yarn": yarn, "yarnpkg": yarn, "bunx": bunx, "bun": bun,
+		"deno": deno, "dx": opaque(Deno, "dx"),
+		"uvx": uvx, "uv": uv, "pipx": pipx, "py": python, "pypy": python, "pypy3": python, "go": goRun,
+		"jbang": opaque(Other, "jbang"), "dnx": opaque(Other, "dnx"), "corepack": corepack, "nix": opaqueFirst("nix", "run", "shell", "develop"),
+		"poetry": projectFirst("pyproject.toml", "run"), "pdm": projectFirst("pyproject.toml", "run"), "hatch": projectFirst("pyproject.toml", "run"),
+		"rye": projectFirst("pyproject.toml", "run"), "pixi": projectFirst("pixi.toml", "run"), "pipenv": projectFirst("Pipfile", "run"),
+		"cargo": projectFirst("Cargo.toml", "run", "r"), "make": projectFirst("Makefile"), "gmake": projectFirst("Makefile"), "just": projectFirst("justfile"),
+		"bundle": projectFirst("Gemfile", "exec"), "rake": projectFirst("Rakefile"), "mix": projectFirst("mix.exs"), "composer": projectFirst("composer.json"),
+		"gradle": projectFirst("build.gradle"), "mvn": projectFirst("pom.xml"), "nx": projectFirst("package.json"), "turbo": projectFirst("package.json"),
+	}
+}
+
+// Base is the name of a command without directories and without what Windows puts behind it, in small letters.
+func Base(command string) string {
+	base := path.Base(strings.ReplaceAll(strings.ToLower(command), `\`, "/"))
+	for _, ext := range []string{".exe", ".cmd", ".bat", ".ps1"} {
+		base = strings.TrimSuffix(base, ext)
+	}
+	return base
+}
+
+// whole makes a runner one that can't be taken apart.
+func (r *Runner) whole(why string) bool {
+	r.Kind, r.Whole = Opaque, why
+	return true
+}
+
+// project makes a runner one of the code in its directory, which local names.
+func (r *Runner) project(local ...string) bool {
+	r.Kind, r.Local = Project, append(r.Local, local...)
+	return true
+}
+
+func opaque(tool Tool, name string) func(*Runner, []string) bool {
+	return func(r *Runner, _ []string) bool {
+		r.Tool = tool
+		return r.whole(name + " fetches and runs in one step")
+	}
+}
+
+func opaqueFirst(name string, commands ...string) func(*Runner, []string) bool {
+	return func(r *Runner, args []string) bool {
+		r.Tool = Other
+		return slices.Contains(commands, firstWord(args)) && r.whole(name+" fetches and runs in one step")
+	}
+}
+
+// projectFirst is a runner of a project's code when one of the commands is its first word; without commands it always is.
+func projectFirst(manifest string, commands ...string) func(*Runner, []string) bool {
+	return func(r *Runner, args []string) bool {
+		r.Tool = Other
+		return (len(commands) == 0 || slices.Contains(commands, firstWord(args))) && r.project(manifest)
+	}
+}
+
+// firstWord is the first argument that is no option.
+func firstWord(args []string) string {
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") {
+			return a
+		}
+	}
+	return ""
+}
+
+// IsLocal tells whether a word that stands where code is named means a file or a directory of this machine, not something to fetch.
+func IsLocal(spec string) bool {
+	lower := strings.ToLower(spec)
+	switch {
+	case spec == "" || strings.Contains(spec, "://") && !strings.HasPrefix(lower, "file:"):
+		return false
+	case strings.HasPrefix(spec, "."), strings.HasPrefix(spec, "/"), strings.HasPrefix(spec, "~"), strings.HasPrefix(spec, `\`), strings.HasPrefix(spec, "${"):
+		return true
+	case len(spec) > 2 && spec[1] == ':' && (spec[2] == '\\' || spec[2] == '/'):
+		return true
+	}
+	return slices.ContainsFunc([]string{"file:", "link:", "portal:", "workspace:", "-e "}, func(p string) bool { return strings.HasPrefix(lower, p) }) ||
+		slices.ContainsFunc([]string{".tgz", ".tar.gz", ".tar", ".whl", ".zip", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts"}, func(s string) bool { return strings.HasSuffix(lower, s) }) ||
+		strings.Contains(lower, "@file:") || strings.Contains(lower, " @ file:")
+}
