@@ -25,6 +25,8 @@ type Launch struct {
 	Protocol, Command string
 	Args              []string
 	Dir               string
+	RealDir           string   // where Dir leads, which was checked to be in the workspace; "": the person's choice
+	RealMounts        []string // the same of each mount of Isolation
 	Env               []Var
 	URL               string
 	Headers           []Var
@@ -128,9 +130,11 @@ func (s *Server) checkLaunch(l *Launch, dir, workspace string) error {
 		return errors.New("working_dir is relative, and the session has no workspace – write an absolute path")
 	}
 	if l.Isolation != nil {
-		return l.Isolation.checkResolved(s.Isolation, l, workspace)
+		if err := l.Isolation.checkResolved(s.Isolation, l, workspace); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.checkPlaces(l, workspace)
 }
 
 func (r Resolver) expand(text string, bare bool) (string, error) {

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -22,6 +21,8 @@ type Spec struct {
 	Args           []string
 	Env            []string // KEY=VALUE, all that the entry gives; it reaches the engine in the API's body alone
 	Dir            string   // the working directory, for Isolation.Dir
+	RealDir        string   // where Dir leads, if that was checked, else ""
+	RealMounts     []string // the same of each mount of Isolation; nil: of none
 	Isolation      config.Isolation
 
 	Admit  func(image string) error // decides whether the image, by its id, may be run; nil: every one
@@ -49,6 +50,8 @@ type Container struct {
 	ended    chan struct{} // closed once err is set
 	err      error
 	gone     chan struct{} // closed once the container is removed, or left to be
+
+	places []place // of this machine, that it mounts and that were checked
 
 	died      chan int      // gets the exit status
 	destroyed chan struct{} // closed when the engine has removed it
@@ -147,9 +150,9 @@ func (c *Container) begin() (err error) {
 	if err != nil {
 		return c.explain("attach to the container", err)
 	}
-	if err := c.engine.api.ContainerStart(ctx, c.id, container.StartOptions{}); err != nil {
+	if err := c.startUnmoved(ctx); err != nil {
 		conn.Close()
-		return c.explain("start the container", err)
+		return err
 	}
 	c.conn = conn
 	close(c.attached)

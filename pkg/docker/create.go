@@ -101,15 +101,15 @@ func (c *Container) settings(image string) (*container.Config, *container.HostCo
 		where, options, _ := strings.Cut(t, ":")
 		host.Tmpfs[where] = options
 	}
-	for _, m := range iso.Mounts {
-		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Host, Target: m.Container, ReadOnly: m.ReadOnly})
+	for n, m := range iso.Mounts {
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: c.source(m.Host, c.spec.realMount(n)), Target: m.Container, ReadOnly: m.ReadOnly})
 	}
 	if iso.Dir != "" {
 		if !path.IsAbs(c.spec.Dir) {
 			return nil, nil, refuse(fmt.Errorf("the working directory %q cannot be mounted: it has no such path in a container", c.spec.Dir), "Write it in isolation.mounts, with the path it should have there")
 		}
 		cfg.WorkingDir = c.spec.Dir
-		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: c.spec.Dir, Target: c.spec.Dir, ReadOnly: iso.Dir == "ro"})
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: c.source(c.spec.Dir, c.spec.RealDir), Target: c.spec.Dir, ReadOnly: iso.Dir == "ro"})
 	}
 	if iso.Cache {
 		cfg.Env = withCacheEnv(cfg.Env)

@@ -247,7 +247,7 @@ func TestInheritedFiles(t *testing.T) {
 func TestReadOnlyInWritable(t *testing.T) {
 	m, w := machineOf(t, Bubblewrap), newWorld(t)
 	spec := w.attacker(t, "write", w.work+"/file")
-	spec.Paths = []Path{{w.home, true}, {Path: w.work}}
+	spec.Paths = []Path{{Path: w.home, Write: true}, {Path: w.work}}
 	mustBeDenied(t, m.run(t, spec))
 	spec.Args[2] = w.home + "/new"
 	mustSucceed(t, m.run(t, spec))

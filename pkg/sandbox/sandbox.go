@@ -29,6 +29,7 @@ type Spec struct {
 	Args      []string // its arguments, without the program itself; it sees Path as its name
 	Env       []string // its complete environment, KEY=VALUE
 	Dir       string   // its working directory; "" is the same as DirAccess == ""
+	DirReal   string   // where Dir has to lead, once all links are followed; "": wherever it does
 	DirAccess string   // "": Dir is not visible and the program starts in its private home; "ro", "rw"
 	Paths     []Path   // what else it may use
 	Network   bool     // the machine's network; false: none at all
@@ -40,6 +41,7 @@ type Spec struct {
 // Path is a file or directory that a confined program may use, under the path it has outside.
 type Path struct {
 	Path  string
+	Real  string // where Path has to lead, once all links are followed; "": wherever it does
 	Write bool
 }
 

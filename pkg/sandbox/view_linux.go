@@ -95,13 +95,13 @@ func beside(dir, hidden string) []string {
 func (v *view) listed(spec Spec) error {
 	paths := slices.Clone(spec.Paths)
 	if spec.visibleDir() {
-		paths = append(paths, Path{Path: spec.Dir, Write: spec.DirAccess == "rw"})
+		paths = append(paths, Path{Path: spec.Dir, Real: spec.DirReal, Write: spec.DirAccess == "rw"})
 	}
 	for _, p := range paths {
 		if path := filepath.Clean(p.Path); within(path, "/proc") || within(path, "/dev") {
 			return fmt.Errorf(`%s cannot be listed for a sandbox, which has its own devices and processes; use "isolation": {"type": "docker"}`, path)
 		}
-		if err := v.add(p.Path, p.Write); err != nil {
+		if err := v.add(p.Path, p.Real, p.Write); err != nil {
 			return fmt.Errorf("%s is listed for the sandbox and cannot be used: %w; create it, or take it out", p.Path, cause(err))
 		}
 	}
@@ -111,18 +111,23 @@ func (v *view) listed(spec Spec) error {
 // ours grants what the person has not listed.
 func (v *view) ours(path string, write bool) error {
 	n := len(v.grants)
-	err := v.add(path, write)
+	err := v.add(path, "", write)
 	for i := range v.grants[n:] {
 		v.grants[n+i].ours = true
 	}
 	return err
 }
 
-// add grants a path and keeps the links on the way to it.
-func (v *view) add(path string, write bool) error {
+var errMoved = errors.New("it leads elsewhere than when it was checked")
+
+// add grants a path and keeps the links on the way to it. It has to lead to want, unless that is "".
+func (v *view) add(path, want string, write bool) error {
 	real, links, err := trace(path)
 	if err != nil {
 		return err
+	}
+	if want != "" && real != want {
+		return errMoved
 	}
 	info, err := os.Lstat(real)
 	if err != nil {

@@ -140,3 +140,17 @@ func TestScriptsNameNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// What was checked is what is given.
+func TestListedLeadsWhereItDid(t *testing.T) {
+	base := tree(t, "real/", "secret/", "link -> real")
+	for real, fails := range map[string]bool{"": false, base + "/real": false, base + "/secret": true, base + "/link": true} {
+		v := newView(base + "/home")
+		if err := v.listed(Spec{Paths: []Path{{Path: base + "/link", Real: real}}}); (err != nil) != fails {
+			t.Errorf("%s: %v", real, err)
+		}
+		if err := v.listed(Spec{Dir: base + "/link", DirReal: real, DirAccess: "rw"}); (err != nil) != fails {
+			t.Errorf("%s as working directory: %v", real, err)
+		}
+	}
+}

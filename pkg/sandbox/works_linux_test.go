@@ -35,13 +35,13 @@ func TestGiven(t *testing.T) {
 		{"read a listed file", func(w world) []string { return []string{"read", w.outside + "/file"} },
 			func(w world, s *Spec) { s.Paths = []Path{{Path: w.outside + "/file"}} }},
 		{"write a listed file", func(w world) []string { return []string{"write", w.outside + "/file"} },
-			func(w world, s *Spec) { s.Paths = []Path{{w.outside + "/file", true}} }},
+			func(w world, s *Spec) { s.Paths = []Path{{Path: w.outside + "/file", Write: true}} }},
 		{"read a listed directory", func(w world) []string { return []string{"read", w.outside + "/file"} },
 			func(w world, s *Spec) { s.Paths = []Path{{Path: w.outside}} }},
 		{"write in a listed directory", func(w world) []string { return []string{"write", w.outside + "/new"} },
-			func(w world, s *Spec) { s.Paths = []Path{{w.outside, true}} }},
+			func(w world, s *Spec) { s.Paths = []Path{{Path: w.outside, Write: true}} }},
 		{"write in a directory within a read-only one", func(w world) []string { return []string{"write", w.work + "/new"} },
-			func(w world, s *Spec) { s.Paths = []Path{{Path: w.home + "/src"}, {w.work, true}} }},
+			func(w world, s *Spec) { s.Paths = []Path{{Path: w.home + "/src"}, {Path: w.work, Write: true}} }},
 		{"read by a link in a directory", func(w world) []string { return []string{"read", w.base + "/way/work/file"} },
 			func(w world, s *Spec) {
 				os.Symlink(w.home+"/src", w.base+"/way")
@@ -63,13 +63,13 @@ func TestGiven(t *testing.T) {
 		{"listed home", func(w world) []string { return []string{"read", w.id} },
 			func(w world, s *Spec) { s.Paths = []Path{{Path: w.home}} }},
 		{"listed home, written to", func(w world) []string { return []string{"write", w.home + "/new"} },
-			func(w world, s *Spec) { s.Paths = []Path{{w.home, true}} }},
+			func(w world, s *Spec) { s.Paths = []Path{{Path: w.home, Write: true}} }},
 		{"listed /var", func(w world) []string { return []string{"list", "/var/lib"} },
 			func(w world, s *Spec) { s.Paths = []Path{{Path: "/"}} }},
 		{"listed / and a working directory", func(w world) []string { return []string{"write", "new"} },
 			func(w world, s *Spec) { s.Paths = []Path{{Path: "/"}}; s.Dir, s.DirAccess = w.work, "rw" }},
 		{"listed /, written to", func(w world) []string { return []string{"list", "/var/lib"} },
-			func(w world, s *Spec) { s.Paths = []Path{{"/", true}} }},
+			func(w world, s *Spec) { s.Paths = []Path{{Path: "/", Write: true}} }},
 		{"stream sockets in pairs", func(world) []string {
 			return []string{"socketpair", strconv.Itoa(unix.SOCK_STREAM | unix.SOCK_CLOEXEC)}
 		}, nil},
@@ -439,7 +439,7 @@ func TestRefused(t *testing.T) {
 			"nobody else can use": func(s *Spec) { s.Private = w.outside },
 		}
 		if m.Method == Landlock {
-			tests["takes bubblewrap"] = func(s *Spec) { s.Paths = []Path{{w.home, true}, {Path: w.work}} }
+			tests["takes bubblewrap"] = func(s *Spec) { s.Paths = []Path{{Path: w.home, Write: true}, {Path: w.work}} }
 		}
 		for want, change := range tests {
 			spec := w.attacker(t, "nothing")

@@ -17,6 +17,7 @@ type StdioSpec struct {
 	Args    []string // without the command itself
 	Env     []string // the complete environment, KEY=VALUE; nothing of ours is added (Windows: SYSTEMROOT is)
 	Dir     string   // working directory; a relative Command with a separator counts from here. "": ours
+	RealDir string   // where Dir has to lead, once all links are followed; "": wherever it does
 	Limit   int      // largest message from the server in bytes, 0 for jsonrpc.MaxMessage
 	Log     zerolog.Logger
 

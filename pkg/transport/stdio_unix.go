@@ -47,11 +47,17 @@ func startTree(spec *StdioSpec, path string) (*tree, error) {
 			*p.ours, theirs[i] = w, r
 		}
 	}
+	dir, leave, err := enter(spec)
+	if err != nil {
+		t.closeFiles()
+		return nil, err
+	}
+	defer leave()
 	// The descriptor stays with the runtime's poller: a blocking read in a thread of its own was slower (ping-pong of 200 bytes:
 	// p50 55 µs, against 9 to 30) and could not be interrupted.
 	jsonrpc.WidenPipe(t.stdout)
 	shim, err := os.StartProcess(selfExe, append([]string{os.Args[0], ShimArg, path, spec.Command}, spec.Args...), &os.ProcAttr{
-		Dir:   spec.Dir,
+		Dir:   dir,
 		Env:   shimEnv,
 		Files: theirs[:],
 		Sys:   &syscall.SysProcAttr{Setsid: true}, // no signal and no terminal of the client reaches the tree

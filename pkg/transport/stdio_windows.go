@@ -53,7 +53,11 @@ func startTree(spec *StdioSpec, path string) (t *tree, err error) {
 		}
 		path = filepath.Join(systemRoot(spec.Env), "System32", "cmd.exe")
 	}
-	t.server, err = os.StartProcess(path, argv, &os.ProcAttr{Dir: spec.Dir, Env: withSystemRoot(spec.Env), Files: theirs[:], Sys: attr})
+	dir, err := enterChecked(spec)
+	if err != nil {
+		return t, err
+	}
+	t.server, err = os.StartProcess(path, argv, &os.ProcAttr{Dir: dir, Env: withSystemRoot(spec.Env), Files: theirs[:], Sys: attr})
 	if err != nil {
 		return t, fmt.Errorf("%s cannot be run: %w", path, cause(err))
 	}

@@ -87,7 +87,8 @@ func (s *Start) container(endpoint docker.Endpoint) Conn {
 	redact := strings.NewReplacer(secrets(s.Launch)...)
 	spec := docker.Spec{
 		Config: s.Server.Path, Server: s.Server.Name, Digest: s.Server.LaunchKey(), Endpoint: endpoint,
-		Command: s.Launch.Command, Args: s.Launch.Args, Dir: s.Launch.Dir, Isolation: iso, Admit: s.Admit, Log: s.Log,
+		Command: s.Launch.Command, Args: s.Launch.Args, Dir: s.Launch.Dir, RealDir: s.Launch.RealDir, RealMounts: s.Launch.RealMounts,
+		Isolation: iso, Admit: s.Admit, Log: s.Log,
 	}
 	for _, v := range s.Launch.Env {
 		spec.Env = append(spec.Env, v.Name+"="+v.Value)
@@ -103,7 +104,7 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 	redact := strings.NewReplacer(secrets(s.Launch)...)
 	spec := transport.StdioSpec{
 		Name: s.Server.Name, Command: s.Launch.Command, Args: s.Launch.Args, Env: config.ChildEnv(s.Launch, s.Environ), Dir: s.Launch.Dir,
-		Log: s.Log, Redact: redact.Replace,
+		RealDir: s.Launch.RealDir, Log: s.Log, Redact: redact.Replace,
 	}
 	how := confinement("")
 	if iso != nil {
@@ -124,12 +125,12 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 func (s *Start) sandboxed(iso *config.Isolation) func(*transport.StdioSpec, string) (string, func(), error) {
 	return func(spec *transport.StdioSpec, path string) (string, func(), error) {
 		in := sandbox.Spec{
-			Path: path, Args: spec.Args, Env: spec.Env, Dir: spec.Dir, DirAccess: iso.Dir,
+			Path: path, Args: spec.Args, Env: spec.Env, Dir: spec.Dir, DirReal: spec.RealDir, DirAccess: iso.Dir,
 			Network: iso.Network != config.NetworkNone, Memory: iso.Memory,
 		}
 		in.Home, _ = os.UserHomeDir()
-		for _, m := range iso.Mounts {
-			in.Paths = append(in.Paths, sandbox.Path{Path: m.Host, Write: !m.ReadOnly})
+		for n, m := range iso.Mounts {
+			in.Paths = append(in.Paths, sandbox.Path{Path: m.Host, Real: s.Launch.RealMounts[n], Write: !m.ReadOnly})
 		}
 		if iso.Cache {
 			sum := sha256.Sum256([]byte(strings.Join([]string{s.Server.Path, s.Server.Name, s.Server.LaunchKey()}, "\x00")))
@@ -139,7 +140,7 @@ func (s *Start) sandboxed(iso *config.Isolation) func(*transport.StdioSpec, stri
 		if err != nil {
 			return "", nil, err
 		}
-		spec.Command, spec.Args, spec.Env, spec.Dir = out.Path, out.Args, out.Env, out.Dir
+		spec.Command, spec.Args, spec.Env, spec.Dir, spec.RealDir = out.Path, out.Args, out.Env, out.Dir, ""
 		return out.Path, out.Release, nil
 	}
 }
