@@ -88,7 +88,7 @@ func TestSameURI(t *testing.T) {
 	}
 }
 
-// TestUnlistedURI goes to the owner of a matching template, else to the running servers in config order until one takes it.
+// TestUnlistedURI goes to the owner of a matching template. What nobody showed is asked of nobody.
 func TestUnlistedURI(t *testing.T) {
 	t.Parallel()
 	h := behind(t, map[string]mcptest.Server{
@@ -104,17 +104,19 @@ func TestUnlistedURI(t *testing.T) {
 	if got := said(c.Tool("a__count", nil)); strings.Contains(got, "resources/read") {
 		t.Errorf("a was asked for what c has: %s", got)
 	}
-	// Nobody's template; c and a run. Both are asked, a first, and the last error is the answer.
-	if e := c.Call("resources/read", map[string]any{"uri": "nobody://x"}).RPCError(); e == nil || e.Code != -32002 || string(e.Data) != `{"uri":"nobody://x"}` {
-		t.Errorf("%+v", e)
-	}
-	for _, server := range []string{"a", "c"} {
-		if got := last(c, server, "resources/read"); !strings.Contains(got, "nobody://x") {
-			t.Errorf("%s was not asked: %s", server, got)
+	for _, method := range []string{"resources/read", "resources/subscribe", "resources/unsubscribe"} {
+		e := c.Call(method, map[string]any{"uri": "nobody://x"}).RPCError()
+		if e == nil || e.Code != -32002 || string(e.Data) != `{"uri":"nobody://x"}` || !strings.Contains(e.Message, "mcpproxy://SERVER/nobody://x") {
+			t.Errorf("%s: %+v", method, e)
 		}
 	}
-	if got := said(c.Tool("b__count", nil)); strings.Contains(got, "resources/read") {
-		t.Errorf("b, which did not run, was asked: %s", got)
+	if got := readText(c, "mcpproxy://c/nobody://x"); !strings.Contains(got, "-32002") { // c says so itself
+		t.Error(got)
+	}
+	for _, server := range []string{"a", "b"} {
+		if got := said(c.Tool(server+"__count", nil)); strings.Contains(got, "resources/") && strings.Contains(got, "read") {
+			t.Errorf("%s was asked: %s", server, got)
+		}
 	}
 	c.Close()
 

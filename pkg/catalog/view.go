@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
@@ -28,20 +27,39 @@ type Item struct {
 
 // View is the merged catalog. It is not changed after it was made.
 type View struct {
-	items   [Kinds][]Item
-	byName  [Kinds]map[string]int // by the name for clients
-	byOrig  [Kinds]map[origin]int
-	sources []Source
+	items     [Kinds][]Item
+	byName    [Kinds]map[string]int // by the name for clients
+	byOrig    [Kinds]map[origin]int
+	sources   []Source
+	owners    *Owners
+	uris      map[uint64]string // a listed URI, or an App's page → its server
+	templates []ownTemplate
+	leftOut   []LeftOut
 }
 
-// NewView merges the sources in their order. Names have at most maxName characters.
-func NewView(sources []Source, maxName int) *View {
-	v := &View{sources: sources}
+// LeftOut is an item that clients are not shown.
+type LeftOut struct {
+	Kind       Kind
+	Server, ID string
+	Reason     string
+}
+
+// NewView merges the sources in their order. Names have at most maxName characters. A URI is its owner's; where owners has
+// none, the first source's in order. owners may be nil.
+func NewView(sources []Source, maxName int, owners *Owners) *View {
+	if owners == nil {
+		owners = NewOwners()
+	}
+	v := &View{sources: sources, owners: owners, uris: map[uint64]string{}}
+	v.addPages()
 	for k := range Kinds {
 		v.add(k, maxName)
 	}
 	return v
 }
+
+// LeftOut are the items that the sources list and clients are not shown.
+func (v *View) LeftOut() []LeftOut { return v.leftOut }
 
 func (v *View) add(k Kind, maxName int) {
 	var origins []origin
@@ -57,45 +75,28 @@ func (v *View) add(k Kind, maxName int) {
 				continue
 			}
 			seen[o] = true
+			if (k == Resources || k == Templates) && reservedURI(o.name) {
+				v.leftOut = append(v.leftOut, LeftOut{k, o.server, o.name, "its URI is under a scheme that is reserved for the proxy"})
+				continue
+			}
 			origins, raws = append(origins, o), append(raws, raw)
 		}
 	}
 	var names []string
-	if k == Tools || k == Prompts {
+	switch k {
+	case Tools, Prompts:
 		names = exposedNames(origins, maxName)
-	} else {
-		names = exposedURIs(origins)
+	case Templates:
+		names = v.exposedTemplates(origins)
+	default:
+		names = v.exposedURIs(origins)
 	}
 	v.byName[k] = make(map[string]int, len(names))
 	v.byOrig[k] = make(map[origin]int, len(names))
 	for i, o := range origins {
 		v.byName[k][names[i]], v.byOrig[k][o] = i, i
-		v.items[k] = append(v.items[k], Item{o.server, names[i], o.name, rename(k, raws[i], o.name, names[i])})
+		v.items[k] = append(v.items[k], Item{o.server, names[i], o.name, v.definition(k, raws[i], o, names[i])})
 	}
-}
-
-func exposedURIs(items []origin) []string {
-	out := make([]string, len(items))
-	taken := make(map[string]bool, len(items))
-	for i, it := range items {
-		if out[i] = it.name; taken[it.name] {
-			out[i] = wrapURI(it.server, it.name)
-		}
-		taken[out[i]] = true
-	}
-	return out
-}
-
-// rename splices the name for clients into a definition.
-func rename(k Kind, raw []byte, old, name string) []byte {
-	if old == name {
-		return raw
-	}
-	at, err := jsonrpc.Find(raw, jsonrpc.Span{Start: 0, End: len(raw)}, k.id())
-	if err != nil || at[0].End == 0 {
-		return raw
-	}
-	return jsonrpc.Splice(raw, jsonrpc.Edit{At: at[0], With: jsonrpc.Quote(name)})
 }
 
 // Lookup finds what stands behind a name for clients.
@@ -117,32 +118,6 @@ func (v *View) Exposed(k Kind, server, original string) string {
 
 // Items returns a merged list; it must not be changed.
 func (v *View) Items(k Kind) []Item { return v.items[k] }
-
-// ResourceOwner says which server a URI belongs to, and the URI as that server knows it: a listed one, a wrapped
-// one, or one that a template describes. ok is false when nobody is known to own it.
-func (v *View) ResourceOwner(uri string) (server, original string, ok bool) {
-	if it, ok := v.Lookup(Resources, uri); ok {
-		return it.Server, it.Original, true
-	}
-	if server, original, ok := UnwrapURI(uri); ok && v.has(server) {
-		return server, original, true
-	}
-	for _, it := range v.items[Templates] {
-		if matchTemplate(it.Original, uri) {
-			return it.Server, uri, true
-		}
-	}
-	return "", uri, false
-}
-
-func (v *View) has(server string) bool {
-	for _, s := range v.sources {
-		if s.Server == server {
-			return true
-		}
-	}
-	return false
-}
 
 // pageBytes bounds one page of a merged list, well below any message limit.
 const pageBytes = 8 << 20

@@ -30,7 +30,7 @@ func TestViewKeepsBytes(t *testing.T) {
 		source("", Tools, `{"name":"own"}`),
 		source("s", Tools, `{ "z":1.0,  "name" : "e\u0063ho", "inputSchema":{"properties":{"name":{"const":9007199254740993}},"x":"<&>"},"_meta":{"name":"echo"}}`),
 		{Server: "asleep"},
-	}, 48)
+	}, 48, nil)
 	got, err := v.Page(Tools, "", nil)
 	if want := `{"tools":[{"name":"own"},{ "z":1.0,  "name" : "s__echo", "inputSchema":{"properties":{"name":{"const":9007199254740993}},"x":"<&>"},"_meta":{"name":"echo"}}]}`; err != nil || string(got) != want {
 		t.Errorf("%v\nwant %s\n got %s", err, want, got)
@@ -52,7 +52,7 @@ func TestViewKeepsBytes(t *testing.T) {
 func TestViewLeavesOut(t *testing.T) {
 	src := source("s", Tools, `{"description":"none"}`, `{"name":""}`, `{"name":7}`, `{"name":"a","name":"b"}`, `{"name":"a","Name":"b"}`, `[]`, `{"name":"ok"}`, `{"name":"ok","second":1}`, `{"name":"no"}`)
 	src.Allowed = func(tool string) bool { return tool != "no" }
-	got, _ := NewView([]Source{src}, 48).Page(Tools, "", nil)
+	got, _ := NewView([]Source{src}, 48, nil).Page(Tools, "", nil)
 	if want := `{"tools":[{"name":"s__ok"}]}`; string(got) != want {
 		t.Errorf("got %s", got)
 	}
@@ -64,7 +64,7 @@ func TestPages(t *testing.T) {
 	for i := range n {
 		raws = append(raws, fmt.Sprintf(`{"name":"t%02d","description":"%s"}`, i, strings.Repeat("x", 1<<20)))
 	}
-	v := NewView([]Source{source("s", Tools, raws...)}, 48)
+	v := NewView([]Source{source("s", Tools, raws...)}, 48, nil)
 	var names []string
 	var cursors []string
 	hide := func(it Item) bool { return it.Original == "t03" || it.Original == "t19" }
@@ -96,7 +96,7 @@ func TestPages(t *testing.T) {
 		t.Errorf("%q", names)
 	}
 	// A cursor of a list that has become shorter is not an error: there is nothing more.
-	short := NewView([]Source{source("s", Tools, raws[0])}, 48)
+	short := NewView([]Source{source("s", Tools, raws[0])}, 48, nil)
 	if page, err := short.Page(Tools, cursors[len(cursors)-1], nil); err != nil || string(page) != `{"tools":[]}` {
 		t.Errorf("stale cursor: %s %v", page, err)
 	}
@@ -121,34 +121,13 @@ func TestURIs(t *testing.T) {
 			}
 		}
 	}
-	for _, plain := range []string{"file:///x", "mcpproxy:", "mcpproxy://", "mcpproxy://host", "mcpproxy://%zz/x", "MCPPROXY://a/x", ""} {
+	for _, plain := range []string{"file:///x", "mcpproxy:", "mcpproxy://", "mcpproxy://host", "mcpproxy://%zz/x", "mcpproxy:///x", "ui://mcpproxy", "ui://page/x", ""} {
 		if _, o, ok := UnwrapURI(plain); ok || o != plain {
 			t.Errorf("%q was taken apart", plain)
 		}
 	}
-	uri := func(u string) string { return `{"uri":"` + u + `","name":"n"}` }
-	a, b, c := source("a", Resources, uri("x:1"), uri("x:2")), source("b", Resources, uri("x:2"), uri("x:3")), source("c", Resources, uri("x:2"))
-	c.Snapshot.Items[Templates] = items(`{"uriTemplate":"y:{id}"}`)
-	v := NewView([]Source{a, b, c}, 48)
-	var got []string
-	for _, it := range v.Items(Resources) {
-		got = append(got, it.Name)
-	}
-	if want := []string{"x:1", "x:2", "mcpproxy://b/x:2", "x:3", "mcpproxy://c/x:2"}; !slices.Equal(got, want) {
-		t.Errorf("%q", got)
-	}
-	for ask, want := range map[string]string{
-		"x:1": "a x:1", "x:2": "a x:2", "mcpproxy://b/x:2": "b x:2", "mcpproxy://c/x:2": "c x:2", "x:3": "b x:3", "y:7": "c y:7",
-		"mcpproxy://b/never:listed": "b never:listed", "z:1": " z:1 unknown", "mcpproxy://nobody/x:1": " mcpproxy://nobody/x:1 unknown",
-	} {
-		server, original, ok := v.ResourceOwner(ask)
-		got := server + " " + original
-		if !ok {
-			got += " unknown"
-		}
-		if got != want {
-			t.Errorf("%s: %q, not %q", ask, got, want)
-		}
+	if s, o, ok := UnwrapURI("MCPProxy://a%20b/X:1"); !ok || s != "a b" || o != "X:1" {
+		t.Errorf("another case: %q %q %v", s, o, ok)
 	}
 }
 
@@ -170,10 +149,10 @@ func TestMatchTemplate(t *testing.T) {
 
 func TestInstructions(t *testing.T) {
 	text := func(server, s string) Source { return Source{Server: server, Snapshot: &Snapshot{Instructions: s}} }
-	if got := NewView([]Source{{Server: "x"}, text("y", "")}, 48).Instructions(); got != "" {
+	if got := NewView([]Source{{Server: "x"}, text("y", "")}, 48, nil).Instructions(); got != "" {
 		t.Errorf("%q", got)
 	}
-	got := NewView([]Source{text("a b", "Be <kind>."), text("c", "Be quick.")}, 48).Instructions()
+	got := NewView([]Source{text("a b", "Be <kind>."), text("c", "Be quick.")}, 48, nil).Instructions()
 	if want := "[a_b] says of itself:\nBe <kind>.\n[c] says of itself:\nBe quick."; got != want {
 		t.Errorf("%q", got)
 	}
@@ -181,7 +160,7 @@ func TestInstructions(t *testing.T) {
 	for i := range 8 {
 		many = append(many, text(fmt.Sprint("server", i), strings.Repeat("ü", 1000)))
 	}
-	got = NewView(many, 48).Instructions()
+	got = NewView(many, 48, nil).Instructions()
 	if len(got) > instructionsLimit || !json.Valid([]byte(`"`+strings.ReplaceAll(got, "\n", " ")+`"`)) || strings.ContainsRune(got, '\ufffd') {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}

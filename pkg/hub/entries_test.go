@@ -196,3 +196,37 @@ func TestScreen(t *testing.T) {
 		t.Errorf("logged: %s", log)
 	}
 }
+
+// TestFirstListed: what a server lists that another listed before is not recorded as its own, in whatever spelling. Servers that are looked
+// at for the first time together do not take anything from each other.
+func TestFirstListed(t *testing.T) {
+	h := newHub(t, nil)
+	alice, bob, elsewhere := key{"c", "alice"}, key{"c", "bob"}, key{"other", "bob"}
+	began := time.Now()
+	uri := func(uri string) []byte { return []byte(`{"uri":"` + uri + `","name":"n"}`) }
+	record := func(taken time.Time, uris ...string) *entry {
+		r := &quarantine.Record{Taken: taken}
+		for _, u := range uris {
+			r.Resources = append(r.Resources, uri(u))
+		}
+		return newEntry(r, nil)
+	}
+	h.mu.Lock()
+	h.entries[alice], h.entries[bob], h.entries[elsewhere] = record(began, "x:mine"), record(began.Add(-time.Hour), "x:bob", "x:mine", "test://b/1"), record(began, "x:elsewhere")
+	h.mu.Unlock()
+	items := [][]byte{uri("x:mine"), uri("x:new"), uri("X:bob"), uri("TEST://b/%31"), uri("x:elsewhere")}
+	if got := fmt.Sprintf("%s", h.firstListed(alice, items)); got != fmt.Sprintf("%s", [][]byte{uri("x:mine"), uri("x:new")}) {
+		t.Errorf("recorded: %s", got)
+	}
+	f := &first{begun: began.Add(-time.Minute)}
+	h.mu.Lock()
+	h.firsts[alice] = f
+	h.entries[bob] = record(began, "x:bob") // listed since alice's look began
+	h.mu.Unlock()
+	if got := h.firstListed(alice, items); len(got) != len(items) {
+		t.Errorf("recorded: %s", got)
+	}
+	h.mu.Lock()
+	delete(h.firsts, alice)
+	h.mu.Unlock()
+}

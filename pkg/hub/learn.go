@@ -53,7 +53,7 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 	h.work.Go(func() { h.noteProgram(k, server) })
 	if live.Items[catalog.Resources] != nil {
 		screened := *live
-		screened.Items[catalog.Resources] = h.Screen(k.name, live.Items[catalog.Resources])
+		screened.Items[catalog.Resources] = h.firstListed(k, h.Screen(k.name, live.Items[catalog.Resources]))
 		live = &screened
 	}
 	judge := h.judge(k, live)
@@ -74,6 +74,37 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 		h.log.Warn().Str("server", k.name).Int("items", n).Msg("what it offers has changed; it is held for review")
 	}
 	h.adopt(k, r)
+}
+
+// firstListed leaves out of what is recorded of a server's resources those that another server listed before: they are that
+// server's after a restart too. Of servers that are looked at for the first time together, the order of the file decides.
+func (h *Hub) firstListed(k key, items [][]byte) [][]byte {
+	h.mu.Lock()
+	mine := map[string]bool{}
+	if e := h.entries[k]; e != nil && e.record != nil {
+		for _, raw := range e.record.Resources {
+			mine[string(raw)] = true
+		}
+	}
+	var others [][][]byte
+	for other, e := range h.entries {
+		if f := h.firsts[k]; other != k && e.record != nil && (f == nil || e.record.Taken.Before(f.begun)) {
+			others = append(others, e.record.Resources)
+		}
+	}
+	h.mu.Unlock()
+	if len(items) == 0 || len(others) == 0 || !slices.ContainsFunc(items, func(raw []byte) bool { return !mine[string(raw)] }) {
+		return items
+	}
+	theirs := map[string]bool{}
+	for _, list := range others {
+		for _, raw := range list {
+			theirs[catalog.NormalURI(catalog.Resources.ID(raw))] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(items), func(raw []byte) bool {
+		return !mine[string(raw)] && theirs[catalog.NormalURI(catalog.Resources.ID(raw))]
+	})
 }
 
 // programEvery is how often the program of a server is looked at, at most.

@@ -137,6 +137,11 @@ func (c *core) resourceItems() []item {
 	for _, uri := range c.opts.ResourceURIs {
 		list = append(list, c.resource(uri))
 	}
+	if c.rugPulled() {
+		for _, uri := range c.opts.Rug.Resources {
+			list = append(list, c.resource(uri))
+		}
+	}
 	return list
 }
 

@@ -16,6 +16,7 @@ type Rug struct {
 	File         string            `json:"file,omitempty"`
 	Tools        []json.RawMessage `json:"tools,omitempty"`        // in the place of those of the same name, or new
 	Prompts      []json.RawMessage `json:"prompts,omitempty"`      // likewise
+	Resources    []string          `json:"resources,omitempty"`    // URIs of more resources
 	Instructions string            `json:"instructions,omitempty"` // in the answer to initialize of a process that begins with it pulled
 }
 
@@ -53,6 +54,9 @@ func (c *core) countForRug() {
 	}
 	c.changeTools(func() { c.rug.pulled = true })
 	c.broadcast(notification("notifications/prompts/list_changed", nil))
+	if len(r.Resources) > 0 {
+		c.broadcast(notification("notifications/resources/list_changed", nil))
+	}
 }
 
 func (c *core) rugPulled() bool {

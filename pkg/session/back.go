@@ -67,12 +67,7 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	case protocol.ResourcesChanged:
 		s.announce(true, catalog.Resources)
 	case protocol.ResourcesUpdated:
-		uri := protocol.String(m.Raw, p.URI)
-		if known := s.knownURI(in, uri); known != uri {
-			s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))
-			return
-		}
-		s.write(jsonrpc.Whole(m.Raw))
+		s.updated(in, m, p)
 	case protocol.LogMessage:
 		if !s.conn.Out.SendDroppable(jsonrpc.Whole(m.Raw)) {
 			s.log.Warn().Str("server", in.Name()).Msg("log message dropped: the client does not keep up")
@@ -80,6 +75,11 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	default:
 		s.write(jsonrpc.Whole(m.Raw))
 	}
+}
+
+// dropped logs that a notification of a server is not passed on.
+func (s *Session) dropped(in *upstream.Instance, m *jsonrpc.Message, why string) {
+	s.log.Warn().Str("server", in.Name()).Str("method", strconv.QuoteToASCII(m.MethodName())).Msg("notification dropped: " + why)
 }
 
 // askClient passes a server's request to the client whose call caused it: the instance runs for this session alone.

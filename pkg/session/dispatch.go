@@ -177,6 +177,9 @@ func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err
 	s.calls.remove(c, answer)
 	switch {
 	case err == nil:
+		if answer.Kind == jsonrpc.Result {
+			s.noteLinks(c.in, answer.Bytes(answer.Result))
+		}
 		if c.result != nil && answer.Kind == jsonrpc.Result {
 			c.result(answer)
 		}
@@ -269,7 +272,8 @@ func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply, last 
 		if item, found := s.view().Lookup(catalog.Templates, uri); found {
 			server, uri, ok = item.Server, item.Original, true
 		} else {
-			server, uri, ok = s.view().ResourceOwner(uri)
+			server, uri = s.ownerOf(uri)
+			ok = server != ""
 		}
 		c.edits = []jsonrpc.Edit{{At: p.RefURI, With: jsonrpc.Quote(uri)}}
 	}
@@ -277,7 +281,7 @@ func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply, last 
 		return false
 	}
 	if !ok {
-		r.fail(m, protocol.InvalidParams, "Invalid params: ref names no known prompt or resource template")
+		r.fail(m, protocol.InvalidParams, "Invalid params: ref names no known prompt or resource template"+nameURIHint(p))
 		return true
 	}
 	in, err := s.instance(server)

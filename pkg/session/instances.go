@@ -277,9 +277,7 @@ func (s *Session) Started(in *upstream.Instance) {
 	s.mu.Unlock()
 	slices.Sort(uris)
 	for _, uri := range uris {
-		if _, original, ok := s.view().ResourceOwner(uri); ok {
-			uri = original
-		}
+		_, uri, _ = catalog.UnwrapURI(uri)
 		in.Tell(protocol.Subscribe, append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))
 	}
 }

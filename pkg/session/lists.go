@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type views struct {
 	mu   sync.Mutex
 	live map[string][][]byte // raw resources by server
 	view *catalog.View       // nil: to be made anew
+	told map[catalog.LeftOut]bool
 }
 
 func (s *Session) view() *catalog.View {
@@ -32,10 +34,44 @@ func (s *Session) view() *catalog.View {
 				sources[i].Snapshot = &own
 			}
 		}
-		s.views.view = catalog.NewView(sources, s.host.Config(s).MaxNameLength)
+		s.views.view = catalog.NewView(sources, s.host.Config(s).MaxNameLength, s.owners)
+		s.tellLeftOut(s.views.view.LeftOut())
 	}
 	return s.views.view
 }
+
+// mostLeftOut bounds what is told of items that are left out of lists.
+const mostLeftOut = 100
+
+// tellLeftOut logs, once each, which items clients are not shown; views.mu is held.
+func (s *Session) tellLeftOut(all []catalog.LeftOut) {
+	for _, l := range all {
+		if s.views.told[l] || len(s.views.told) >= mostLeftOut {
+			continue
+		}
+		s.views.told[l] = true
+		s.log.Warn().Str("server", l.Server).Str("list", l.Kind.List()).Str("item", strconv.QuoteToASCII(l.ID)).Msg("item left out of the list: " + l.Reason)
+	}
+}
+
+// noteListed notes that the client was shown a list: what it names stays its server's.
+func (s *Session) noteListed(k catalog.Kind) {
+	if k != catalog.Resources && k != catalog.Templates {
+		return
+	}
+	view := s.view()
+	items := view.Items(k)
+	for _, it := range items[:min(len(items), mostListed)] {
+		if k == catalog.Resources {
+			view.Shows(it.Server, it.Original)
+		} else if it.Name == it.Original {
+			view.ShowsTemplate(it.Server, it.Original)
+		}
+	}
+}
+
+// mostListed bounds what is noted of a list, so that it does not displace what results have shown.
+const mostListed = 4000
 
 // setLive records the resources a running server lists; nil items forget them.
 func (s *Session) setLive(server string, items [][]byte, known bool) {
@@ -74,6 +110,7 @@ func (s *Session) list(m *jsonrpc.Message, p protocol.Params, k catalog.Kind, r 
 		}
 		if cursor == "" {
 			s.notice.serve(k, result)
+			s.noteListed(k)
 		}
 		r.result(m, result)
 	})

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
@@ -9,8 +10,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// resource serves resources/read, subscribe and unsubscribe: at the server that lists the URI or has a template for
-// it, else at the running servers in their order, until one takes it.
+// resource serves resources/read, subscribe and unsubscribe: at the server that owns the URI, and at no other.
 func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
 	method := m.MethodName()
 	uri := protocol.String(m.Raw, p.URI)
@@ -18,77 +18,162 @@ func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, r reply, last 
 		r.fail(m, protocol.InvalidParams, "Invalid params: uri is missing")
 		return true
 	}
-	server, original, known := s.view().ResourceOwner(uri)
+	server, original := s.ownerOf(uri)
 	if method == protocol.Unsubscribe {
 		s.mu.Lock()
 		if was, ok := s.subs[uri]; ok {
-			server, known = was, true
+			server = was
 		}
 		s.mu.Unlock()
 	}
-	if !known && !last {
+	if server == "" && !last {
 		return false
 	}
-	var try []*upstream.Instance
-	if known {
-		in, err := s.instance(server)
-		if err != nil {
-			r.fail(m, protocol.InternalError, err.Error())
-			return true
-		}
-		try = append(try, in)
-	} else {
-		for _, in := range s.running() {
-			if in.Name() != "" && in.Hello().Declares("resources") {
-				try = append(try, in)
-			}
-		}
-		if only := s.onlyServer(); len(try) == 0 && only != nil {
-			try = append(try, only)
-		}
-	}
-	if len(try) == 0 {
-		r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), resourceNotFound, "Resource not found: no server is known to own "+strconv.Quote(uri),
+	if server == "" {
+		r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), resourceNotFound, "Resource not found: "+nobodyShowed(uri),
 			append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))))
 		return true
 	}
-	s.resourceAt(m, p, method, uri, original, try, r)
+	in, err := s.instance(server)
+	if err != nil {
+		r.fail(m, protocol.InternalError, err.Error())
+		return true
+	}
+	c := &call{method: method, result: func(*jsonrpc.Message) {
+		if original == uri { // the one who answered goes on being asked; who was asked by name, by name
+			s.view().Shows(server, uri)
+		}
+		s.subscribed(method, uri, in)
+	}}
+	if original != uri {
+		c.edits = []jsonrpc.Edit{{At: p.URI, With: jsonrpc.Quote(original)}}
+	}
+	s.relay(m, p, in, c, r)
 	return true
 }
 
 // resourceNotFound is the code of the revisions with a handshake (MCP 2025-11-25, resources, error handling).
 const resourceNotFound = -32002
 
-func (s *Session) resourceAt(m *jsonrpc.Message, p protocol.Params, method, uri, original string, try []*upstream.Instance, r reply) {
-	in := try[0]
-	c := &call{method: method, result: func(*jsonrpc.Message) { s.subscribed(method, uri, in) }}
-	if original != uri {
-		c.edits = []jsonrpc.Edit{{At: p.URI, With: jsonrpc.Quote(original)}}
+// nobodyShowed says why a URI can't be asked for, and how it can.
+func nobodyShowed(uri string) string {
+	if server, _, named := catalog.UnwrapURI(uri); named {
+		return "there is no server " + strconv.Quote(server)
 	}
-	answer := r
-	if len(try) > 1 { // an error is the next server's turn
-		answer = func(f jsonrpc.Frame) {
-			if a, err := jsonrpc.Parse(f.Join()); f.Len() > 0 && err == nil && a.Kind == jsonrpc.Failure {
-				s.resourceAt(m, p, method, uri, original, try[1:], r)
-				return
-			}
-			r(f)
-		}
-	}
-	s.relay(m, p, in, c, answer)
+	return "no server has shown " + strconv.Quote(uri) + " in this session. To ask a certain server, name it: " + strconv.Quote("mcpproxy://SERVER/"+uri)
 }
 
-// knownURI is a server's URI as the client knows it: as it subscribed to it, else as it is listed.
-func (s *Session) knownURI(in *upstream.Instance, uri string) string {
+// nameURIHint reminds a client that completes a template of nobody how to name a server.
+func nameURIHint(p protocol.Params) string {
+	if p.RefURI.End == 0 {
+		return ""
+	}
+	return ". To ask a certain server, name it: mcpproxy://SERVER/ and then the URI"
+}
+
+// ownerOf says which server is asked for a URI, "" for none, and the URI as that server knows it: the server that the URI
+// names, else its owner. What nobody has shown can only be meant for a server that is alone in the configuration.
+func (s *Session) ownerOf(uri string) (server, original string) {
+	if server, original, named := catalog.UnwrapURI(uri); named {
+		if s.host.Config(s).Server(server) == nil {
+			return "", uri
+		}
+		return server, original
+	}
+	if owner := s.view().ResourceOwner(uri); owner != "" {
+		return owner, uri
+	}
+	if all := s.host.Config(s).Servers; len(all) == 1 && upstream.Blocked(all[0]) == nil {
+		return all[0].Name, uri
+	}
+	return "", uri
+}
+
+// clientURI is a server's URI as the client knows it: as it subscribed to it, else as it is listed; "" for one that the server
+// can't have.
+func (s *Session) clientURI(in *upstream.Instance, uri string) string {
 	s.mu.Lock()
 	for subscribed, server := range s.subs {
-		if _, original, wrapped := catalog.UnwrapURI(subscribed); server == in.Name() && (subscribed == uri || wrapped && original == uri) {
+		if _, original, _ := catalog.UnwrapURI(subscribed); server == in.Name() && (subscribed == uri || original == uri) {
 			s.mu.Unlock()
 			return subscribed
 		}
 	}
 	s.mu.Unlock()
-	return s.view().Exposed(catalog.Resources, in.Name(), uri)
+	return s.view().URIFor(in.Name(), uri)
+}
+
+// updated passes on that a resource of a server changed.
+func (s *Session) updated(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
+	uri := protocol.String(m.Raw, p.URI)
+	known := s.clientURI(in, uri)
+	switch {
+	case uri == "" || known == "":
+		s.dropped(in, m, "it is about a URI that the server can't have")
+	case known != uri:
+		s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))
+	default:
+		s.write(jsonrpc.Whole(m.Raw))
+	}
+}
+
+// Of a result at most so many URIs are noted, looked for in so many bytes of its beginning and of its end.
+const (
+	mostLinks = 1000
+	mostURI   = 8 << 10
+	linksHead = 768 << 10
+	linksTail = 256 << 10
+)
+
+var uriKey = []byte(`"uri"`)
+
+// noteLinks notes the URIs that a result of a server shows (resource links, embedded resources), so that they are asked of that
+// server. The result is not decoded: what looks like a member "uri" is one.
+func (s *Session) noteLinks(in *upstream.Instance, result []byte) {
+	if bytes.Index(head(result), uriKey) < 0 && bytes.Index(tail(result), uriKey) < 0 {
+		return
+	}
+	if in.Name() == "" || !in.Hello().Declares("resources") {
+		return
+	}
+	view, n := s.view(), 0
+	for _, part := range [...][]byte{head(result), tail(result)} {
+		for n < mostLinks {
+			i := bytes.Index(part, uriKey)
+			if i < 0 {
+				break
+			}
+			part = part[i+len(uriKey):]
+			if uri := stringAfterColon(part); uri != "" {
+				view.Shows(in.Name(), uri)
+				n++
+			}
+		}
+	}
+}
+
+func head(b []byte) []byte { return b[:min(len(b), linksHead)] }
+
+// tail is the end of what head leaves.
+func tail(b []byte) []byte { return b[max(min(len(b), linksHead), len(b)-linksTail):] }
+
+// stringAfterColon decodes the string value of a member whose key ends where b begins, "" if there is none.
+func stringAfterColon(b []byte) string {
+	const space = " \t\r\n"
+	b, ok := bytes.CutPrefix(bytes.TrimLeft(b[:min(len(b), mostURI)], space), []byte(":"))
+	b = bytes.TrimLeft(b, space)
+	if !ok || len(b) == 0 || b[0] != '"' {
+		return ""
+	}
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return string(jsonrpc.Unquote(b[:i+1]))
+		}
+	}
+	return ""
 }
 
 // subscribed keeps the books of subscriptions: they keep a server up and are made again when it is started again.

@@ -80,6 +80,7 @@ type Session struct {
 
 	hello  hello
 	views  views
+	owners *catalog.Owners // of URIs
 	roots  roots
 	tasks  tasks
 	calls  calls
@@ -111,6 +112,8 @@ func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
 	s.tasks.held = map[string]heldTask{}
 	s.tasks.askers = map[string]*upstream.Instance{}
 	s.views.live = map[string][][]byte{}
+	s.views.told = map[catalog.LeftOut]bool{}
+	s.owners = catalog.NewOwners()
 	s.hello.done = make(chan struct{})
 	return s
 }
