@@ -36,6 +36,7 @@ type Config struct {
 
 	isolation *isolationDefaults // nil: the user's file has none
 	digest    [sha256.Size]byte  // of the bytes read, for Watch
+	key       []byte             // of the launches' literal values; see Keyed
 }
 
 // Server returns the entry of that name, or nil.
@@ -172,7 +173,7 @@ func (c *Config) WithWorkspace(path string, data []byte) *Config {
 					" – refer to it in an entry of your own, or copy this one there"
 			}
 		}
-		merged.Servers = append(merged.Servers, s)
+		merged.Servers = append(merged.Servers, s.keyed(c.key))
 	}
 	merged.Problems = append(merged.Problems, found.sorted()...)
 	return &merged

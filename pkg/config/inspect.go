@@ -8,6 +8,16 @@ import (
 // Placeholder stands for a secret where a server is only looked at.
 const Placeholder = "inspection"
 
+// deciding are variables without which another program would be looked at: they decide what a command runs. They are in
+// capitals: npm reads its own in any case, and on Windows all names are so.
+var deciding = []string{"BASH_ENV", "BUN_OPTIONS", "CLASSPATH", "COMSPEC", "DENO_OPTIONS", "DOTNET_STARTUP_HOOKS",
+	"DYLD_FRAMEWORK_PATH", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "ENV", "GIT_CONFIG_GLOBAL", "GIT_EXEC_PATH",
+	"GIT_SSH", "GIT_SSH_COMMAND", "HOME", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "LD_AUDIT", "LD_LIBRARY_PATH",
+	"LD_PRELOAD", "NODE_OPTIONS", "NODE_PATH", "NPM_CONFIG_GLOBALCONFIG", "NPM_CONFIG_REGISTRY", "NPM_CONFIG_USERCONFIG",
+	"PATH", "PATHEXT", "PERL5LIB", "PERL5OPT", "PIP_CONFIG_FILE", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PYTHONHOME",
+	"PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "RUBYLIB", "RUBYOPT", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX",
+	"UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_URL", "UV_PYTHON", "_JAVA_OPTIONS"}
+
 // proxies are variables without which nothing may be fetched.
 var proxies = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 
@@ -49,7 +59,7 @@ func (s *Server) ResolveForInspection(r Resolver, fetches bool) (Launch, error) 
 // inspected is the value of a variable for a server that is only looked at; false: it does without.
 func (s *Server) inspected(v Var) (string, bool) {
 	name := strings.ToUpper(v.Name)
-	decides := slices.Contains(telling, name)
+	decides := slices.Contains(deciding, name)
 	switch refers := len(s.refs(v.Value)) > 0; {
 	case v.Value == "":
 		return "", true

@@ -15,6 +15,9 @@ import (
 
 // LaunchKey is the hex SHA-256 of [Server.Launch]. An approval is bound to it: another worktree or a new token asks nobody again.
 func (s *Server) LaunchKey() string {
+	if s.launchKey != "" {
+		return s.launchKey
+	}
 	launch, err := jsonrpc.Canonical(s.Launch())
 	if err != nil {
 		panic(err) // it was marshalled a moment ago
@@ -23,82 +26,86 @@ func (s *Server) LaunchKey() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// telling are variables that decide what a program runs, whatever its command is: their values count as part of the launch. They are in
-// capitals: npm reads its own in any case, and on Windows all names are so.
-var telling = []string{"BASH_ENV", "BUN_OPTIONS", "CLASSPATH", "COMSPEC", "DENO_OPTIONS", "DOTNET_STARTUP_HOOKS", "DYLD_FRAMEWORK_PATH", "DYLD_INSERT_LIBRARIES",
-	"DYLD_LIBRARY_PATH", "ENV", "GIT_CONFIG_GLOBAL", "GIT_EXEC_PATH", "GIT_SSH", "GIT_SSH_COMMAND", "HOME", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "LD_AUDIT",
-	"LD_LIBRARY_PATH", "LD_PRELOAD", "NODE_OPTIONS", "NODE_PATH", "NPM_CONFIG_GLOBALCONFIG", "NPM_CONFIG_REGISTRY", "NPM_CONFIG_USERCONFIG", "PATH", "PATHEXT",
-	"PERL5LIB", "PERL5OPT", "PIP_CONFIG_FILE", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "RUBYLIB",
-	"RUBYOPT", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_URL", "UV_PYTHON", "_JAVA_OPTIONS"}
-
-// launchVar is a variable or a header in a launch: its name, what its value refers to, and the value itself where that decides what is run.
-type launchVar struct {
-	Name  string   `json:"name"`
-	Refs  []string `json:"refs,omitempty"`
-	Value string   `json:"value,omitempty"`
+// Keyed returns c with the literal values of all launches hashed under key, the store's own. Launch keys can be compared
+// with stored ones only after it. An entry that is added later by WithWorkspace is keyed as well. c itself is unchanged.
+func (c *Config) Keyed(key []byte) *Config {
+	keyed := *c
+	keyed.key, keyed.Servers = key, slices.Clone(c.Servers)
+	for i, s := range c.Servers {
+		keyed.Servers[i] = s.keyed(key)
+	}
+	return &keyed
 }
 
-// Launch is the launch as written, references unresolved, as a JSON object: protocol, command, arguments, directory, URL and whether
-// plain http is allowed, isolation, login but for its secret, and of variables and headers the names and what their values refer to, not
-// the values; for the few variables that decide what is run, the value too. An entry of a workspace carries the digest of its text and its
-// file's path, so that one changed byte makes it another.
-func (s *Server) Launch() []byte {
-	vars := func(all []Var) []launchVar {
-		out := make([]launchVar, 0, len(all))
+// keyed is a copy of s under a key, with its launch key, which is asked for in each call.
+func (s *Server) keyed(key []byte) *Server {
+	c := *s
+	c.key, c.launchKey = key, ""
+	c.launchKey = c.LaunchKey()
+	return &c
+}
+
+// Launch is the launch as written, references unresolved, as a JSON object: protocol, command, arguments, directory, URL and
+// whether plain http is allowed, isolation and login. Of variables, headers, the query of the URL and the parameters and the
+// secret of a login, it has the names, what the values refer to, and a keyed hash of what is written out, so that it can be
+// stored. What is plainly a token counts as being one and may be another one. An entry of a workspace carries the digest of
+// its text and its file's path, so that one changed byte makes it another.
+func (s *Server) Launch() []byte { return s.launch(false) }
+
+// LaunchShown is Launch for the eyes of a person: with the values that the hashes of Launch stand for, but for tokens. It is
+// never stored.
+func (s *Server) LaunchShown() []byte { return s.launch(true) }
+
+func (s *Server) launch(values bool) []byte {
+	vars := func(purpose string, all []Var) []launchValue {
+		out := make([]launchValue, 0, len(all))
 		for _, v := range all {
-			l := launchVar{Name: v.Name, Refs: s.refs(v.Value)}
-			if slices.Contains(telling, strings.ToUpper(v.Name)) {
-				l.Value = v.Value
-			}
-			out = append(out, l)
+			out = append(out, s.launchValue(purpose, v.Name, v.Value, values))
 		}
-		slices.SortFunc(out, func(a, b launchVar) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortStableFunc(out, func(a, b launchValue) int { return strings.Compare(a.Name, b.Name) })
 		return out
 	}
+	address, query, _ := strings.Cut(s.URL, "?")
 	launch := struct {
-		Protocol  string      `json:"protocol"`
-		Command   string      `json:"command,omitempty"`
-		Args      []string    `json:"args,omitempty"`
-		Dir       string      `json:"working_dir,omitempty"`
-		Env       []launchVar `json:"env,omitempty"`
-		URL       string      `json:"url,omitempty"`
-		AllowHTTP bool        `json:"allow_http,omitempty"`
-		Headers   []launchVar `json:"headers,omitempty"`
-		OAuth     any         `json:"oauth,omitempty"`
-		Isolation any         `json:"isolation,omitempty"`
-		File      string      `json:"workspace_file,omitempty"`
-		Entry     string      `json:"entry_sha256,omitempty"`
-	}{Protocol: s.Protocol, Command: s.Command, Args: s.Args, Dir: s.Dir, Env: vars(s.Env), URL: s.URL, AllowHTTP: s.AllowInsecure, Headers: vars(s.Headers)}
-	if s.OAuth != nil {
-		launch.OAuth = s.launchOAuth()
+		Protocol  string        `json:"protocol"`
+		Command   string        `json:"command,omitempty"`
+		Args      []string      `json:"args,omitempty"`
+		Dir       string        `json:"working_dir,omitempty"`
+		Env       []launchValue `json:"env,omitempty"`
+		URL       string        `json:"url,omitempty"`
+		Query     []launchValue `json:"query,omitempty"`
+		AllowHTTP bool          `json:"allow_http,omitempty"`
+		Headers   []launchValue `json:"headers,omitempty"`
+		OAuth     any           `json:"oauth,omitempty"`
+		Isolation any           `json:"isolation,omitempty"`
+		File      string        `json:"workspace_file,omitempty"`
+		Entry     string        `json:"entry_hmac,omitempty"`
+	}{Protocol: s.Protocol, Command: s.Command, Args: s.Args, Dir: s.Dir, Env: vars("env", s.Env), URL: address,
+		Query: s.launchQuery(query, values), AllowHTTP: s.AllowInsecure, Headers: vars("header", s.Headers)}
+	if o := s.OAuth; o != nil {
+		var secret any
+		if text := o.ClientSecret.Reveal(); text != "" {
+			v := s.launchValue("oauth", "client_secret", text, values)
+			v.Name = ""
+			secret = v
+		}
+		login := o.json(secret)
+		if params := vars("authorize_params", o.AuthorizeParams); len(params) > 0 {
+			login.AuthorizeParams = params
+		}
+		launch.OAuth = login
 	}
 	if s.Isolation.Confined() {
 		launch.Isolation = s.Isolation.launchJSON(s.Command)
 	}
 	if s.Workspace {
-		launch.File, launch.Entry = s.Path, s.entry
+		launch.File, launch.Entry = s.Path, s.hashed("entry", s.entry)
 	}
 	text, err := json.Marshal(launch)
 	if err != nil {
 		panic(err) // strings alone
 	}
 	return text
-}
-
-// launchSecret is a secret in a launch: what it refers to, and whether something of it is written out.
-type launchSecret struct {
-	Refs    []string `json:"refs,omitempty"`
-	Literal bool     `json:"literal,omitempty"`
-}
-
-// launchOAuth is the login as written, but for the secret's value: whatever else is changed may send the login elsewhere or have it ask for more.
-func (s *Server) launchOAuth() oauthJSON {
-	var secret any
-	if text := s.OAuth.ClientSecret.Reveal(); text != "" {
-		parts, _ := parseTemplate(text, s.objectForm)
-		secret = launchSecret{s.refs(text), slices.ContainsFunc(parts, func(p part) bool { return p.text != "" })}
-	}
-	return s.OAuth.json(secret)
 }
 
 // refs are the variables and secrets that a text refers to, sorted, as env:NAME and keyring:NAME.

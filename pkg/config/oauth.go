@@ -124,23 +124,23 @@ func (o *OAuth) checkResolved(written *OAuth) error {
 
 // oauthJSON is the object in the order of the documentation.
 type oauthJSON struct {
-	Login             string    `json:"login,omitempty"`
-	Grant             string    `json:"grant,omitempty"`
-	ClientID          string    `json:"client_id,omitempty"`
-	ClientSecret      any       `json:"client_secret,omitempty"`
-	ClientName        string    `json:"client_name,omitempty"`
-	ClientMetadataURL string    `json:"client_metadata_url,omitempty"`
-	AuthMethod        string    `json:"auth_method,omitempty"`
-	Scopes            []string  `json:"scopes,omitzero"`
-	ExtraScopes       []string  `json:"extra_scopes,omitempty"`
-	Resource          string    `json:"resource,omitempty"`
-	OmitResource      bool      `json:"omit_resource,omitempty"`
-	StrictResource    bool      `json:"strict_resource,omitempty"`
-	Issuer            string    `json:"issuer,omitempty"`
-	RedirectPort      int       `json:"redirect_port,omitempty"`
-	AuthorizeParams   plainVars `json:"authorize_params,omitempty"`
-	Account           string    `json:"account,omitempty"`
-	AllowPrivate      bool      `json:"allow_private,omitempty"`
+	Login             string   `json:"login,omitempty"`
+	Grant             string   `json:"grant,omitempty"`
+	ClientID          string   `json:"client_id,omitempty"`
+	ClientSecret      any      `json:"client_secret,omitempty"`
+	ClientName        string   `json:"client_name,omitempty"`
+	ClientMetadataURL string   `json:"client_metadata_url,omitempty"`
+	AuthMethod        string   `json:"auth_method,omitempty"`
+	Scopes            []string `json:"scopes,omitzero"`
+	ExtraScopes       []string `json:"extra_scopes,omitempty"`
+	Resource          string   `json:"resource,omitempty"`
+	OmitResource      bool     `json:"omit_resource,omitempty"`
+	StrictResource    bool     `json:"strict_resource,omitempty"`
+	Issuer            string   `json:"issuer,omitempty"`
+	RedirectPort      int      `json:"redirect_port,omitempty"`
+	AuthorizeParams   any      `json:"authorize_params,omitempty"` // plainVars in a file
+	Account           string   `json:"account,omitempty"`
+	AllowPrivate      bool     `json:"allow_private,omitempty"`
 }
 
 // plainVars is encoded as an object of strings, values and all.
@@ -153,7 +153,7 @@ func (o *OAuth) json(secret any) oauthJSON {
 		Login: o.Login, Grant: o.Grant, ClientID: o.ClientID, ClientSecret: secret, ClientName: o.ClientName,
 		ClientMetadataURL: o.ClientMetadataURL, AuthMethod: o.AuthMethod, Scopes: o.Scopes, ExtraScopes: o.ExtraScopes,
 		Resource: o.Resource, OmitResource: o.OmitResource, StrictResource: o.StrictResource, Issuer: o.Issuer,
-		RedirectPort: o.RedirectPort, AuthorizeParams: plainVars(o.AuthorizeParams), Account: o.Account, AllowPrivate: o.AllowPrivate,
+		RedirectPort: o.RedirectPort, Account: o.Account, AllowPrivate: o.AllowPrivate,
 	}
 }
 
@@ -171,7 +171,11 @@ func (o *OAuth) Written(rewrite func(string) string) json.RawMessage {
 	if c.ClientSecret != "" {
 		secret = c.ClientSecret.Reveal()
 	}
-	text, err := encodeJSON(c.json(secret))
+	object := c.json(secret)
+	if len(c.AuthorizeParams) > 0 {
+		object.AuthorizeParams = plainVars(c.AuthorizeParams)
+	}
+	text, err := encodeJSON(object)
 	if err != nil {
 		panic(err) // strings, numbers and booleans
 	}

@@ -128,7 +128,7 @@ func TestSecretsRedactThemselves(t *testing.T) {
 func TestKeys(t *testing.T) {
 	server := func(entry string) *Server { return parse(t, `{"mcpServers": {"n": `+entry+`}}`).Servers[0] }
 	base := server(`{"command": "x", "args": ["a", "b"], "env": {"A": "1", "B": "a${TOKEN}"}}`)
-	same := server(`{"type": "stdio", "env": {"B": "other${env:TOKEN}", "A": "2"}, "args": ["a", "b"], "command": "x", "start": "eager"}`)
+	same := server(`{"type": "stdio", "env": {"B": "a${env:TOKEN}", "A": "1"}, "args": ["a", "b"], "command": "x", "start": "eager"}`)
 	if base.LaunchKey() != same.LaunchKey() || len(base.LaunchKey()) != 64 {
 		t.Error("the same launch has two keys")
 	}

@@ -67,6 +67,8 @@ type Server struct {
 
 	entry      string // hex SHA-256 of the entry's text
 	objectForm bool   // ${VAR} and ${VAR:-default} are references too
+	key        []byte // under which literal values are hashed
+	launchKey  string // "": not computed yet
 }
 
 // ToolAllowed tells whether the entry's enabled_tools and disabled_tools let a
