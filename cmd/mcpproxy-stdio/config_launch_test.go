@@ -67,7 +67,7 @@ func TestEnvironmentOfAServer(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	want := []string{"HOME", "HTTPS_PROXY", "LANG", "LC_ALL", "MCPTEST_SERVER", "OWN", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "no_proxy"}
+	want := []string{"HOME", "HTTPS_PROXY", "LANG", "LC_ALL", "MCPTEST_SERVER_KEY", "OWN", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "no_proxy"}
 	for _, optional := range []string{"GORACE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTP_PROXY", "http_proxy", "https_proxy", "NO_PROXY"} {
 		if _, ours := os.LookupEnv(optional); ours || optional == "GORACE" && endSlack > 0 {
 			want = append(want, optional)

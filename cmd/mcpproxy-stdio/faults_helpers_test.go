@@ -127,7 +127,7 @@ func (h *home) trust(text []byte) {
 	if base, err := book.ReadBaseline(h.config); base == nil || err != nil {
 		return
 	}
-	for _, s := range c.Servers {
+	for _, s := range h.keyed(c).Servers {
 		if _, err := book.Update(h.config, s.Name, func(r *quarantine.Record) error {
 			if r.State(s) != quarantine.Approved {
 				r.Baseline(s, "test")

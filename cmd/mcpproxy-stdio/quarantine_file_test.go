@@ -69,13 +69,15 @@ func TestQuarantineEditedFile(t *testing.T) {
 	answers(t, c, "added")
 }
 
+const firstToken = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
+
 // Which edits of an entry hold it.
 func TestQuarantineWhichEditsHold(t *testing.T) {
 	t.Parallel()
 	mark := apart(t)
 	opts := mcptest.Server{Name: "a", Mark: mark}
 	base := func(more map[string]any) json.RawMessage {
-		return withOptions(entryOf(opts, map[string]any{"env": map[string]string{"TOKEN": "one", "NODE_OPTIONS": "--no-warnings"}}), more)
+		return withOptions(entryOf(opts, map[string]any{"env": map[string]string{"TOKEN": firstToken, "MODE": "one", "NODE_OPTIONS": "--no-warnings"}}), more)
 	}
 	h := newHome(t).set(entries{"a": base(nil)}, nil)
 	c := h.initialized("")
@@ -85,7 +87,10 @@ func TestQuarantineWhichEditsHold(t *testing.T) {
 		more map[string]any
 		held bool
 	}{
-		"a value":            {env(map[string]string{"TOKEN": "two"}), false},
+		"another token":      {env(map[string]string{"TOKEN": "ghp_abcdefghijklmnopqrstuvwxyz0123456789"}), false},
+		"no token":           {env(map[string]string{"TOKEN": "two"}), true},
+		"a value":            {env(map[string]string{"MODE": "two"}), true},
+		"a proxy":            {env(map[string]string{"HTTPS_PROXY": "http://127.0.0.1:1"}), true},
 		"a waiting time":     {map[string]any{"start_wait": "30s"}, false},
 		"eager":              {map[string]any{"start": "eager"}, false},
 		"NODE_OPTIONS":       {env(map[string]string{"NODE_OPTIONS": "--require ./evil.js"}), true},

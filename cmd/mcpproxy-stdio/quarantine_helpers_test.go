@@ -134,6 +134,16 @@ func (f *forum) all() []asked {
 // book is the state as another process of the same user sees it.
 func (h *home) book() *quarantine.Book { return quarantine.NewBook(store.Open(h.state())) }
 
+// keyed is a configuration under the key of the state, as the records have it.
+func (h *home) keyed(c *config.Config) *config.Config {
+	h.t.Helper()
+	key, err := h.book().Key()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return c.Keyed(key)
+}
+
 // entry is a server as its file has it now; file is "" for the user's own.
 func (h *home) entry(file, name string) *config.Server {
 	h.t.Helper()
@@ -141,6 +151,7 @@ func (h *home) entry(file, name string) *config.Server {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	c = h.keyed(c)
 	if file != "" {
 		data, err := os.ReadFile(file)
 		if err != nil {

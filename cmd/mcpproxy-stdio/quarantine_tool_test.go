@@ -180,15 +180,26 @@ func TestQuarantineToolInterface(t *testing.T) {
 	}
 	// A tool disabled it, a person enabled it, and disabled it later: that is the person's.
 	servers(c, "disable", map[string]any{"name": "a"})
-	file := func(enabled bool) {
+	write := func(enabled bool) {
 		h.set(entries{"a": entryOf(mcptest.Server{Name: "a", Mark: mark}, map[string]any{"enabled": enabled})}, nil)
+	}
+	file := func(enabled bool) {
+		write(enabled)
 		soon(t, 5*time.Second, fmt.Sprint("enabled is ", enabled), func() bool { return (stateOf(t, c, "a") != "disabled") == enabled })
 	}
 	file(true)
 	answers(t, c, "a")
 	file(false)
 	tells(t, servers(c, "enable", map[string]any{"name": "a"}), "person")
-	file(true)
+	// An agent can edit the file as well: that it is enabled again is to confirm.
+	write(true)
+	soon(t, 5*time.Second, "it waits", func() bool { return inspect(t, c, "a").Policy != "" })
+	if in := inspect(t, c, "a"); in.State != "approved" || !strings.Contains(in.Policy, "disabled") || stateOf(t, c, "a") != "disabled" || strings.Contains(toolNames(c), "a__") {
+		t.Errorf("enabled by an edit: %+v, %s, %s", in, stateOf(t, c, "a"), toolNames(c))
+	}
+	tells(t, c.Tool("a__echo", map[string]any{"message": "x"}), "confirm")
+	h.allow("", "a")
+	soon(t, 5*time.Second, "a is listed", func() bool { return strings.Contains(toolNames(c), " a__echo ") })
 
 	// A launch that is changed through a tool is held, also when it is changed back: the person is asked.
 	answers(t, c, "a")

@@ -35,6 +35,11 @@ func (d *desk) write(all []addition, own bool, how string) error {
 	if err != nil {
 		return err
 	}
+	key, err := d.book.Key()
+	if err != nil {
+		return err
+	}
+	after = after.Keyed(key)
 	// Only now: a crash before this leaves them held, not trusted. What is recorded is what was typed, whatever the file says by now.
 	for _, e := range all {
 		s := after.Server(e.name)

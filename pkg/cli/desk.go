@@ -37,7 +37,13 @@ func (a *app) desk() (*desk, error) {
 		return nil, err
 	}
 	st := store.Open(store.DefaultDir())
-	d := &desk{config: c, store: st, book: quarantine.NewBook(st), workspace: a.workspaceFolder(), confirmed: config.ApprovalHuman}
+	book := quarantine.NewBook(st)
+	key, err := book.Key()
+	if err != nil {
+		return nil, fmt.Errorf("the state directory: %w – mcpproxy-stdio trusts nothing before it can read it", err)
+	}
+	c = c.Keyed(key)
+	d := &desk{config: c, store: st, book: book, workspace: a.workspaceFolder(), confirmed: config.ApprovalHuman}
 	base, err := d.book.ReadBaseline(c.Path)
 	if err != nil {
 		return nil, fmt.Errorf("the state directory: %w – mcpproxy-stdio trusts nothing before it can read it", err)

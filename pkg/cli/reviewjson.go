@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
@@ -53,6 +52,7 @@ type serverReview struct {
 	waiting
 	Launch    launchReport       `json:"launch"`
 	Was       *launchReport      `json:"approved_launch,omitempty"`
+	Values    []string           `json:"changed_values,omitempty"` // by name
 	Policy    *quarantine.Policy `json:"looser_policy,omitempty"`
 	Blocked   []string           `json:"blocked,omitempty"`
 	Changed   []changeReport     `json:"changed,omitempty"`
@@ -104,12 +104,12 @@ func describeWaiting(e *entry) waiting {
 }
 
 func describeReview(e *entry, show showing) serverReview {
-	r := serverReview{waiting: describeWaiting(e), Launch: launchReport(quarantine.ReadLaunch(e.launch(), true)), Blocked: e.Record.Blocked}
+	r := serverReview{waiting: describeWaiting(e), Launch: launchReport(quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), show.agent == "")), Blocked: e.Record.Blocked}
 	items := e.items()
 	if p := e.proposal; p != nil {
 		if p.Was != nil {
-			was := launchReport(quarantine.ReadLaunch(p.Was, true))
-			r.Was = &was
+			was := launchReport(quarantine.ReadLaunch(p.Was, show.agent == ""))
+			r.Was, r.Values = &was, quarantine.ChangedValues(p.Was, p.Launch)
 		}
 		r.Policy = p.Policy
 		items = unchanged(p)
@@ -142,15 +142,6 @@ func describeItem(it quarantine.Item, whole bool) itemReport {
 		r.Text = strconv.QuoteToASCII(string(it.Raw))
 	}
 	return r
-}
-
-// launch is the entry's launch in its canonical form.
-func (e *entry) launch() []byte {
-	canonical, err := jsonrpc.Canonical(e.Written.Launch())
-	if err != nil {
-		panic(err) // it was marshalled a moment ago
-	}
-	return canonical
 }
 
 // items are the approved definitions that are served.

@@ -24,7 +24,7 @@ func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) 
 	}
 	p.line(p.paint(bold, plain(e.Written.Name)), " – ", p.paint(paintState(string(state)), string(state)), ": ", standsFor(state, proposal))
 	p.line()
-	p.launch(e, proposal)
+	p.launch(e, proposal, show)
 	if proposal == nil {
 		p.offers(quarantine.Proposal{Items: e.items()}, nil)
 		p.unchanged(e.items(), show)
@@ -78,15 +78,23 @@ func (p *printer) fact(label, sgr, text string) {
 }
 
 // launch writes what is run, where from, and with what.
-func (p *printer) launch(e *entry, proposal *quarantine.Proposal) {
-	text := quarantine.ReadLaunch(e.launch(), true)
+func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) {
+	whole := show.agent == ""
+	text := quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), whole)
 	label := "Runs"
 	if e.Written.URL != "" {
 		label = "Reaches"
 	}
 	if proposal != nil && proposal.Was != nil {
-		was := quarantine.ReadLaunch(proposal.Was, true)
-		for _, line := range differences(was, text) {
+		was, now := quarantine.ReadLaunch(proposal.Was, whole), quarantine.ReadLaunch(proposal.Launch, whole) // without values, both
+		lines := differences(was, now)
+		for _, name := range quarantine.ChangedValues(proposal.Was, proposal.Launch) {
+			lines = append(lines, "+ another value: "+name)
+		}
+		if len(lines) == 0 {
+			lines = []string{"+ the entry itself, though not what it runs"}
+		}
+		for _, line := range lines {
 			sgr := green
 			if line[0] == '-' {
 				sgr = red
@@ -94,7 +102,7 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal) {
 			p.fact(label, sgr, line)
 			label = ""
 		}
-		if text.Line == was.Line { // the difference is elsewhere
+		if now.Line == was.Line || text.Line != now.Line { // the difference is elsewhere, or only named
 			p.fact(label, "", text.Line)
 		}
 	} else {
@@ -154,14 +162,14 @@ func differences(was, now quarantine.LaunchText) (lines []string) {
 	pair("headers", strings.Join(was.Headers, ", "), strings.Join(now.Headers, ", "))
 	pair("login", strings.Join(was.Login, ", "), strings.Join(now.Login, ", "))
 	pair("isolation", was.Isolation, now.Isolation)
-	if len(lines) == 0 {
-		lines = []string{"+ the entry itself, though not what it runs"}
-	}
 	return lines
 }
 
 func policyWords(pol quarantine.Policy) string {
 	words := []string{"tool_changes " + inWords(pol.ToolChanges)}
+	if pol.Off {
+		words = []string{"disabled", words[0]}
+	}
 	list := func(name string, patterns []string) string { return name + " " + inWords(strings.Join(patterns, ", ")) }
 	if pol.Enabled != nil {
 		words = append(words, list("enabled_tools", pol.Enabled))

@@ -79,6 +79,11 @@ func (p *place) entry(file, name string) (*config.Server, *quarantine.Record) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	key, err := p.book().Key()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	c = c.Keyed(key)
 	if file == proposed {
 		data, err := os.ReadFile(p.path(file))
 		if err != nil {

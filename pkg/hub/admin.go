@@ -273,10 +273,10 @@ func (a *admin) Enable(name string, on bool) error {
 		return err
 	}
 	if on && !server.Enabled && (r == nil || !r.Disabled) {
-		return fmt.Errorf(`server %q was disabled in the configuration file; the person who did so sets "enabled": true there`, name)
+		return fmt.Errorf(`server %q was disabled in the configuration file; the person who did so sets "enabled": true there, and confirms it`, name)
 	}
-	if server.Enabled != on {
-		if _, err := a.h.book.Update(a.h.opts.ConfigPath, name, func(r *quarantine.Record) error { r.Disabled = !on; return nil }); err != nil {
+	if server.Enabled && !on { // that a tool enables it again is seen when the file is read
+		if _, err := a.h.book.Update(a.h.opts.ConfigPath, name, func(r *quarantine.Record) error { r.Disabled = true; return nil }); err != nil {
 			return err
 		}
 	}

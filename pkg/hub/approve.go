@@ -151,7 +151,7 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 
 // question is what the person reads. It has no text of the server.
 func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Challenge) string {
-	text := quarantine.ReadLaunch(p.Launch, false)
+	text := quarantine.ReadLaunch(p.Shown, false)
 	var b strings.Builder
 	switch {
 	case st.record.OwnLaunch(st.written):
@@ -171,6 +171,7 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 	line("Launch", text.Line)
 	if p.Was != nil {
 		line("Approved before", quarantine.ReadLaunch(p.Was, false).Line)
+		line("Changed values", strings.Join(quarantine.ChangedValues(p.Was, p.Launch), ", "))
 	}
 	line("Directory", asciiPath(text.Dir))
 	line("Variables", strings.Join(text.Env, ", "))
@@ -193,11 +194,20 @@ func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Chal
 		line("The scanner found", strings.TrimSpace(found))
 	}
 	if p.Policy != nil {
-		line("Policy", "looser than before: tool_changes "+p.Policy.ToolChanges)
+		line("Policy", looser(st, p))
 	}
 	line("Digest", p.Digest)
 	fmt.Fprintf(&b, "All of it: %s\n\nTo approve, type exactly: %s", command("review", st.written), c.Text)
 	return b.String()
+}
+
+// looser says what of an entry's policy waits.
+func looser(st standing, p *quarantine.Proposal) string {
+	text := fmt.Sprintf("looser than the confirmed one: tool_changes %s, %d enabled_tools, %d disabled_tools", p.Policy.ToolChanges, len(p.Policy.Enabled), len(p.Policy.Disabled))
+	if st.record.Enables(st.written) {
+		text += "; it was disabled, and its file enables it"
+	}
+	return text
 }
 
 // asciiPath shows a path that somebody else may have chosen, so that nothing in it passes for a line of ours.

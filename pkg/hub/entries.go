@@ -170,6 +170,10 @@ func (h *Hub) tighten(s *config.Server) {
 			r.Baseline(s, "off")
 			return nil
 		}
+		if off && r.Enables(s) {
+			r.Policy.Off = false
+			return nil
+		}
 		if !r.Tighten(s) {
 			return quarantine.ErrUnchanged
 		}

@@ -78,7 +78,7 @@ func New(opts Options) *Hub {
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.logins = oauth.New(oauth.Options{Store: opts.Store, Log: opts.Log, LoggedIn: h.loggedIn})
 	h.boxes = docker.NewOwner(opts.Store, opts.Log)
-	h.config, h.broken = config.Load(opts.ConfigPath)
+	h.config, h.broken = h.load()
 	if h.broken != nil {
 		h.log.Error().Err(h.broken).Msg("configuration not read")
 		h.config = &config.Config{Path: opts.ConfigPath, FirstListWait: config.DefaultFirstListWait, MaxNameLength: config.DefaultMaxNameLength, Approval: config.ApprovalHuman}

@@ -305,5 +305,9 @@ func mustLoad(t *testing.T, h *testHub) *config.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	key, err := h.book.Key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Keyed(key)
 }

@@ -22,6 +22,9 @@ type Known struct {
 // configuration that was never run is shown as its first run will have it. What can't be read is told in log.
 func Recorded(c *config.Config, workspace string, st *store.Store, log zerolog.Logger) []Known {
 	h := &Hub{opts: Options{ConfigPath: c.Path, Store: st}, log: log, book: quarantine.NewBook(st), entries: map[key]*entry{}}
+	if key, err := h.book.KnownKey(); err == nil {
+		c = c.Keyed(key)
+	}
 	base, err := h.book.ReadBaseline(c.Path)
 	h.approval = approval{written: c.Approval, confirmed: config.ApprovalHuman}
 	if base != nil {

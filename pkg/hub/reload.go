@@ -12,11 +12,24 @@ import (
 // errEmptied: a full disk, or an editor in the middle of its work, leaves an empty file; nobody who wants no servers writes one.
 var errEmptied = errors.New(`the file is empty – write {"mcpServers": {}} to have no servers`)
 
+// load reads the configuration, under the store's key. Without the key no literal value is the approved one: what has any is held.
+func (h *Hub) load() (*config.Config, error) {
+	c, err := config.Load(h.opts.ConfigPath)
+	if err != nil {
+		return c, err
+	}
+	key, err := h.book.Key()
+	if err != nil {
+		h.log.Error().Err(err).Msg("the store's key can't be read; servers whose entries have literal values are held")
+	}
+	return c.Keyed(key), nil
+}
+
 // Reload takes in the configuration file as it is now. One that can't be read leaves the running one in force.
 func (h *Hub) Reload() {
 	h.reload.Lock()
 	defer h.reload.Unlock()
-	next, err := config.Load(h.opts.ConfigPath)
+	next, err := h.load()
 	if info, serr := os.Stat(h.opts.ConfigPath); err == nil && serr == nil && info.Size() == 0 {
 		err = errEmptied
 	}

@@ -101,13 +101,16 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 	if p == nil {
 		return in, nil
 	}
-	text := quarantine.ReadLaunch(p.Launch, false)
+	text := quarantine.ReadLaunch(p.Shown, false)
 	in.Launch, in.Env, in.Headers, in.Login, in.Isolation, in.Notes = text.Line, text.Env, text.Headers, text.Login, text.Isolation, text.Notes
 	if p.Was != nil {
 		in.Was = quarantine.ReadLaunch(p.Was, false).Line
+		if values := quarantine.ChangedValues(p.Was, p.Launch); len(values) > 0 {
+			in.Notes = append(in.Notes, "changed: "+strings.Join(values, ", "))
+		}
 	}
 	if p.Policy != nil {
-		in.Policy = fmt.Sprintf("the entry's policy is looser than the confirmed one: tool_changes %s, %d enabled_tools, %d disabled_tools", p.Policy.ToolChanges, len(p.Policy.Enabled), len(p.Policy.Disabled))
+		in.Policy = "the entry's policy is " + looser(st, p)
 	}
 	in.Items, in.Changes = map[string]int{}, map[string]int{}
 	for _, it := range p.Items {

@@ -52,9 +52,14 @@ func (h *Hub) derive(workspace string, written *config.Config) *scope {
 		}
 		c := *e.record.Effective(s)
 		if h.approval.policy() == config.ApprovalOff {
-			c.ToolChanges = config.ToolChangesAuto
+			c.ToolChanges, c.Enabled = config.ToolChangesAuto, s.Enabled
 		}
-		c.Held = heldBecause(s, e)
+		if c.Held = heldBecause(s, e); c.Held == "" && s.Enabled && !c.Enabled {
+			c.Held = "it was disabled, and its file was edited to enable it: a person has to confirm that." + toApprove(s)
+		}
+		if !s.Enabled && e.failed == nil {
+			c.Held = "" // it is not wanted, whatever it waits for
+		}
 		if s.Workspace {
 			if other := Lookalike(s.Name, known); other != "" {
 				c.Refused = "its name can be taken for " + strconv.Quote(other) + " – rename it in the workspace's file"
@@ -96,8 +101,12 @@ func heldBecause(s *config.Server, e *entry) string {
 	if s.Workspace {
 		from = " It comes from " + strconv.QuoteToASCII(s.Path) + "."
 	}
-	return fmt.Sprintf("it is held in quarantine (%s) and %s.%s quarantine_review shows it, quarantine_approve asks the person; on a terminal: %s",
-		state, what, from, command("approve", s))
+	return fmt.Sprintf("it is held in quarantine (%s) and %s.%s%s", state, what, from, toApprove(s))
+}
+
+// toApprove says how a person approves what waits of an entry.
+func toApprove(s *config.Server) string {
+	return " quarantine_review shows it, quarantine_approve asks the person; on a terminal: " + command("approve", s)
 }
 
 // command is what a person types on a terminal about an entry, wherever the terminal is.

@@ -88,7 +88,7 @@ func (e *Engine) importImage(name string, rootfs io.Reader, changes ...string) (
 }
 
 // LoadServer gives [ServerImage], the scripted upstream (see [Server]): its
-// options are the argument after "-opts", or $MCPTEST_SERVER. It is built and
+// options are the argument after "-opts", or $MCPTEST_SERVER_KEY. It is built and
 // imported once for an engine.
 func (e *Engine) LoadServer(t testing.TB) string {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -14,13 +15,17 @@ import (
 	"time"
 )
 
-// EnvServer holds the options of the server that [Main] runs, as JSON.
-const EnvServer = "MCPTEST_SERVER"
+// EnvServer holds the options of the server that [Main] runs, as JSON, which [Command] escapes behind optionsPrefix. With its
+// name that has the form of a token, so that a test can have an approved server behave otherwise: the literal values of all other
+// variables are part of what was approved.
+const EnvServer = "MCPTEST_SERVER_KEY"
+
+const optionsPrefix = "mcptest0options-"
 
 const envGrandchild = "MCPTEST_GRANDCHILD"
 
 // Main turns the running program into the scripted upstream that the environment
-// variable MCPTEST_SERVER describes, or into the browser of [NewBrowserProgram]
+// variable MCPTEST_SERVER_KEY describes, or into the browser of [NewBrowserProgram]
 // or the keeper of a [NewEngine] if it was started as one, and does not come back;
 // otherwise it does nothing.
 // Call it first in TestMain.
@@ -35,6 +40,13 @@ func Main() {
 		os.Exit(engineKeeperMain(how))
 	}
 	if opts, ok := os.LookupEnv(EnvServer); ok {
+		if encoded, ok := strings.CutPrefix(opts, optionsPrefix); ok {
+			text, err := url.PathUnescape(strings.ReplaceAll(encoded, "~", "%"))
+			if err != nil {
+				panic("mcptest: options: " + err.Error())
+			}
+			opts = text
+		}
 		os.Exit(MainWith(opts))
 	}
 }
@@ -54,8 +66,7 @@ func MainWith(optsJSON string) int {
 
 // Command gives what a config entry needs to start the upstream: this program,
 // which must call [Main], with the options in its environment (and
-// GORACE, if it is built with the race detector). Mind that a
-// config which substitutes ${…} does so in the options too.
+// GORACE, if it is built with the race detector).
 func Command(opts Server) (command string, args []string, env map[string]string) {
 	self, err := os.Executable()
 	if err != nil {
@@ -65,11 +76,24 @@ func Command(opts Server) (command string, args []string, env map[string]string)
 	if err != nil {
 		panic("mcptest: options: " + err.Error())
 	}
-	env = map[string]string{EnvServer: string(b)}
+	env = map[string]string{EnvServer: optionsPrefix + escaped(b)}
 	if raceEnv != "" {
 		env["GORACE"] = strings.TrimSpace(os.Getenv("GORACE") + " " + raceEnv)
 	}
 	return self, selfArgs(), env
+}
+
+// escaped is a text in letters, digits, - and _; all else is ~ and two hex digits.
+func escaped(text []byte) string {
+	var b strings.Builder
+	for _, c := range text {
+		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "~%02x", c)
+		}
+	}
+	return b.String()
 }
 
 // selfArgs keeps a test binary that forgot to call Main from running its tests,

@@ -279,7 +279,7 @@ func TestUnfitOptions(t *testing.T) {
 	if err := json.Unmarshal(Entry(Server{Mark: "m"}, map[string]string{"A": "b"}), &opts); err != nil || opts["env"].(map[string]any)["A"] != "b" {
 		t.Errorf("entry %v %v", opts, err)
 	}
-	if !bytes.Contains(Entry(Server{Mark: "m"}, nil), []byte(`\"mark\":\"m\"`)) {
+	if !bytes.Contains(Entry(Server{Mark: "m"}, nil), []byte(`mark~22~3a~22m~22`)) {
 		t.Error("the mark is not in the environment")
 	}
 }

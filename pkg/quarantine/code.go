@@ -36,8 +36,23 @@ var (
 	ErrWrongCode = errors.New("the code is not the one that was shown")
 )
 
-// key is the store's own key, made when it is first needed.
-func (b *Book) key() (key []byte, err error) {
+// KnownKey is the store's own key if there is one, nil if nothing is stored yet.
+func (b *Book) KnownKey() ([]byte, error) {
+	key, err := b.store.Read("code-key")
+	switch {
+	case missing(err):
+		return nil, nil
+	case err == nil && len(key) != sha256.Size:
+		return nil, nil
+	}
+	return key, err
+}
+
+// Key is the store's own key, made when it is first needed. One-time codes and the literal values of launches are hashed under it.
+func (b *Book) Key() (key []byte, err error) {
+	if key, err = b.KnownKey(); key != nil || err != nil {
+		return key, err
+	}
 	err = b.store.Update("code-key", func(old []byte) ([]byte, error) {
 		if key = old; len(old) == sha256.Size {
 			return nil, nil
@@ -58,7 +73,7 @@ func hashCode(key []byte, code, digest string) string {
 // NewCode makes the one code with which what has this digest can be approved within ten minutes, and returns its eight digits. The
 // one before is void.
 func (b *Book) NewCode(path, server, digest string) (string, error) {
-	key, err := b.key()
+	key, err := b.Key()
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +87,7 @@ func (b *Book) NewCode(path, server, digest string) (string, error) {
 
 // Redeem approves with a code. A wrong one is counted, on disk, before it is told; the fifth burns the code.
 func (b *Book) Redeem(s *config.Server, path, digest, code, by string, judge Judge) (decision string, err error) {
-	key, err := b.key()
+	key, err := b.Key()
 	if err != nil {
 		return "", err
 	}

@@ -107,7 +107,7 @@ func (r *Record) takeAll(items []Item) {
 }
 
 func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
-	r.Launch, r.LaunchKey = withoutQuery(p.Launch), s.LaunchKey()
+	r.Launch, r.LaunchKey = p.Launch, s.LaunchKey()
 	r.Policy, r.Overrode, r.Flagged, r.Tool = policyOf(s), s.Quarantined, false, false
 }
 

@@ -1,11 +1,9 @@
 package quarantine
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -13,16 +11,14 @@ import (
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
 // LaunchText is a launch as people are shown it: whole, and escaped, so that what is read is what is run.
 type LaunchText struct {
 	Line      string   // the command line, or the URL
 	Dir       string   // working_dir, as written: not escaped; "" for the workspace
-	Env       []string // names, with what they refer to, and the values of those that decide what is run
+	Env       []string // names, with their values and what these refer to
 	Headers   []string
 	Login     []string // the options of oauth, without secrets
 	Isolation string   // how it is confined, all of it
@@ -30,19 +26,45 @@ type LaunchText struct {
 	Notes     []string // what a person should know of it
 }
 
-// writtenLaunch is what config.Server.Launch writes.
+// writtenLaunch is what config.Server.Launch and LaunchShown write.
 type writtenLaunch struct {
 	Protocol, Command, URL string
 	Args                   []string
 	Dir                    string `json:"working_dir"`
-	AllowHTTP              bool   `json:"allow_http"`
-	Env, Headers           []struct {
-		Name, Value string
-		Refs        []string
+	Query                  []value
+	AllowHTTP              bool `json:"allow_http"`
+	Env, Headers           []value
+	OAuth                  map[string]json.RawMessage
+	Isolation              *isolation
+	File                   string `json:"workspace_file"`
+}
+
+// value is one value of a launch.
+type value struct {
+	Name, Value string
+	Refs        []string
+	Literal     any // hex digits; once true, for a secret that is written out
+	Secret      bool
+}
+
+// words show a value with its name. What is written out may be a secret: it is there for people alone (whole), and what is plainly one
+// for nobody.
+func (v value) words(between string, whole bool) string {
+	text := Word(v.Name)
+	switch {
+	case v.Secret && v.Value != "":
+		return text + between + v.Value // a scheme, and our own words
+	case v.Secret:
+		return text + between + "(a secret)"
+	case v.Value != "" && whole:
+		return text + between + Word(v.Value)
+	case v.Value != "" || v.Literal != nil:
+		text += between + "…"
 	}
-	OAuth     map[string]json.RawMessage
-	Isolation *isolation
-	File      string `json:"workspace_file"`
+	if len(v.Refs) > 0 {
+		text += " from " + Word(strings.Join(v.Refs, ", "))
+	}
+	return text
 }
 
 // ReadLaunch words a canonical launch. What may hold a secret (the query of a URL, the value of a variable) is shown only to people (whole).
@@ -55,31 +77,19 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	setsPath := false
 	for _, v := range l.Env {
 		setsPath = setsPath || strings.EqualFold(v.Name, "PATH")
-		value := v.Value
-		if !whole && value != "" { // an index of packages is reached with a password, at times
-			value = "…"
-		}
-		t.Env = append(t.Env, worded(v.Name, value, v.Refs, "="))
-		if v.Value != "" {
-			t.Notes = append(t.Notes, "sets "+Word(v.Name)+", which decides what is run")
-		}
+		t.Env = append(t.Env, v.words("=", whole))
 	}
 	for _, v := range l.Headers {
-		t.Headers = append(t.Headers, worded(v.Name, v.Value, v.Refs, ": "))
+		t.Headers = append(t.Headers, v.words(": ", whole))
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.OAuth)) {
-		value := "…"
-		if whole || name != "authorize_params" { // what an authorization server wants may be a key
-			value = loginOption(l.OAuth[name])
-		}
-		t.Login = append(t.Login, name+": "+value)
+		t.Login = append(t.Login, name+": "+loginOption(l.OAuth[name], whole))
 	}
 	if l.Protocol != "stdio" {
 		t.Isolation = "does not apply: it runs elsewhere"
 		t.Line = Word(l.URL)
-		if u, err := url.Parse(l.URL); err == nil && u.RawQuery != "" && !whole {
-			u.RawQuery = ""
-			t.Line = Word(u.String()) + "?…"
+		if len(l.Query) > 0 {
+			t.Line += "?" + queryWords(l.Query, whole)
 		}
 		if l.AllowHTTP {
 			t.Notes = append(t.Notes, "plain http is allowed: it can be read and changed on the way")
@@ -104,38 +114,74 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	return t
 }
 
-// loginOption shows the value of an option of oauth: a string as it is, of a secret where it comes from, of others the JSON.
-func loginOption(raw json.RawMessage) string {
-	var text string
-	var secret struct {
-		Refs    []string
-		Literal bool
+// queryWords are the parameters of a URL, each as a word of its own.
+func queryWords(query []value, whole bool) string {
+	words := make([]string, len(query))
+	for i, v := range query {
+		switch words[i] = Word(v.Name); {
+		case v.Value == "" && v.Literal == nil && !v.Secret && len(v.Refs) == 0: // a name alone
+		case v.Secret && v.Value != "":
+			words[i] += v.Value
+		case whole && v.Value != "":
+			words[i] += Word(v.Value)
+		case whole && v.Literal == nil && len(v.Refs) > 0:
+			words[i] += "=" + Word("${"+v.Refs[0]+"}")
+		default:
+			words[i] += "=…"
+		}
 	}
+	return strings.Join(words, "&")
+}
+
+// loginOption shows the value of an option of oauth: a string as it is, of a secret where it comes from, of others the JSON.
+func loginOption(raw json.RawMessage, whole bool) string {
+	var text string
+	var one value
+	var params []value
 	switch {
 	case json.Unmarshal(raw, &text) == nil:
 		return Word(text)
-	case json.Unmarshal(raw, &secret) == nil && (secret.Literal || secret.Refs != nil):
-		if secret.Refs == nil {
-			return "…"
+	case json.Unmarshal(raw, &one) == nil:
+		return strings.TrimPrefix(strings.TrimPrefix(one.words("", whole), `""`), " ")
+	case json.Unmarshal(raw, &params) == nil && len(params) > 0 && params[0].Name != "":
+		var words []string
+		for _, v := range params {
+			words = append(words, v.words("=", whole))
 		}
-		return "from " + Word(strings.Join(secret.Refs, ", "))
+		return strings.Join(words, " ")
 	}
 	return Word(string(raw))
 }
 
-func worded(name, value string, refs []string, between string) string {
-	text := Word(name)
-	switch value {
-	case "":
-	case "…":
-		text += between + value
-	default:
-		text += between + Word(value)
+// ChangedValues names the values that are written out otherwise in another launch: variables, headers and parameters that both have. The
+// launches have hashes of them.
+func ChangedValues(was, now []byte) (names []string) {
+	var a, b writtenLaunch
+	if json.Unmarshal(was, &a) != nil || json.Unmarshal(now, &b) != nil {
+		return nil
 	}
-	if len(refs) > 0 {
-		text += " from " + Word(strings.Join(refs, ", "))
+	params := func(l writtenLaunch) (params []value) {
+		json.Unmarshal(l.OAuth["authorize_params"], &params)
+		return params
 	}
-	return text
+	secret := func(l writtenLaunch) []value {
+		v := value{Name: "client_secret"}
+		json.Unmarshal(l.OAuth["client_secret"], &v)
+		return []value{v}
+	}
+	for _, of := range []struct {
+		before, behind string
+		was, now       []value
+	}{{"variable ", "", a.Env, b.Env}, {"header ", "", a.Headers, b.Headers}, {"parameter ", "", a.Query, b.Query},
+		{"parameter ", " of the login", params(a), params(b)}, {"", " of the login", secret(a), secret(b)}} {
+		for _, v := range of.now {
+			i := slices.IndexFunc(of.was, func(o value) bool { return o.Name == v.Name })
+			if i >= 0 && (of.was[i].Literal != v.Literal || of.was[i].Secret != v.Secret) {
+				names = append(names, of.before+Word(v.Name)+of.behind)
+			}
+		}
+	}
+	return names
 }
 
 // Word shows a word as a shell would take it, in ASCII, so that nothing in it can pass for something else.
@@ -182,14 +228,4 @@ func pinned(spec string) bool {
 		version = v
 	}
 	return version != "" && version[0] >= '0' && version[0] <= '9' && !strings.ContainsAny(version, "xX*^~") && strings.Count(version, ".") >= 1
-}
-
-// withoutQuery is a canonical launch to be kept: the query of its URL, which may hold a secret, is not.
-func withoutQuery(canonical []byte) []byte {
-	raw := protocol.Field(canonical, "url")
-	address, _, found := strings.Cut(string(jsonrpc.Unquote(raw)), "?")
-	if !found {
-		return canonical
-	}
-	return bytes.Replace(canonical, raw, jsonrpc.Quote(address+"?…"), 1)
 }

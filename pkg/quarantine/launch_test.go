@@ -10,17 +10,18 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
-func launchOf(t testing.TB, entry string) []byte { return canonicalLaunch(entryOf(t, "s", entry)) }
+func launchOf(t testing.TB, entry string) []byte { return ShownLaunch(entryOf(t, "s", entry)) }
 
 func TestReadLaunch(t *testing.T) {
 	for entry, want := range map[string]LaunchText{
 		`{"command":"x","args":["a b","","--k=v","'q'"],"working_dir":"/w"}`: {Line: `x "a b" "" --k=v "'q'"`, Dir: "/w", Isolation: "none: it runs with your rights"},
-		`{"command":"x","env":{"B":"${env:K}-${keyring:k2}","A":"secret","NODE_OPTIONS":"--require /evil.js"}}`: {Line: "x", Isolation: "none: it runs with your rights",
-			Env: []string{"A", "B from \"env:K, keyring:k2\"", `NODE_OPTIONS="--require /evil.js"`}, Notes: []string{"sets NODE_OPTIONS, which decides what is run"}},
-		`{"url":"https://h/p?key=secret","headers":{"Authorization":"Bearer ${env:T}","X-Y":"secret"}}`: {Line: "https://h/p?key=secret", Isolation: "does not apply: it runs elsewhere",
-			Headers: []string{"Authorization from env:T", "X-Y"}},
+		`{"command":"x","env":{"B":"${env:K}-${keyring:k2}","A":"secret","NODE_OPTIONS":"--require /evil.js","C":"${env:C}","TOKEN":"abcdefghij0123456789"}}`: {Line: "x", Isolation: "none: it runs with your rights",
+			Env: []string{"A=secret", "B=${env:K}-${keyring:k2}", "C from env:C", `NODE_OPTIONS="--require /evil.js"`, "TOKEN=(a secret, 20 characters)"}},
+		`{"url":"https://h/p?key=secret","headers":{"Authorization":"Bearer ${env:T}","X-Y":"secret","X-Key":"Bearer abcdefghij0123456789"}}`: {Line: "https://h/p?key=secret", Isolation: "does not apply: it runs elsewhere",
+			Headers: []string{`Authorization: "Bearer ${env:T}"`, "X-Key: Bearer (a secret, 20 characters)", "X-Y: secret"}},
+		`{"url":"https://h/p?a&b=&c=${env:C}&key=abcdefghij0123456789&d=x${env:D}&e=f g"}`: {Line: `https://h/p?a&b=&c=${env:C}&key=(a secret, 20 characters)&d=x${env:D}&e"=f g"`, Isolation: "does not apply: it runs elsewhere"},
 		`{"url":"https://h/p","oauth":{"client_id":"id","client_secret":"${keyring:S}x","scopes":["a","b"],"account":"w\u202e"}}`: {Line: "https://h/p", Isolation: "does not apply: it runs elsewhere",
-			Login: []string{`account: "w\u202e"`, "client_id: id", "client_secret: from keyring:S", "grant: authorization_code", "login: ask", `scopes: "[\"a\",\"b\"]"`}},
+			Login: []string{`account: "w\u202e"`, "client_id: id", "client_secret: ${keyring:S}x", "grant: authorization_code", "login: ask", `scopes: "[\"a\",\"b\"]"`}},
 		`{"url":"http://h.example/p","allow_http":true}`: {Line: "http://h.example/p", Isolation: "does not apply: it runs elsewhere",
 			Notes: []string{"plain http is allowed: it can be read and changed on the way"}},
 		`{"command":"/usr/bin/docker","args":["run","-i","image"]}`: {Line: "/usr/bin/docker run -i image", Isolation: "its command starts a container: docker run, confined as its arguments say"},
@@ -130,6 +131,26 @@ func TestReadLaunchForAModel(t *testing.T) {
 	}
 }
 
+// A value that was changed is named, though no stored launch has it.
+func TestChangedValues(t *testing.T) {
+	of := func(entry string) []byte { return canonicalLaunch(entryOf(t, "s", entry)) }
+	was := of(`{"command":"x","env":{"A":"1","B":"x${env:B}","C":"abcdefghij0123456789","D_KEY":"abcdefghij0123456789","E":"1"}}`)
+	now := of(`{"command":"x","env":{"A":"2","B":"y${env:B}","C":"abcdefghij0123456788","D_KEY":"abcdefghij0123456788","E":"1","F":"1"}}`)
+	if got := strings.Join(ChangedValues(was, now), ", "); got != "variable A, variable B, variable C" {
+		t.Error(got)
+	}
+	was = of(`{"url":"https://h/p?a=1&b=2","headers":{"X":"1","Y":"1"},"oauth":{"client_id":"i","client_secret":"1","authorize_params":{"k":"1"}}}`)
+	now = of(`{"url":"https://h/p?a=1&b=3","headers":{"X":"1","Y":"2"},"oauth":{"client_id":"i","client_secret":"2","authorize_params":{"k":"2"}}}`)
+	if got := strings.Join(ChangedValues(was, now), ", "); got != "header Y, parameter b, parameter k of the login, client_secret of the login" {
+		t.Error(got)
+	}
+	for _, stored := range [][]byte{was, now} {
+		if got := ReadLaunch(stored, true); got.Line != "https://h/p?a=…&b=…" || strings.Join(got.Headers, " ") != "X: … Y: …" {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 // Whatever stands in an entry shows as printable ASCII on one line, and words can't be taken for several.
 func TestReadLaunchEscapes(t *testing.T) {
 	for _, evil := range []string{"\n", "\r\x1b[2J", "\x00", "\u202e", "\u200b", "\U000e0041", "ａ", "а", "\u2028", "\x7f", "\u0085", " \t", `"`, `\`, "'; rm", "`", "\ufeff", "é"} {
@@ -141,7 +162,7 @@ func TestReadLaunchEscapes(t *testing.T) {
 				continue // it never gets here
 			}
 			for _, whole := range []bool{true, false} {
-				got := ReadLaunch(canonicalLaunch(s), whole)
+				got := ReadLaunch(ShownLaunch(s), whole)
 				for _, text := range append(append([]string{got.Line, got.Isolation}, got.Env...), got.Notes...) {
 					bad := func(r rune) bool { return r != '…' && (r >= utf8.RuneSelf || !unicode.IsPrint(r)) }
 					if strings.ContainsFunc(text, bad) {

@@ -122,8 +122,13 @@ func (r *Record) forget(items []Item) (changed bool) {
 }
 
 // canonicalLaunch is an entry's launch in its canonical form.
-func canonicalLaunch(s *config.Server) []byte {
-	launch, err := jsonrpc.Canonical(s.Launch())
+func canonicalLaunch(s *config.Server) []byte { return canonical(s.Launch()) }
+
+// ShownLaunch is an entry's launch in its canonical form for people, with the values in it.
+func ShownLaunch(s *config.Server) []byte { return canonical(s.LaunchShown()) }
+
+func canonical(launch []byte) []byte {
+	launch, err := jsonrpc.Canonical(launch)
 	if err != nil {
 		panic(err) // it was marshalled a moment ago
 	}

@@ -12,10 +12,11 @@ type Policy struct {
 	ToolChanges string   `json:"tool_changes"`
 	Enabled     []string `json:"enabled_tools"` // nil: all
 	Disabled    []string `json:"disabled_tools,omitempty"`
+	Off         bool     `json:"disabled,omitempty"` // the whole server
 }
 
 func policyOf(s *config.Server) Policy {
-	p := Policy{ToolChanges: s.ToolChanges, Enabled: slices.Clone(s.EnabledTools)}
+	p := Policy{ToolChanges: s.ToolChanges, Enabled: slices.Clone(s.EnabledTools), Off: !s.Enabled}
 	if len(s.DisabledTools) > 0 { // an empty list says nothing, and is not kept
 		p.Disabled = slices.Clone(s.DisabledTools)
 	}
@@ -34,7 +35,7 @@ func (p Policy) within(q Policy) (changes, disabled, enabled bool) {
 // looser tells whether p allows what q does not.
 func (p Policy) looser(q Policy) bool {
 	changes, disabled, enabled := p.within(q)
-	return !changes || !disabled || !enabled
+	return !changes || !disabled || !enabled || q.Off && !p.Off
 }
 
 // tightened is q with those parts of p that are stricter.
@@ -49,6 +50,7 @@ func (q Policy) tightened(p Policy) Policy {
 	if enabled {
 		q.Enabled = p.Enabled
 	}
+	q.Off = q.Off || p.Off
 	return q
 }
 

@@ -16,6 +16,9 @@ func entryWith(t testing.TB, p Policy) *config.Server {
 	if p.Enabled != nil {
 		entry["enabled_tools"] = p.Enabled
 	}
+	if p.Off {
+		entry["enabled"] = false
+	}
 	if p.Disabled != nil {
 		entry["disabled_tools"] = p.Disabled
 	}
@@ -38,19 +41,23 @@ func TestPolicies(t *testing.T) {
 		allowed            []string // of all
 		kept               Policy   // the confirmed one, tightened
 	}{
-		"same":               {Policy{"review", nil, nil}, Policy{"review", nil, nil}, false, "review", all, Policy{"review", nil, nil}},
-		"an empty list":      {Policy{"review", nil, nil}, Policy{"review", nil, list()}, false, "review", all, Policy{"review", nil, nil}},
-		"auto":               {Policy{"review", nil, nil}, Policy{"auto", nil, nil}, true, "review", all, Policy{"review", nil, nil}},
-		"review again":       {Policy{"auto", nil, nil}, Policy{"review", nil, nil}, false, "review", all, Policy{"review", nil, nil}},
-		"fewer disabled":     {Policy{"review", nil, list("a", "b")}, Policy{"review", nil, list("a")}, true, "review", list("c", "d"), Policy{"review", nil, list("a", "b")}},
-		"more disabled":      {Policy{"review", nil, list("a")}, Policy{"review", nil, list("b", "a")}, false, "review", list("c", "d"), Policy{"review", nil, list("b", "a")}},
-		"others disabled":    {Policy{"review", nil, list("a")}, Policy{"review", nil, list("b")}, true, "review", list("c", "d"), Policy{"review", nil, list("a")}},
-		"more enabled":       {Policy{"review", list("a"), nil}, Policy{"review", list("a", "b"), nil}, true, "review", list("a"), Policy{"review", list("a"), nil}},
-		"all enabled":        {Policy{"review", list("a"), nil}, Policy{"review", nil, nil}, true, "review", list("a"), Policy{"review", list("a"), nil}},
-		"none enabled":       {Policy{"review", list("a"), nil}, Policy{"review", list(), nil}, false, "review", list(), Policy{"review", list(), nil}},
-		"fewer enabled":      {Policy{"review", nil, nil}, Policy{"review", list("a"), nil}, false, "review", list("a"), Policy{"review", list("a"), nil}},
-		"stricter and wider": {Policy{"auto", list("a"), nil}, Policy{"review", list("a", "b"), nil}, true, "review", list("a"), Policy{"review", list("a"), nil}},
-		"auto and fewer":     {Policy{"review", nil, nil}, Policy{"auto", list("a"), list("b")}, true, "review", list("a"), Policy{"review", list("a"), list("b")}},
+		"same":               {Policy{"review", nil, nil, false}, Policy{"review", nil, nil, false}, false, "review", all, Policy{"review", nil, nil, false}},
+		"an empty list":      {Policy{"review", nil, nil, false}, Policy{"review", nil, list(), false}, false, "review", all, Policy{"review", nil, nil, false}},
+		"auto":               {Policy{"review", nil, nil, false}, Policy{"auto", nil, nil, false}, true, "review", all, Policy{"review", nil, nil, false}},
+		"review again":       {Policy{"auto", nil, nil, false}, Policy{"review", nil, nil, false}, false, "review", all, Policy{"review", nil, nil, false}},
+		"fewer disabled":     {Policy{"review", nil, list("a", "b"), false}, Policy{"review", nil, list("a"), false}, true, "review", list("c", "d"), Policy{"review", nil, list("a", "b"), false}},
+		"more disabled":      {Policy{"review", nil, list("a"), false}, Policy{"review", nil, list("b", "a"), false}, false, "review", list("c", "d"), Policy{"review", nil, list("b", "a"), false}},
+		"others disabled":    {Policy{"review", nil, list("a"), false}, Policy{"review", nil, list("b"), false}, true, "review", list("c", "d"), Policy{"review", nil, list("a"), false}},
+		"more enabled":       {Policy{"review", list("a"), nil, false}, Policy{"review", list("a", "b"), nil, false}, true, "review", list("a"), Policy{"review", list("a"), nil, false}},
+		"all enabled":        {Policy{"review", list("a"), nil, false}, Policy{"review", nil, nil, false}, true, "review", list("a"), Policy{"review", list("a"), nil, false}},
+		"none enabled":       {Policy{"review", list("a"), nil, false}, Policy{"review", list(), nil, false}, false, "review", list(), Policy{"review", list(), nil, false}},
+		"fewer enabled":      {Policy{"review", nil, nil, false}, Policy{"review", list("a"), nil, false}, false, "review", list("a"), Policy{"review", list("a"), nil, false}},
+		"stricter and wider": {Policy{"auto", list("a"), nil, false}, Policy{"review", list("a", "b"), nil, false}, true, "review", list("a"), Policy{"review", list("a"), nil, false}},
+		"disabled":           {Policy{"review", nil, nil, false}, Policy{"review", nil, nil, true}, false, "review", all, Policy{"review", nil, nil, true}},
+		"enabled again":      {Policy{"review", nil, nil, true}, Policy{"review", nil, nil, false}, true, "review", all, Policy{"review", nil, nil, true}},
+		"enabled and fewer":  {Policy{"review", nil, nil, true}, Policy{"review", list("a"), nil, false}, true, "review", list("a"), Policy{"review", list("a"), nil, true}},
+		"disabled with auto": {Policy{"review", nil, nil, false}, Policy{"auto", nil, nil, true}, true, "review", all, Policy{"review", nil, nil, true}},
+		"auto and fewer":     {Policy{"review", nil, nil, false}, Policy{"auto", list("a"), list("b"), false}, true, "review", list("a"), Policy{"review", list("a"), list("b"), false}},
 	} {
 		s := entryWith(t, c.written)
 		r := approved(t, entryWith(t, c.confirmed), toolA)
@@ -77,6 +84,9 @@ func TestPolicies(t *testing.T) {
 		if e.ToolChanges != c.changes || !slices.Equal(allowed, c.allowed) {
 			t.Errorf("%s: in force is %s, %v", name, e.ToolChanges, allowed)
 		}
+		if e.Enabled != (!c.confirmed.Off && !c.written.Off) {
+			t.Errorf("%s: it is enabled: %t", name, e.Enabled)
+		}
 		p := r.Proposal(s)
 		if (p != nil && p.Policy != nil) != c.looser || (r.Pending(s) == 1) != c.looser {
 			t.Errorf("%s: proposed %+v", name, p)
@@ -92,9 +102,9 @@ func TestPolicies(t *testing.T) {
 
 // The digest covers the policy that waits.
 func TestPolicyIsInTheDigest(t *testing.T) {
-	r := approved(t, entryWith(t, Policy{"review", []string{"a"}, nil}), toolA)
+	r := approved(t, entryWith(t, Policy{"review", []string{"a"}, nil, false}), toolA)
 	seen := map[string]bool{}
-	for _, p := range []Policy{{"auto", []string{"a"}, nil}, {"review", nil, nil}, {"review", []string{"a", "b"}, nil}, {"auto", nil, nil}} {
+	for _, p := range []Policy{{"auto", []string{"a"}, nil, false}, {"review", nil, nil, false}, {"review", []string{"a", "b"}, nil, false}, {"auto", nil, nil, false}} {
 		seen[r.Proposal(entryWith(t, p)).Digest] = true
 	}
 	if len(seen) != 4 {
@@ -110,8 +120,25 @@ func TestDisabledByATool(t *testing.T) {
 	if r.Tighten(off); !r.Disabled {
 		t.Error("forgotten while it is disabled")
 	}
+	if r.Enables(on) {
+		t.Error("a person is asked when the tool enables it again")
+	}
 	if r.Tighten(on); r.Disabled {
 		t.Error("a person has enabled it, and a tool may do so the next time")
+	}
+}
+
+// A server that was disabled at the first run is one question when an edit enables it, and what it then lists is the baseline.
+func TestDisabledAtTheFirstRun(t *testing.T) {
+	on, off := entryOf(t, "s", plainEntry), entryOf(t, "s", `{"command":"x","enabled":false}`)
+	r := &Record{}
+	r.Baseline(off, "first run")
+	p := r.Proposal(on)
+	if p == nil || p.Policy == nil || r.Effective(on).Enabled || r.Pending(on) != 1 || r.Effective(off) != off || r.Proposal(off) != nil {
+		t.Fatalf("proposed: %+v", p)
+	}
+	if got := approve(t, r, on); got != "approve" || r.Effective(on) != on || r.Proposal(on) != nil || r.State(on) != Approved || !r.First {
+		t.Errorf("%s: %+v", got, r)
 	}
 }
 

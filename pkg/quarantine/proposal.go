@@ -16,6 +16,7 @@ type Proposal struct {
 	State  State
 	Digest string // 64 hex digits; "" while an inspection that was approved has not ended
 	Launch []byte // canonical
+	Shown  []byte // Launch with the values that it has hashes of, for people; never stored
 	Was    []byte // the approved launch, if another one was
 	Items  []Item // every definition the digest covers, by kind and ID
 	Policy *Policy
@@ -47,7 +48,7 @@ func (r *Record) Proposal(s *config.Server) *Proposal {
 	if r == nil {
 		r = &Record{}
 	}
-	p := &Proposal{State: r.State(s), Launch: canonicalLaunch(s)}
+	p := &Proposal{State: r.State(s), Launch: canonicalLaunch(s), Shown: ShownLaunch(s)}
 	if r.Launch != nil && r.LaunchKey != s.LaunchKey() {
 		p.Was = r.Launch
 	}

@@ -135,9 +135,13 @@ func (r *Record) Effective(s *config.Server) *config.Server {
 	if s.ToolChanges == config.ToolChangesAuto && r.Policy.ToolChanges != config.ToolChangesAuto {
 		c.ToolChanges = config.ToolChangesReview
 	}
+	c.Enabled = s.Enabled && !r.Policy.Off
 	c.Confirmed = &config.ToolFilter{Enabled: r.Policy.Enabled, Disabled: r.Policy.Disabled}
 	return &c
 }
+
+// Enables tells whether the entry is enabled by its file, which no person has confirmed since it was disabled there.
+func (r *Record) Enables(s *config.Server) bool { return r != nil && r.Policy.Off && s.Enabled }
 
 // Clone returns a copy that can be changed without changing r; the bytes of definitions are shared.
 func (r *Record) Clone() *Record {
@@ -163,7 +167,11 @@ func (r *Record) Tighten(s *config.Server) (changed bool) {
 	if r.Disabled && s.Enabled { // a person has enabled it again: it is theirs to disable, and to enable
 		r.Disabled, changed = false, true
 	}
-	if next := r.Policy.tightened(policyOf(s)); r.Launch != nil && !reflect.DeepEqual(next, r.Policy) {
+	written := policyOf(s)
+	if r.Disabled {
+		written.Off = r.Policy.Off
+	}
+	if next := r.Policy.tightened(written); r.Launch != nil && !reflect.DeepEqual(next, r.Policy) {
 		r.Policy, changed = next, true
 	}
 	return changed

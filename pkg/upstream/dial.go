@@ -18,7 +18,7 @@ func Blocked(server *config.Server) error {
 	switch {
 	case server.Refused != "":
 		return errors.New(server.Refused)
-	case !server.Enabled:
+	case !server.Enabled && server.Held == "":
 		return errors.New(`it is disabled; set "enabled": true in the configuration, or use upstream_servers with operation "enable"`)
 	case server.Held != "":
 		return errors.New(server.Held)
