@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/zalando/go-keyring"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
@@ -19,6 +22,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProxy) != "" {
 		os.Exit(cli.Main(os.Args[1:]))
 	}
+	keyring.MockInitWithError(errors.New("tests look at the state of proxies without a keyring"))
 	os.Exit(m.Run())
 }
 

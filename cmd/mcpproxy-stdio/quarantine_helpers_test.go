@@ -132,7 +132,11 @@ func (f *forum) all() []asked {
 }
 
 // book is the state as another process of the same user sees it.
-func (h *home) book() *quarantine.Book { return quarantine.NewBook(store.Open(h.state())) }
+func (h *home) book() *quarantine.Book {
+	b := quarantine.NewBook(store.Open(h.state()))
+	b.CodeCost = 1 // a machine under test has other things to do
+	return b
+}
 
 // keyed is a configuration under the key of the state, as the records have it.
 func (h *home) keyed(c *config.Config) *config.Config {

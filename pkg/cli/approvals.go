@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,13 +14,21 @@ import (
 )
 
 func (a *app) approvalsCommand() *cobra.Command {
-	var asJSON, noPager bool
+	var asJSON, noPager, verify bool
 	c := &cobra.Command{
 		Use: "approvals [NAME]", Short: "List all decisions about servers, the newest last",
 		Long: `Approvals lists what was approved, refused, blocked or taken as the baseline, when, how and by whom. The
-log is only ever added to. What the versions of a definition were, and how they differ, tells history.`,
+log is only ever added to. What the versions of a definition were, and how they differ, tells history.
+
+Each entry has the hash of the one before it and an HMAC, as records have. With --verify all of them are
+checked, what is wrong is printed with its place, and the exit code is 3 if something was changed.`,
 		Args: atMostOne, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error {
+			if verify && len(args) > 0 {
+				return errors.New("approvals: --verify checks all servers; give no name")
+			} else if verify {
+				return a.verify(asJSON)
+			}
 			log, err := decisions()
 			if err != nil {
 				return failed(err)
@@ -39,7 +48,39 @@ log is only ever added to. What the versions of a definition were, and how they 
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")
+	c.Flags().BoolVar(&verify, "verify", false, "check that the log and the records are as they were written")
 	return c
+}
+
+// verify checks what is stored of approvals.
+func (a *app) verify(asJSON bool) error {
+	found, err := quarantine.NewBook(store.Open(store.DefaultDir())).Verify()
+	if err != nil {
+		return failed(fmt.Errorf("what was approved can't be checked: %w", err))
+	}
+	if asJSON {
+		if err := a.printASCII(found); err != nil {
+			return err
+		}
+	}
+	changed := false
+	p := newPrinter(a.out)
+	for _, f := range found.Faults {
+		changed = changed || !f.Harmless
+		if !asJSON {
+			p.line(plain(f.Where), ": ", plain(f.What))
+		}
+	}
+	switch {
+	case changed:
+		if !asJSON {
+			fmt.Fprintln(a.err, "What was changed does not count: such a server is held. See: mcpproxy-stdio review")
+		}
+		return &exitError{code: ExitProblems}
+	case !asJSON:
+		p.line(plural(found.Entries, "entry", "entries"), " of the log and ", plural(found.Records, "record", "records"), " are as they were written.")
+	}
+	return nil
 }
 
 // decisions is the log in the order of time.

@@ -14,7 +14,7 @@
 //	1  it could not; stderr says why and what to do
 //	2  the command line was wrong
 //	3  check found errors in the configuration, or servers that can't be started; scan found something that stops an approval;
-//	   doctor found a server that asks for isolation and would not get it
+//	   doctor found a server that asks for isolation and would not get it; approvals --verify found what was changed
 //
 // Nothing here knows MCP beyond what try needs to be a client of the proxy.
 package cli

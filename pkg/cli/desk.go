@@ -37,6 +37,9 @@ func (a *app) desk() (*desk, error) {
 		return nil, err
 	}
 	st := store.Open(store.DefaultDir())
+	st.Repaired = func(dir string) {
+		fmt.Fprintf(a.err, "Others could use %s; its mode is 0700 now.\n", plain(dir))
+	}
 	book := quarantine.NewBook(st)
 	key, err := book.Key()
 	if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"os"
 	"os/exec"
@@ -25,8 +26,9 @@ func TestMain(m *testing.M) {
 		transport.RunShim()
 	}
 	mcptest.Main()
+	mockKeyring()
 	testscript.Main(m, map[string]func(){"mcpproxy-stdio": func() {
-		keyring.MockInit()
+		mockKeyring()
 		if text := os.Getenv("TEST_KEYRING_ERROR"); text != "" {
 			keyring.MockInitWithError(errors.New(text))
 		}
@@ -35,6 +37,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(Main(os.Args[1:]))
 	}})
+}
+
+// mockKeyring is a keyring that has the same key for approvals in each process.
+func mockKeyring() {
+	keyring.MockInit()
+	keyring.Set("mcpproxy-stdio approvals", "record key", base64.StdEncoding.EncodeToString(make([]byte, 32)))
 }
 
 func TestScripts(t *testing.T) {

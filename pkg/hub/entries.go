@@ -199,9 +199,10 @@ func (h *Hub) recall() {
 	defer h.reload.Unlock()
 	h.mu.Lock()
 	keys := make(map[key]uint64, len(h.entries))
+	doubted := map[key]bool{}
 	for k, e := range h.entries {
 		if keys[k] = 0; e.record != nil {
-			keys[k] = e.record.Generation
+			keys[k], doubted[k] = e.record.Generation, e.record.Doubt != ""
 		}
 	}
 	c := h.config
@@ -223,25 +224,28 @@ func (h *Hub) recall() {
 	for k, generation := range keys {
 		switch r, err := h.book.Read(k.path, k.name); {
 		case err != nil:
+		case r != nil && r.Doubt != "" && !doubted[k]:
+			h.log.Warn().Str("server", k.name).Str("reason", r.Doubt).Msg("what was approved of it does not count any more; it is held")
+			h.forget(k, generation, r)
 		case r != nil && r.Generation > generation:
 			h.adopt(k, r)
 		case r == nil && generation > 0: // what was approved is gone: nothing is
-			h.forget(k, generation)
+			h.log.Warn().Str("server", k.name).Msg("what was approved of it was removed from the state directory; it is held")
+			h.forget(k, generation, nil)
 		}
 	}
 }
 
-// forget takes down that a record was removed, unless another was written since.
-func (h *Hub) forget(k key, generation uint64) {
+// forget puts what is left of a record in its place, nil for nothing, unless another was written since.
+func (h *Hub) forget(k key, generation uint64, left *quarantine.Record) {
 	h.mu.Lock()
 	e := h.entries[k]
-	gone := e != nil && e.record != nil && e.record.Generation == generation
+	gone := e != nil && (e.record == nil || e.record.Generation == generation)
 	if gone {
-		h.entries[k] = newEntry(nil, nil)
+		h.entries[k] = newEntry(left, nil)
 	}
 	h.mu.Unlock()
 	if gone {
-		h.log.Warn().Str("server", k.name).Msg("what was approved of it was removed from the state directory; it is held")
 		h.apply()
 	}
 }

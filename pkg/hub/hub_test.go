@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/zalando/go-keyring"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
@@ -23,6 +26,7 @@ import (
 
 func TestMain(m *testing.M) {
 	mcptest.Main()
+	keyring.MockInitWithError(errors.New("there is no keyring in this test"))
 	os.Exit(m.Run())
 }
 

@@ -101,6 +101,9 @@ func heldBecause(s *config.Server, e *entry) string {
 	if s.Workspace {
 		from = " It comes from " + strconv.QuoteToASCII(s.Path) + "."
 	}
+	if e.record != nil && e.record.Doubt != "" {
+		from += " What was approved before does not count: " + e.record.Doubt + "."
+	}
 	return fmt.Sprintf("it is held in quarantine (%s) and %s.%s%s", state, what, from, toApprove(s))
 }
 

@@ -8,19 +8,44 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // Book keeps the records in the state directory. It is safe for concurrent use by any number of processes.
-type Book struct{ store *store.Store }
+type Book struct {
+	store *store.Store
+	keys  *keyRing
+
+	// CodeCost is how many rounds of PBKDF2 a one-time code takes. Tests lower it.
+	CodeCost int
+
+	mu    sync.Mutex // guards index
+	index *readIndex // as it was last read
+}
 
 // NewBook returns the book in a store.
-func NewBook(st *store.Store) *Book { return &Book{st} }
+func NewBook(st *store.Store) *Book {
+	return &Book{store: st, keys: &keyRing{store: st, keyring: secret.ApprovalKey}, CodeCost: codeCost}
+}
 
-const recordsDir = "records"
+// Prepare asks for the key of the seals if a keyring has it, which may take a while: what is read meanwhile waits for the same answer.
+func (b *Book) Prepare() {
+	if b.keys.sealedByRing() {
+		b.keys.current(false)
+	}
+}
+
+const (
+	recordsDir   = "records"
+	baselinesDir = "baselines"
+)
+
+func baselineName(path string) string { return name(baselinesDir, path) }
 
 func name(dir string, parts ...string) string {
 	h := sha256.New()
@@ -34,16 +59,74 @@ func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // Read returns the record of an entry: by the path of its configuration file, and its name. It is nil if there is none.
 func (b *Book) Read(path, server string) (*Record, error) {
-	data, err := b.store.Read(name(recordsDir, path, server))
+	file := name(recordsDir, path, server)
+	data, err := b.store.Read(file)
 	if missing(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	r, err := Decode(data)
+	r, err := b.decode(path, server, data)
+	if err == nil && r.Doubt == staleRecord { // unless another process has written both meanwhile
+		err = b.store.Update(file, func(data []byte) ([]byte, error) {
+			if data == nil {
+				r = nil
+				return nil, nil
+			}
+			var err error
+			r, err = b.decode(path, server, data)
+			return nil, err
+		})
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w – remove the file to have the server reviewed anew", b.store.Path(name(recordsDir, path, server)), err)
+		return nil, b.explain(file, err)
+	}
+	return r, nil
+}
+
+func (b *Book) explain(file string, err error) error {
+	if errors.Is(err, ErrFormat) {
+		return fmt.Errorf("%s: %w – remove the file to have the server reviewed anew", b.store.Path(file), err)
+	}
+	return err
+}
+
+// Why a record is not believed.
+const (
+	unsealedRecord = "its record was not written by mcpproxy-stdio, or was changed since"
+	staleRecord    = "its record is not the one of the last decision in the log: an old one was put back, or the log was changed"
+	removedRecord  = "its record was removed"
+)
+
+// decode reads a record. One that does not count is an empty one, with the reason.
+func (b *Book) decode(path, server string, data []byte) (*Record, error) {
+	file := name(recordsDir, path, server)
+	text, err := b.keys.unseal(file, data)
+	sealed := !errors.Is(err, errSeal)
+	if err != nil && sealed {
+		return nil, err
+	}
+	if !sealed {
+		text = data
+	}
+	r, err := Decode(text)
+	if err != nil {
+		return nil, err
+	}
+	ix, err := b.readIndex()
+	if err != nil {
+		return nil, err
+	}
+	last := ix.Last[file]
+	doubted := &Record{Config: path, Server: server, Last: last}
+	switch {
+	case !sealed:
+		doubted.Doubt = unsealedRecord
+		return doubted, nil
+	case last != r.Last && !slices.ContainsFunc(r.Outbox, func(e Entry) bool { return e.ID == last }):
+		doubted.Doubt = staleRecord
+		return doubted, nil
 	}
 	return r, nil
 }
@@ -63,46 +146,100 @@ func (b *Book) Update(path, server string, change func(*Record) error) (*Record,
 
 // update is Update without the log.
 func (b *Book) update(path, server string, change func(*Record) error) (r *Record, decided bool, err error) {
-	err = b.store.Update(name(recordsDir, path, server), func(old []byte) ([]byte, error) {
-		r = &Record{Config: path, Server: server}
-		if old != nil {
-			var err error
-			if r, err = Decode(old); err != nil {
+	file := name(recordsDir, path, server)
+	key, err := b.writeKey()
+	if err == nil {
+		err = b.store.Update(file, func(old []byte) ([]byte, error) {
+			if r, err = b.old(path, server, old); err != nil {
 				return nil, err
 			}
-		}
-		before := len(r.Outbox)
-		if err := change(r); errors.Is(err, ErrUnchanged) {
-			return nil, nil
-		} else if err != nil {
-			return nil, err
-		}
-		decided = len(r.Outbox) > before
-		r.Generation = max(r.Generation+1, uint64(time.Now().UnixMicro())) // later than one that was removed, too
-		return r.Encode(), nil
-	})
+			before := len(r.Outbox)
+			if err := change(r); errors.Is(err, ErrUnchanged) {
+				return nil, nil
+			} else if err != nil {
+				return nil, err
+			}
+			decided = len(r.Outbox) > before
+			r.Generation = max(r.Generation+1, uint64(time.Now().UnixMicro())) // later than one that was removed, too
+			return key.seal(file, r.Encode()), nil
+		})
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("the record of server %q: %w", server, err)
 	}
 	return r, decided, nil
 }
 
+// old is the record that a change begins with.
+func (b *Book) old(path, server string, data []byte) (*Record, error) {
+	if data != nil {
+		return b.decode(path, server, data)
+	}
+	ix, err := b.readIndex()
+	if err != nil {
+		return nil, err
+	}
+	r := &Record{Config: path, Server: server, Last: ix.Last[name(recordsDir, path, server)]}
+	if r.Last != "" {
+		r.Doubt = removedRecord
+	}
+	return r, nil
+}
+
 // empty brings a record's decisions into the log. A crash at any point leaves them in the record, in the log, or in both, which Log evens out.
 func (b *Book) empty(path, server string) error {
-	return b.store.Update(name(recordsDir, path, server), func(old []byte) ([]byte, error) {
-		r, err := Decode(old)
+	file := name(recordsDir, path, server)
+	key, err := b.writeKey()
+	if err != nil {
+		return err
+	}
+	return b.store.Update(file, func(old []byte) ([]byte, error) {
+		if old == nil {
+			return nil, nil
+		}
+		r, err := b.decode(path, server, old)
 		if err != nil || len(r.Outbox) == 0 {
 			return nil, err
 		}
 		if err := b.log(r.Outbox); err != nil {
 			return nil, err
 		}
-		r.Outbox = nil
-		return r.Encode(), nil
+		r.Last, r.Outbox = r.Outbox[len(r.Outbox)-1].ID, nil
+		return key.seal(file, r.Encode()), nil
 	})
 }
 
-// All returns all records. One that can't be read is left out and told in the error.
+// writeKey is the key to write with. When the keyring gets its first one, what is sealed with the file's counts on under the new one.
+func (b *Book) writeKey() (*sealKey, error) {
+	was, err := b.keys.current(false)
+	if err != nil || was.ring {
+		return was, err
+	}
+	key, err := b.keys.current(true)
+	if err != nil || !key.ring {
+		return key, err
+	}
+	records, err := b.store.List(recordsDir)
+	baselines, err2 := b.store.List(baselinesDir)
+	if err = errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	reseal := func(file string) error {
+		return b.store.Update(file, func(old []byte) ([]byte, error) {
+			text, name, mac, ok := cutSeal(old)
+			if !ok || name != was.name || mac != was.mac(file, text) {
+				return nil, nil
+			}
+			return key.seal(file, text), nil
+		})
+	}
+	for _, file := range slices.Concat(records, baselines) {
+		err = errors.Join(err, reseal(file))
+	}
+	return key, errors.Join(err, b.store.Exclusive(logName, func() error { return reseal(indexName) }))
+}
+
+// All returns all records that count. One that can't be read is left out and told in the error.
 func (b *Book) All() ([]*Record, error) {
 	names, err := b.store.List(recordsDir)
 	var all []*Record
@@ -114,6 +251,12 @@ func (b *Book) All() ([]*Record, error) {
 		var r *Record
 		if readErr == nil {
 			r, readErr = Decode(data)
+		}
+		if readErr == nil && n != name(recordsDir, r.Config, r.Server) {
+			readErr = ErrFormat
+		}
+		if readErr == nil {
+			r, readErr = b.decode(r.Config, r.Server, data)
 		}
 		if readErr != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", n, readErr))
@@ -133,21 +276,40 @@ type Baseline struct {
 
 // ReadBaseline returns the baseline of a configuration file, nil if it has never been run.
 func (b *Book) ReadBaseline(path string) (*Baseline, error) {
-	data, err := b.store.Read(name("baselines", path))
+	data, err := b.store.Read(baselineName(path))
 	if missing(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	return b.decodeBaseline(path, data)
+}
+
+func (b *Book) decodeBaseline(path string, data []byte) (*Baseline, error) {
+	text, err := b.keys.unseal(baselineName(path), data)
+	if err != nil && !errors.Is(err, errSeal) {
+		return nil, err
+	}
 	base := &Baseline{}
-	if err = json.Unmarshal(data, base); err == nil && !slices.Contains(strictness, base.Approval) {
-		err = ErrFormat
+	if err == nil {
+		if err = json.Unmarshal(text, base); err == nil && !slices.Contains(strictness, base.Approval) {
+			err = ErrFormat
+		}
 	}
 	if err != nil { // nothing in it counts: a policy that can't be read was not confirmed
-		return nil, fmt.Errorf("%s: %w – remove the file to have the servers reviewed anew", b.store.Path(name("baselines", path)), err)
+		return nil, fmt.Errorf("%s: %w – remove the file to have the servers reviewed anew", b.store.Path(baselineName(path)), err)
 	}
 	return base, nil
+}
+
+// sealBaseline is the content of a baseline's file.
+func sealBaseline(key *sealKey, base *Baseline) ([]byte, error) {
+	text, err := json.Marshal(base)
+	if err != nil {
+		return nil, err
+	}
+	return key.seal(baselineName(base.Config), append(text, '\n')), nil
 }
 
 // TakeBaseline records the servers of a configuration file as the person's own, if the file was never run before; a file that does not exist
@@ -157,22 +319,27 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 		return base, err
 	}
 	base := &Baseline{Config: c.Path, Taken: time.Now().UTC(), Approval: Stricter(config.ApprovalHuman, c.Approval)}
-	err := b.store.Update(name("baselines", c.Path), func(old []byte) ([]byte, error) {
+	key, err := b.writeKey()
+	if err != nil {
+		return nil, err
+	}
+	err = b.store.Update(baselineName(c.Path), func(old []byte) (data []byte, err error) {
 		if old != nil { // another process was quicker
-			return nil, json.Unmarshal(old, base)
+			base, err = b.decodeBaseline(c.Path, old)
+			return nil, err
 		}
 		untouched := func(r *Record) bool { // cut short a moment ago, or taken back
 			return r.First && r.Taken.IsZero() || r.Launch == nil && r.Inspect == "" && !r.Tool && !r.Rejected()
 		}
 		for _, s := range c.Servers {
 			if r, err := b.Read(c.Path, s.Name); err != nil || r != nil && !untouched(r) {
-				return json.Marshal(base)
+				return sealBaseline(key, base)
 			}
 		}
 		records, _ := b.All() // also of servers that the file has no more; one that can't be read is no reason
 		for _, r := range records {
 			if r.Config == c.Path && !untouched(r) {
-				return json.Marshal(base)
+				return sealBaseline(key, base)
 			}
 		}
 		for _, s := range c.Servers {
@@ -189,7 +356,7 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 				return nil, err
 			}
 		}
-		return json.Marshal(base)
+		return sealBaseline(key, base)
 	})
 	if err != nil {
 		return nil, err
@@ -197,12 +364,17 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 	return base, nil
 }
 
-// ConfirmApproval takes down that a person confirmed a policy of approval.
+// ConfirmApproval records that a person confirmed a policy of approval.
 func (b *Book) ConfirmApproval(path, policy string) error {
-	return b.store.Update(name("baselines", path), func(old []byte) ([]byte, error) {
+	key, err := b.writeKey()
+	if err != nil {
+		return err
+	}
+	return b.store.Update(baselineName(path), func(old []byte) ([]byte, error) {
 		base := &Baseline{Config: path, Taken: time.Now().UTC()}
 		if old != nil {
-			if err := json.Unmarshal(old, base); err != nil {
+			var err error
+			if base, err = b.decodeBaseline(path, old); err != nil {
 				return nil, err
 			}
 		}
@@ -210,7 +382,7 @@ func (b *Book) ConfirmApproval(path, policy string) error {
 			return nil, nil
 		}
 		base.Approval = policy
-		data, err := json.Marshal(base)
+		data, err := sealBaseline(key, base)
 		if err == nil { // first: a decision without effect is better than one that nobody finds
 			r := &Record{Config: path}
 			r.decide("policy", policy, "", nil)
@@ -222,5 +394,5 @@ func (b *Book) ConfirmApproval(path, policy string) error {
 
 // Watched are the directories in which every decision of another process shows.
 func (b *Book) Watched() []string {
-	return []string{b.store.Path(recordsDir), b.store.Path("baselines")}
+	return []string{b.store.Path(recordsDir), b.store.Path(baselinesDir)}
 }

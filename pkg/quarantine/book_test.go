@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 func TestUpdatesAreNotLost(t *testing.T) {
@@ -19,7 +18,7 @@ func TestUpdatesAreNotLost(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			b := NewBook(store.Open(b.store.Dir()))
+			b := bookIn(b.store.Dir())
 			for j := range 5 {
 				if _, err := b.Update("/c", "s", func(r *Record) error { r.Block(fmt.Sprint(i, "-", j), Means{}); return nil }); err != nil {
 					t.Error(err)
@@ -109,7 +108,8 @@ func TestLogAfterACrash(t *testing.T) {
 		t.Helper()
 		r := must(b.Read("/c", "s"))(t)
 		change(r)
-		if err := b.store.Write(record, r.Encode()); err != nil {
+		key := must(b.keys.current(false))(t)
+		if err := b.store.Write(record, key.seal(record, r.Encode())); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +122,8 @@ func TestLogAfterACrash(t *testing.T) {
 	if got := items(); got != "one two three" {
 		t.Errorf("after the next decision: %s", got)
 	}
-	write(func(r *Record) { r.Outbox = left.Outbox }) // killed after the log
+	logged := must(b.Log())(t)
+	write(func(r *Record) { r.Last, r.Outbox = left.Last, append(left.Outbox, logged[2]) }) // killed after the log
 	if got := items(); got != "one two three" {
 		t.Errorf("in both: %s", got)
 	}
@@ -264,7 +265,7 @@ func TestBaselineOfSeveralProcesses(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			base, err := NewBook(store.Open(w.book.store.Dir())).TakeBaseline(c)
+			base, err := bookIn(w.book.store.Dir()).TakeBaseline(c)
 			if err != nil || base == nil || base.Approval != config.ApprovalHuman {
 				t.Errorf("%+v, %v", base, err)
 			}

@@ -2,8 +2,9 @@ package quarantine
 
 import (
 	"crypto/hmac"
+	"crypto/pbkdf2"
 	"crypto/rand"
-	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -16,7 +17,8 @@ import (
 
 // Code is a one-time code as it is stored. The code itself is only ever on a person's terminal.
 type Code struct {
-	Hash    string    `json:"hash"` // HMAC-SHA-256 of code and digest, under a key of the store
+	Hash    string    `json:"hash"` // see hashCode
+	Cost    int       `json:"cost"` // rounds
 	Digest  string    `json:"digest"`
 	Expires time.Time `json:"expires"`
 	Tries   int       `json:"tries"`
@@ -26,6 +28,8 @@ const (
 	// CodeLife is how long a one-time code is valid.
 	CodeLife  = 10 * time.Minute
 	codeTries = 5
+	// codeCost makes each guess at a stored code take about a second: those of all 10^8 codes take years, and a code lives ten minutes.
+	codeCost = 1_000_000
 )
 
 // Errors of a code.
@@ -36,75 +40,48 @@ var (
 	ErrWrongCode = errors.New("the code is not the one that was shown")
 )
 
-// KnownKey is the store's own key if there is one, nil if nothing is stored yet.
-func (b *Book) KnownKey() ([]byte, error) {
-	key, err := b.store.Read("code-key")
-	switch {
-	case missing(err):
-		return nil, nil
-	case err == nil && len(key) != sha256.Size:
-		return nil, nil
-	}
-	return key, err
-}
-
-// Key is the store's own key, made when it is first needed. One-time codes and the literal values of launches are hashed under it.
-func (b *Book) Key() (key []byte, err error) {
-	if key, err = b.KnownKey(); key != nil || err != nil {
-		return key, err
-	}
-	err = b.store.Update("code-key", func(old []byte) ([]byte, error) {
-		if key = old; len(old) == sha256.Size {
-			return nil, nil
-		}
-		key = make([]byte, sha256.Size)
-		rand.Read(key)
-		return key, nil
-	})
-	return key, err
-}
-
-func hashCode(key []byte, code, digest string) string {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(code + "\x00" + digest))
-	return hex.EncodeToString(mac.Sum(nil))
+// hashCode is PBKDF2 (RFC 8018) with HMAC-SHA-512 of the code and the key of the seals, salted with what the code approves and when it ends.
+func hashCode(key *sealKey, code string, c *Code) (string, error) {
+	sum, err := pbkdf2.Key(sha512.New, string(key.bytes)+code, []byte("mcpproxy-stdio code "+c.Digest+" "+c.Expires.Format(time.RFC3339Nano)), c.Cost, sha512.Size)
+	return hex.EncodeToString(sum), err
 }
 
 // NewCode makes the one code with which what has this digest can be approved within ten minutes, and returns its eight digits. The
 // one before is void.
 func (b *Book) NewCode(path, server, digest string) (string, error) {
-	key, err := b.Key()
+	key, err := b.writeKey()
 	if err != nil {
 		return "", err
 	}
 	code := digits(8)
-	_, err = b.Update(path, server, func(r *Record) error {
-		r.Code = &Code{Hash: hashCode(key, code, digest), Digest: digest, Expires: time.Now().Add(CodeLife).UTC()}
-		return nil
-	})
+	c := &Code{Cost: b.CodeCost, Digest: digest, Expires: time.Now().Add(CodeLife).UTC()}
+	if c.Hash, err = hashCode(key, code, c); err != nil {
+		return "", err
+	}
+	_, err = b.Update(path, server, func(r *Record) error { r.Code = c; return nil })
 	return code, err
 }
 
 // Redeem approves with a code. A wrong one is counted, on disk, before it is told; the fifth burns the code.
 func (b *Book) Redeem(s *config.Server, path, digest, code, by string, judge Judge) (decision string, err error) {
-	key, err := b.Key()
-	if err != nil {
-		return "", err
-	}
 	code = strings.Map(func(r rune) rune { // people write it as it is shown, in groups
 		if r == ' ' || r == '-' {
 			return -1
 		}
 		return r
 	}, code)
+	right, hash, err := b.matches(path, s.Name, code) // before the lock: it takes a while
+	if err != nil {
+		return "", err
+	}
 	var refused error
 	_, err = b.Update(path, s.Name, func(r *Record) error {
 		c := r.Code
 		switch {
-		case c == nil || !time.Now().Before(c.Expires) || !strings.EqualFold(c.Digest, digest):
+		case c == nil || c.Hash != hash || !time.Now().Before(c.Expires) || !strings.EqualFold(c.Digest, digest):
 			refused = ErrNoCode
 			return ErrUnchanged
-		case !hmac.Equal([]byte(c.Hash), []byte(hashCode(key, code, c.Digest))):
+		case !right:
 			refused = fmt.Errorf("%w: %d tries are left", ErrWrongCode, codeTries-c.Tries-1)
 			if c.Tries++; c.Tries >= codeTries {
 				r.Code = nil
@@ -120,6 +97,20 @@ func (b *Book) Redeem(s *config.Server, path, digest, code, by string, judge Jud
 		return "", err
 	}
 	return decision, refused
+}
+
+// matches tells whether a code is the one that is stored now, and the hash of that one.
+func (b *Book) matches(path, server, code string) (right bool, hash string, err error) {
+	r, err := b.Read(path, server)
+	if err != nil || r == nil || r.Code == nil || !time.Now().Before(r.Code.Expires) {
+		return false, "", err
+	}
+	key, err := b.keys.current(false)
+	if err != nil {
+		return false, "", err
+	}
+	tried, err := hashCode(key, code, r.Code)
+	return hmac.Equal([]byte(r.Code.Hash), []byte(tried)), r.Code.Hash, err
 }
 
 // digits are n random decimal digits.

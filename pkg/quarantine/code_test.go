@@ -140,7 +140,7 @@ func TestCodeIsRedeemedByOne(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			b := NewBook(b.store)
+			b := bookIn(b.store.Dir())
 			switch _, err := b.Redeem(s, s.Path, digest, code, "", suspicious); {
 			case err == nil:
 				won.Add(1)

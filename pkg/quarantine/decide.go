@@ -108,7 +108,7 @@ func (r *Record) takeAll(items []Item) {
 
 func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
 	r.Launch, r.LaunchKey = p.Launch, s.LaunchKey()
-	r.Policy, r.Overrode, r.Flagged, r.Tool = policyOf(s), s.Quarantined, false, false
+	r.Policy, r.Overrode, r.Flagged, r.Tool, r.Doubt = policyOf(s), s.Quarantined, false, false, ""
 }
 
 // Baseline takes down that an entry is the person's own: the first look at it is trusted. What was known of another launch under the name
@@ -126,7 +126,7 @@ func (r *Record) Reject(by Means) {
 	if r.Launch != nil {
 		decision = "revoke"
 	}
-	*r = Record{Config: r.Config, Server: r.Server, Generation: r.Generation, Tool: true, Blocked: r.Blocked, Outbox: r.Outbox, Refused: time.Now()}
+	*r = Record{Config: r.Config, Server: r.Server, Generation: r.Generation, Tool: true, Blocked: r.Blocked, Outbox: r.Outbox, Last: r.Last, Refused: time.Now()}
 	r.decide(decision, by.How, by.By, nil)
 }
 

@@ -40,6 +40,12 @@ func (r *Record) Encode() []byte {
 	line("config", "%+q", r.Config) // any bytes: a path need not be UTF-8
 	line("server", "%+q", r.Server)
 	line("generation", "%d", r.Generation)
+	if r.Last != "" {
+		line("last", "%s", r.Last)
+	}
+	if r.Doubt != "" {
+		line("doubt", "%+q", r.Doubt)
+	}
 	flag("tool", r.Tool)
 	if r.Launch != nil {
 		line("launch", "%s %s", r.LaunchKey, r.Launch)
@@ -104,8 +110,10 @@ func orNone(digest string) string {
 	return digest
 }
 
-// Decode reads what Encode wrote. The definitions share data's memory. The error wraps ErrFormat.
+// Decode reads what Encode wrote, with or without a seal, which it does not check. The definitions share data's memory. The error wraps
+// ErrFormat.
 func Decode(data []byte) (*Record, error) {
+	data, _, _, _ = cutSeal(data)
 	rest, ok := bytes.CutPrefix(data, []byte(format+"\n"))
 	if !ok || !bytes.HasSuffix(rest, []byte("\nend\n")) {
 		return nil, ErrFormat
@@ -129,6 +137,10 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		r.Server, err = strconv.Unquote(string(value))
 	case "generation":
 		r.Generation, err = strconv.ParseUint(string(value), 10, 64)
+	case "last":
+		r.Last = string(value)
+	case "doubt":
+		r.Doubt, err = strconv.Unquote(string(value))
 	case "tool":
 		r.Tool = true
 	case "launch":

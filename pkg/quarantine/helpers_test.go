@@ -1,6 +1,7 @@
 package quarantine
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -118,7 +119,17 @@ func decisions(entries []Entry) string {
 
 func newBook(t testing.TB) *Book {
 	t.Helper()
-	return NewBook(store.Open(t.TempDir() + "/state"))
+	return bookIn(t.TempDir() + "/state")
+}
+
+// bookIn is a book without a keyring, whose codes cost little.
+func bookIn(dir string) *Book {
+	b := NewBook(store.Open(dir))
+	b.keys.keyring = func(func() (func(), error)) ([]byte, error) {
+		return nil, errors.New("there is no keyring in this test")
+	}
+	b.CodeCost = 100
+	return b
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

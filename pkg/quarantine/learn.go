@@ -66,10 +66,11 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 	if whole {
 		changed = r.forget(items) || changed
 	}
-	if r.First { // what comes later is new
+	first := r.First
+	if first { // what comes later is new
 		r.First, changed = false, true
 	}
-	if len(taken) > 0 {
+	if first || len(taken) > 0 { // of a first look always: a record of before it, put back, is then an old one
 		r.decide(how, "", "", taken)
 	}
 	if list := resources(live); live.Items[catalog.Resources] != nil && !slices.EqualFunc(list, r.Resources, bytes.Equal) {

@@ -18,6 +18,11 @@ type Entry struct {
 	By       string       `json:"by,omitempty"`
 	Digest   string       `json:"digest,omitempty"`
 	Items    []LoggedItem `json:"items,omitempty"`
+
+	// Of an entry in the log: the hash of the line before it (SHA-256), the name of the key, and the HMAC of the line without this field.
+	Prev string `json:"prev,omitempty"`
+	Key  string `json:"key,omitempty"`
+	MAC  string `json:"mac,omitempty"` // the last field of the line
 }
 
 // LoggedItem is a version of a definition that was decided on.
@@ -68,17 +73,4 @@ func (b *Book) logged() ([]Entry, error) {
 		}
 	}
 	return entries, err
-}
-
-// log appends decisions, on disk when it returns nil.
-func (b *Book) log(entries []Entry) error {
-	var text []byte
-	for _, e := range entries {
-		line, err := json.Marshal(e)
-		if err != nil {
-			return err
-		}
-		text = append(append(text, line...), '\n')
-	}
-	return b.store.Append(logName, text)
 }

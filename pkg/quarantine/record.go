@@ -22,6 +22,8 @@ const (
 type Record struct {
 	Config, Server string
 	Generation     uint64 // grows with each write
+	Last           string // id of its last decision that is in the log for sure
+	Doubt          string // why what was recorded before does not count; nothing is approved
 	Tool           bool   // a tool added the entry, or changed its launch since it was last approved
 
 	Launch    []byte // approved, canonical; nil: none is

@@ -55,7 +55,7 @@ func TestSlowKeyIsLockedUntilItIsMade(t *testing.T) {
 		start := time.Now()
 		_, err := Key(func() (func(), error) {
 			time.Sleep(10 * time.Second)
-			return func() { _, e := getKey(); made = e == nil }, nil
+			return func() { _, e := tokenKey.get(); made = e == nil }, nil
 		})
 		if took := time.Since(start); !errors.Is(err, ErrTimeout) || took != readTimeout {
 			t.Errorf("after %s: %v", took, err)

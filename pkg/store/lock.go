@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +16,8 @@ func (s *Store) Lock(ctx context.Context, name string) (unlock func(), err error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(s.Locks(), 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+	if err := s.make(s.Locks()); err != nil {
+		return nil, err
 	}
 	type answer struct {
 		unlock func()
@@ -27,7 +26,7 @@ func (s *Store) Lock(ctx context.Context, name string) (unlock func(), err error
 	answers := make(chan answer)
 	// The system's call can't be interrupted: who has given up leaves a goroutine that gets the lock in the end and gives it back.
 	go func() {
-		unlock, err := lockedfile.MutexAt(s.lockFile(name) + ".held").Lock()
+		unlock, err := lockAt(s.lockFile(name) + ".held")
 		select {
 		case answers <- answer{unlock, err}:
 		case <-ctx.Done():
@@ -47,8 +46,8 @@ func (s *Store) Lock(ctx context.Context, name string) (unlock func(), err error
 // TryLock is Lock for what is done only where nobody else does it: it does not wait, and ok tells whether the lock is held. With
 // last, for a name that nobody will use again, unlock leaves no file behind.
 func (s *Store) TryLock(name string) (unlock func(last bool), ok bool, err error) {
-	if err := os.MkdirAll(s.Locks(), 0o700); err != nil {
-		return nil, false, fmt.Errorf("state directory: %w", err)
+	if err := s.make(s.Locks()); err != nil {
+		return nil, false, err
 	}
 	f, err := os.OpenFile(s.lockFile(name)+".held", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -64,6 +63,18 @@ func (s *Store) TryLock(name string) (unlock func(last bool), ok bool, err error
 		}
 		f.Close() // which gives the lock back
 	}, true, nil
+}
+
+// lockAt locks a file that nobody else can read, and waits for the lock.
+func lockAt(path string) (unlock func(), err error) {
+	f, err := lockedfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
+		os.Chmod(path, 0o600) // of an older version
+	}
+	return func() { f.Close() }, nil
 }
 
 func (s *Store) lockFile(name string) string {

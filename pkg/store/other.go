@@ -27,6 +27,10 @@ func checkPrivate(path string, info fs.FileInfo) error {
 	return nil
 }
 
+func makePrivate(path string, info fs.FileInfo) (repaired bool, err error) {
+	return false, checkPrivate(path, info)
+}
+
 func checkSecret(path string, info fs.FileInfo) error { return checkPrivate(path, info) }
 
 func syncDir(string) error { return nil }

@@ -16,14 +16,17 @@ import (
 	"time"
 
 	"github.com/adrg/xdg"
-	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
 // ErrUnsafe is wrapped when a file or the directory could have been written by somebody else.
 var ErrUnsafe = errors.New("not safe to use")
 
 // Store is a state directory. It is safe for concurrent use by any number of processes.
-type Store struct{ dir string }
+type Store struct {
+	dir string
+	// Repaired is called when a directory of the store could be used by others and is the user's alone now; it may be nil.
+	Repaired func(dir string)
+}
 
 // DefaultDir is mcpproxy-stdio under the user's state directory (XDG Base Directory 0.8).
 func DefaultDir() string { return filepath.Join(xdg.StateHome, "mcpproxy-stdio") }
@@ -48,6 +51,9 @@ func (s *Store) Read(name string) ([]byte, error) { return s.read(name, checkPri
 func (s *Store) ReadSecret(name string) ([]byte, error) { return s.read(name, checkSecret) }
 
 func (s *Store) read(name string, check func(string, fs.FileInfo) error) ([]byte, error) {
+	if err := s.own(filepath.Dir(s.Path(name))); err != nil {
+		return nil, err
+	}
 	f, err := openNoFollow(s.Path(name))
 	if err != nil {
 		return nil, err
@@ -72,15 +78,8 @@ func (s *Store) read(name string, check func(string, fs.FileInfo) error) ([]byte
 func (s *Store) Write(name string, data []byte) (err error) {
 	path := s.Path(name)
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	for _, d := range []string{s.dir, dir} {
-		if info, err := os.Lstat(d); err != nil {
-			return err
-		} else if err := checkPrivate(d, info); err != nil {
-			return err
-		}
+	if err := s.make(dir); err != nil {
+		return err
 	}
 	sweep(dir)
 	f, err := os.CreateTemp(dir, ".new-*")
@@ -106,6 +105,35 @@ func (s *Store) Write(name string, data []byte) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// make makes a directory of the store, if need be.
+func (s *Store) make(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	return s.own(dir)
+}
+
+// own sees to it that the store's directory, and one in it, are the user's alone. One of another user's is refused. One that is not there is fine.
+func (s *Store) own(dir string) error {
+	for _, d := range []string{s.dir, dir} {
+		info, err := os.Lstat(d)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		repaired, err := makePrivate(d, info)
+		if err != nil {
+			return err
+		}
+		if repaired && s.Repaired != nil {
+			s.Repaired(d)
+		}
+	}
+	return nil
 }
 
 // sweep removes what a process that was killed while it wrote has left.
@@ -139,10 +167,10 @@ func (s *Store) Update(name string, change func(old []byte) ([]byte, error)) err
 
 // lock takes the lock that Update and Append hold.
 func (s *Store) lock(name string) (unlock func(), err error) {
-	if err := os.MkdirAll(s.Locks(), 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+	if err := s.make(s.Locks()); err != nil {
+		return nil, err
 	}
-	return lockedfile.MutexAt(s.lockFile(name)).Lock()
+	return lockAt(s.lockFile(name))
 }
 
 // Remove deletes the file; a missing one is fine.
@@ -153,14 +181,53 @@ func (s *Store) Remove(name string) error {
 	return nil
 }
 
-// Append adds to the end of a file, under a lock across processes, and makes it if need be. When it returns nil the data is on disk.
-// A line that a crash has cut short is ended first.
-func (s *Store) Append(name string, data []byte) error {
+// Exclusive does work under the lock that Update and Append take for that name.
+func (s *Store) Exclusive(name string, work func() error) error {
 	unlock, err := s.lock(name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	return work()
+}
+
+// Size is the size of a file in bytes. The error wraps fs.ErrNotExist or ErrUnsafe, among others.
+func (s *Store) Size(name string) (int64, error) {
+	info, err := os.Lstat(s.Path(name))
+	if err == nil {
+		err = checkPrivate(s.Path(name), info)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// ReadFrom is Read from an offset on.
+func (s *Store) ReadFrom(name string, offset int64) ([]byte, error) {
+	f, err := openNoFollow(s.Path(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		err = checkPrivate(s.Path(name), info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.NewSectionReader(f, offset, max(0, info.Size()-offset)))
+}
+
+// Append adds to the end of a file, under a lock across processes, and makes it if need be. When it returns nil the data is on disk.
+// A line that a crash has cut short is ended first.
+func (s *Store) Append(name string, data []byte) error {
+	return s.Exclusive(name, func() error { return s.Add(name, data) })
+}
+
+// Add is Append for a caller that holds the lock, with Exclusive.
+func (s *Store) Add(name string, data []byte) error {
 	cut, err := s.endsInLine(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.Write(name, data)

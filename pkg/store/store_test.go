@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -54,12 +55,46 @@ func TestRefusesWhatOthersCanChange(t *testing.T) {
 	if _, err := s.Read("f"); !errors.Is(err, ErrUnsafe) {
 		t.Errorf("a file others can write was read: %v", err)
 	}
-	if err := os.Mkdir(s.Path("open"), 0o777); err != nil {
-		t.Fatal(err)
+}
+
+// Directories that others could use are the user's alone again, which is told; another user's are refused.
+func TestDirectoriesAreRepaired(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o777, 0o1777, 0o770, 0o755, 0o701} {
+		for _, open := range []string{"", "sub", "locks"} {
+			s := Open(filepath.Join(t.TempDir(), "state"))
+			var told []string
+			s.Repaired = func(dir string) { told = append(told, dir) }
+			if err := s.Update("sub/f", func([]byte) ([]byte, error) { return []byte("x"), nil }); err != nil || told != nil {
+				t.Fatal(told, err)
+			}
+			if err := os.Chmod(s.Path(open), mode); err != nil {
+				t.Fatal(err)
+			}
+			if open == "locks" {
+				os.Chmod(s.Path("locks/sub-f"), 0o666)
+			}
+			if err := s.Update("sub/f", func([]byte) ([]byte, error) { return nil, nil }); err != nil || !slices.Equal(told, []string{s.Path(open)}) {
+				t.Errorf("%o %q: told %q, %v", mode, open, told, err)
+			}
+			for path, want := range map[string]fs.FileMode{s.Path(open): 0o700, s.Path("locks/sub-f"): 0o600} {
+				if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+					t.Errorf("%o %q: %s is %v, %v", mode, open, path, info.Mode(), err)
+				}
+			}
+		}
 	}
-	os.Chmod(s.Path("open"), 0o777)
-	if err := s.Write("open/f", nil); !errors.Is(err, ErrUnsafe) {
-		t.Errorf("wrote into a directory others can write: %v", err)
+	if os.Geteuid() == 0 {
+		s := Open(filepath.Join(t.TempDir(), "state"))
+		if err := s.Write("f", []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		os.Chown(s.Dir(), 12345, -1)
+		if _, err := s.Read("f"); !errors.Is(err, ErrUnsafe) {
+			t.Errorf("read from another user's directory: %v", err)
+		}
+		if err := s.Write("f", nil); !errors.Is(err, ErrUnsafe) {
+			t.Errorf("wrote into another user's directory: %v", err)
+		}
 	}
 }
 

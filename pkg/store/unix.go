@@ -35,6 +35,23 @@ func checkPrivate(path string, info fs.FileInfo) error {
 	return nil
 }
 
+// makePrivate takes the rights of others on a directory away, and refuses what is not the user's directory.
+func makePrivate(path string, info fs.FileInfo) (repaired bool, err error) {
+	if !info.IsDir() {
+		return false, fmt.Errorf("%w: %s is not a directory", ErrUnsafe, path)
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+		return false, fmt.Errorf("%w: %s belongs to user %d; name another state directory with XDG_STATE_HOME", ErrUnsafe, path, owner.Uid)
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return false, nil
+	}
+	if err := os.Chmod(path, 0o700); err != nil {
+		return false, fmt.Errorf("%w: others can use %s; run chmod 700 on it: %w", ErrUnsafe, path, err)
+	}
+	return true, nil
+}
+
 // checkSecret refuses also what another user can read.
 func checkSecret(path string, info fs.FileInfo) error {
 	if err := checkPrivate(path, info); err != nil {
