@@ -106,7 +106,95 @@ var attacks = map[string]func(args []string) error{
 	},
 	"inherited": func(a []string) error { return has(io.ReadAll(os.NewFile(uintptr(number(a[0])), "inherited"))) },
 
+	// What is known of files, by their names
+	"chmod":  func(a []string) error { return os.Chmod(a[0], 0o604) },
+	"utimes": func(a []string) error { return os.Chtimes(a[0], time.Unix(1, 0), time.Unix(1, 0)) },
+	"stat":   func(a []string) error { _, err := os.Lstat(a[0]); return err },
+	"inotify": func(a []string) error {
+		fd, err := unix.InotifyInit1(0)
+		if err == nil {
+			_, err = unix.InotifyAddWatch(fd, a[0], unix.IN_ALL_EVENTS)
+		}
+		return err
+	},
+	"chown":     func(a []string) error { return unix.Lchown(a[0], -1, number(a[1])) },
+	"chownat":   func(a []string) error { return unix.Fchownat(unix.AT_FDCWD, a[0], -1, number(a[1]), 0) },
+	"setxattr":  func(a []string) error { return unix.Setxattr(a[0], "user.test", []byte("x"), 0) },
+	"lsetxattr": func(a []string) error { return unix.Lsetxattr(a[0], "user.test", []byte("x"), 0) },
+	"fsetxattr": func(a []string) error { // of a file that it may read
+		f, err := os.Open(a[0])
+		if err != nil {
+			return err
+		}
+		return unix.Fsetxattr(int(f.Fd()), "user.test", []byte("x"), 0)
+	},
+	"getxattr":    func(a []string) error { _, err := unix.Getxattr(a[0], "user.secret", make([]byte, 64)); return err },
+	"listxattr":   func(a []string) error { _, err := unix.Listxattr(a[0], make([]byte, 64)); return err },
+	"removexattr": func(a []string) error { return unix.Removexattr(a[0], "user.secret") },
+	"setxattrat": func(a []string) error { // struct xattr_args; with AT_FDCWD
+		name, value := []byte("user.test\x00"), []byte("x")
+		path := append([]byte(a[0]), 0)
+		args := struct {
+			value       uint64
+			size, flags uint32
+		}{uint64(uintptr(unsafe.Pointer(&value[0]))), 1, 0}
+		cwd := unix.AT_FDCWD
+		err := callErr(unix.Syscall6(unix.SYS_SETXATTRAT, uintptr(cwd), uintptr(unsafe.Pointer(&path[0])), 0, uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args)))
+		runtime.KeepAlive(value)
+		return err
+	},
+	"acl": func(a []string) error { // version 2; user, group and others of a plain file
+		b := []byte{2, 0, 0, 0}
+		for _, e := range [][2]byte{{1, 6}, {4, 4}, {0x20, 4}} {
+			b = append(b, e[0], 0, e[1], 0, 0xff, 0xff, 0xff, 0xff)
+		}
+		return unix.Setxattr(a[0], "system.posix_acl_access", b, 0)
+	},
+	"chattr": func(a []string) error { // needs no more than to read it
+		f, err := os.Open(a[0])
+		if err != nil {
+			return err
+		}
+		flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
+		if err != nil {
+			return err
+		}
+		return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags|0x40) // FS_NODUMP_FL
+	},
+	"fanotify": func(a []string) error {
+		fd, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_REPORT_FID, 0)
+		if err == nil {
+			err = unix.FanotifyMark(fd, unix.FAN_MARK_ADD, unix.FAN_OPEN|unix.FAN_EVENT_ON_CHILD, unix.AT_FDCWD, a[0])
+		}
+		return err
+	},
+	"handle": func(a []string) error { _, _, err := unix.NameToHandleAt(unix.AT_FDCWD, a[0], 0); return err },
+
 	// Other processes
+	"cmdline": func(a []string) error {
+		b, err := os.ReadFile("/proc/" + a[0] + "/cmdline")
+		if err == nil && !bytes.Contains(b, []byte("victim")) {
+			err = errNotFound
+		}
+		return err
+	},
+	"affinity": func(a []string) error {
+		var set unix.CPUSet
+		set.Set(0)
+		return unix.SchedSetaffinity(number(a[0]), &set)
+	},
+	"priority": func(a []string) error { return unix.Setpriority(number(a[0]), number(a[1]), 5) },
+	"scheduler": func(a []string) error {
+		const batch = 3 // SCHED_BATCH
+		var param [4]byte
+		return callErr(unix.Syscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(number(a[0])), batch, uintptr(unsafe.Pointer(&param))))
+	},
+	"schedattr": func(a []string) error {
+		return unix.SchedSetAttr(number(a[0]), &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: 3}, 0)
+	},
+	"ioprio": func(a []string) error {
+		return callErr(unix.Syscall(unix.SYS_IOPRIO_SET, uintptr(number(a[0])), uintptr(number(a[1])), 3<<13))
+	},
 	"openwrite": func(a []string) error { _, err := os.OpenFile(a[0], os.O_WRONLY, 0); return err },
 	"environ": func([]string) error {
 		files, _ := filepath.Glob("/proc/[0-9]*/environ")

@@ -1,6 +1,6 @@
 // Package sandbox runs one program with less of the machine than the person has who started it: on Linux, without Docker and
 // without special rights. Bubblewrap (https://github.com/containers/bubblewrap) makes the sandbox where it works, else
-// Landlock (https://docs.kernel.org/userspace-api/landlock.html); with both come a seccomp filter, resource limits,
+// Landlock (https://docs.kernel.org/userspace-api/landlock.html); with both come an allow-list of system calls, resource limits,
 // no_new_privs and no capabilities. On other systems there is none, and the package says so.
 //
 // [Confine] gives what is to be started in the program's place: this very binary, which confines itself and then executes the
@@ -16,8 +16,7 @@
 //   - Use of processor, disk and number of processes: there is no cgroup, and the memory limit holds for each process by itself.
 //   - The network, once it is given: there is no filter of addresses, and services on the machine's loopback can be reached.
 //   - What was listed: a listed "/" or home directory is given as a whole.
-//   - With Landlock alone: reading the command lines of other processes, learning which files exist, and changing the
-//     mode, times and extended attributes of the person's files ([Abilities.Gaps] tells which).
+//   - With Landlock alone: what [Abilities.Gaps] tells, such as changing the mode and times of the person's files.
 //
 // What it costs a program: no 32-bit programs on a 64-bit system, no namespaces (Chromium needs --no-sandbox), no Unix sockets
 // but socketpair(2) (Python's multiprocessing needs the start method "fork" or "spawn"), no io_uring, under Landlock neither

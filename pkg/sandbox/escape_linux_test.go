@@ -66,6 +66,29 @@ func onVictim(name string) escape {
 	}}
 }
 
+func onVictimAs(name string, kind int) escape {
+	return escape{name: name, prepare: func(t *testing.T, w world) ([]string, func(*Spec)) {
+		return []string{name, strconv.Itoa(kind), strconv.Itoa(victim(t, w))}, nil
+	}}
+}
+
+// onSecret is an attack on what is known of a file that cannot be read. It has an attribute.
+func onSecret(name string, more ...string) escape {
+	return escape{name: name, prepare: func(t *testing.T, w world) ([]string, func(*Spec)) {
+		if err := unix.Setxattr(w.id, "user.secret", []byte(secret), 0); err != nil {
+			missing(t, "extended attributes in /var/tmp: "+err.Error())
+		}
+		return append([]string{name, w.id}, more...), func(s *Spec) { s.Dir, s.DirAccess = w.work, "rw" }
+	}}
+}
+
+// onReadable is an attack on a file that may be read and not written.
+func onReadable(name string) escape {
+	return escape{name: name, prepare: func(_ *testing.T, w world) ([]string, func(*Spec)) {
+		return []string{name, w.outside + "/file"}, func(s *Spec) { s.Paths = []Path{{Path: w.outside}} }
+	}}
+}
+
 var escapes = []escape{
 	file("read the secret", func(w world) []string { return []string{"read", w.id} }),
 	file("read outside", func(w world) []string { return []string{"read", w.outside + "/file"} }),
@@ -113,6 +136,11 @@ var escapes = []escape{
 		return []string{"procroot", w.id}, nil
 	}},
 	onVictim("ptrace"), onVictim("kill"), onVictim("prlimit"), onVictim("getfd"),
+	onVictim("affinity"), onVictim("scheduler"), onVictim("schedattr"), onVictimAs("priority", unix.PRIO_PROCESS), onVictimAs("ioprio", 1),
+	onSecret("chown", strconv.Itoa(nobody)).byRoot(), onSecret("chownat", strconv.Itoa(nobody)).byRoot(),
+	onSecret("setxattr"), onSecret("lsetxattr"), onSecret("setxattrat"), onSecret("getxattr"), onSecret("listxattr"), onSecret("removexattr"), onSecret("acl"),
+	onSecret("fanotify"), onSecret("handle"),
+	onReadable("fsetxattr"), onReadable("chattr"),
 	syscalls("process_vm_readv", "readv"),
 	{name: "System V shared memory", prepare: func(t *testing.T, _ world) ([]string, func(*Spec)) {
 		key := 0x4d435000 | os.Getpid()&0xfff

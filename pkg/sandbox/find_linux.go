@@ -116,13 +116,7 @@ func lookForLandlock() (machine, error) {
 	if abi < abiTruncate {
 		return machine{}, fmt.Errorf("the kernel offers no Landlock of ABI %d (Linux 6.2, with landlock among the security modules in its parameter lsm=)", abiTruncate)
 	}
-	m := machine{Abilities: Abilities{Method: Landlock, Version: fmt.Sprintf("ABI %d", abi), Gaps: []string{
-		"it can change the mode and the times of files it cannot read",
-		"it can read the command lines of other processes",
-	}}}
-	if abi < abiScope {
-		m.Gaps = append(m.Gaps, "it can end other processes of the user (Linux 6.12 keeps it from that)")
-	}
+	m := machine{Abilities: Abilities{Method: Landlock, Version: fmt.Sprintf("ABI %d", abi), Gaps: gapsOf(abi)}}
 	v := newView("/")
 	v.system() // of which this program needs nothing, unless it is linked dynamically
 	if _, err := try(order{Method: Landlock, Dir: "/", Grants: append(v.sorted(), grant{Path: selfExe, File: true})}, selfExe, hookArg, probeArg); err != nil {

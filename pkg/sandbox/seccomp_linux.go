@@ -18,51 +18,44 @@ import (
 // Errors that it answers with are those that programs are used to from somewhere: EPERM is Docker's, so is ENOSYS for
 // clone3, whose flags a filter cannot see (libraries then use clone); EAFNOSUPPORT is systemd's and that of a kernel built without the
 // family; EACCES says of a network that is off what it is: denied.
+//
+// What is in no table is denied: with EPERM, or with ENOSYS if it is newer than all that is known here, so that programs do without.
 
-// forbidden are system calls that no server needs and that reach other processes or the kernel's less tried parts. io_uring
-// makes sockets past the filter.
-var forbidden = []uint32{
-	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PROCESS_MADVISE, unix.SYS_PROCESS_MRELEASE,
-	unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
-	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
-	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD, unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER,
-	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_OPEN_TREE, unix.SYS_OPEN_TREE_ATTR, unix.SYS_MOVE_MOUNT,
-	unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR, unix.SYS_UNSHARE, unix.SYS_SETNS,
-	unix.SYS_QUOTACTL, unix.SYS_QUOTACTL_FD, unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_FANOTIFY_INIT,
-	unix.SYS_KEXEC_LOAD, unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_REBOOT,
-	unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_SYSLOG, unix.SYS_VHANGUP,
-	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_CLOCK_ADJTIME, unix.SYS_ADJTIMEX,
-}
-
-// sharedIPC reaches every process of the user where the program has no IPC namespace of its own.
-var sharedIPC = []uint32{
-	unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SHMCTL, unix.SYS_SEMGET, unix.SYS_SEMCTL,
-	unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MSGCTL, unix.SYS_MQ_OPEN, unix.SYS_MQ_UNLINK,
-}
+// newest is the youngest call that the tables were made with.
+const newest = unix.SYS_RSEQ_SLICE_YIELD
 
 // newNamespaces are the flags of clone(2).
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
-// filter is what the program may not ask the kernel for. noSockets takes the Internet's from it too, for where there is no network
-// namespace to do so; hostIPC says that there is no IPC namespace either.
-func filter(noSockets, hostIPC bool) ([]unix.SockFilter, error) {
+// filter is what the program may ask the kernel for. noSockets takes the Internet's from it too, for where there is no network
+// namespace to do so; shared says that there are no namespaces at all: it has the processes, the System V objects and the paths of
+// the person's.
+func filter(noSockets, shared bool) ([]unix.SockFilter, error) {
 	if auditArch == 0 {
 		return nil, errors.New("its sandbox has no system call filter for the processor type " + runtime.GOARCH)
 	}
 	const numberAt, archAt = 0, 4 // in struct seccomp_data
 	f := rules{load(archAt), jump(unix.BPF_JEQ, auditArch, 1, 0), ret(unix.SECCOMP_RET_KILL_PROCESS), load(numberAt)}
 	f = append(f, foreign...)
-	for _, number := range slices.Concat(forbidden, forbiddenHere) {
-		f.on(number, fail(unix.EPERM))
-	}
-	if hostIPC {
-		for _, number := range slices.Concat(sharedIPC, semaphoreCalls) {
-			f.on(number, fail(unix.EPERM))
-		}
-	}
 	f.on(unix.SYS_CLONE3, fail(unix.ENOSYS))
 	f.on(unix.SYS_CLONE, argument(0), jump(unix.BPF_JSET, newNamespaces, 0, 1), fail(unix.EPERM), allow)
 	f.on(unix.SYS_PRLIMIT64, argument(0), jump(unix.BPF_JEQ, 0, 1, 0), fail(unix.EPERM), allow) // 0 is the process itself
+	f.sockets(noSockets)
+	f.values(unix.SYS_PERSONALITY, 0, unix.EPERM, 0, 0xffffffff) // the latter asks
+	f.values(unix.SYS_PRCTL, 0, unix.EINVAL, processControls...)
+	f.on(unix.SYS_IOCTL, fileControls()...)
+	allowed := slices.Concat(append(calls, callsHere)...)
+	if shared {
+		f.sharedAnswers()
+	} else {
+		allowed = slices.Concat(allowed, ownIPC, attributes, byPID, chownHere, []uint32{unix.SYS_FCHOWNAT, unix.SYS_SETPRIORITY, unix.SYS_IOPRIO_SET})
+	}
+	f.ranges(allowed)
+	return append(f, jump(unix.BPF_JGT, newest, 0, 1), fail(unix.ENOSYS), fail(unix.EPERM)), nil
+}
+
+// sockets answers for their families.
+func (f *rules) sockets(noSockets bool) {
 	// A pair of datagram sockets is denied since those can be turned to somebody else afterwards; for the kernel SOCK_RAW is the same.
 	f.on(unix.SYS_SOCKETPAIR, argument(0), jump(unix.BPF_JEQ, unix.AF_UNIX, 1, 0), fail(unix.EAFNOSUPPORT),
 		argument(1), and(0xf), jump(unix.BPF_JEQ, unix.SOCK_STREAM, 2, 0), jump(unix.BPF_JEQ, unix.SOCK_SEQPACKET, 1, 0), fail(unix.EAFNOSUPPORT), allow)
@@ -73,14 +66,83 @@ func filter(noSockets, hostIPC bool) ([]unix.SockFilter, error) {
 	// Of AF_NETLINK there is the protocol that lists addresses and routes, which getaddrinfo(3) asks for.
 	f.on(unix.SYS_SOCKET, argument(0), jump(unix.BPF_JEQ, unix.AF_INET, 4, 0), jump(unix.BPF_JEQ, unix.AF_INET6, 3, 0),
 		jump(unix.BPF_JEQ, unix.AF_NETLINK, 0, 3), argument(2), jump(unix.BPF_JEQ, unix.NETLINK_ROUTE, 0, 1), internet, fail(unix.EAFNOSUPPORT))
-	return append(f, allow), nil
 }
+
+// sharedAnswers are for what Landlock does not know: the program acts upon itself, and upon files that it could open.
+func (f *rules) sharedAnswers() {
+	for _, number := range attributes {
+		f.on(number, fail(unix.EOPNOTSUPP)) // as of a file system that has none
+	}
+	for _, number := range byPID {
+		f.on(number, argument(0), jump(unix.BPF_JEQ, 0, 1, 0), fail(unix.EPERM), allow)
+	}
+	// Whom a priority is for is told by two arguments: a process, and 0 for the one that calls.
+	self := func(process uint32) []unix.SockFilter {
+		return []unix.SockFilter{argument(0), jump(unix.BPF_JEQ, process, 0, 2), argument(1), jump(unix.BPF_JEQ, 0, 1, 0), fail(unix.EPERM), allow}
+	}
+	f.on(unix.SYS_SETPRIORITY, self(unix.PRIO_PROCESS)...)
+	const whoProcess = 1 // IOPRIO_WHO_PROCESS
+	f.on(unix.SYS_IOPRIO_SET, self(whoProcess)...)
+}
+
+// processControls are the options of prctl(2) that change nothing but the process itself, in ways that do no harm.
+var processControls = []uint32{
+	unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_PDEATHSIG, unix.PR_GET_PDEATHSIG, unix.PR_SET_DUMPABLE, unix.PR_GET_DUMPABLE,
+	unix.PR_SET_CHILD_SUBREAPER, unix.PR_GET_CHILD_SUBREAPER, unix.PR_SET_TIMERSLACK, unix.PR_GET_TIMERSLACK,
+	unix.PR_SET_NO_NEW_PRIVS, unix.PR_GET_NO_NEW_PRIVS, unix.PR_SET_SECCOMP, unix.PR_GET_SECCOMP, unix.PR_SET_PTRACER,
+	unix.PR_CAPBSET_READ, unix.PR_CAPBSET_DROP, unix.PR_CAP_AMBIENT, unix.PR_GET_KEEPCAPS, unix.PR_SET_KEEPCAPS, unix.PR_GET_SECUREBITS,
+	unix.PR_SET_THP_DISABLE, unix.PR_GET_THP_DISABLE, unix.PR_SET_VMA, unix.PR_GET_TID_ADDRESS, unix.PR_SET_MDWE, unix.PR_GET_MDWE,
+	unix.PR_GET_SPECULATION_CTRL, unix.PR_SET_SPECULATION_CTRL, unix.PR_GET_AUXV, unix.PR_GET_TSC,
+	unix.PR_SVE_SET_VL, unix.PR_SVE_GET_VL, unix.PR_SME_SET_VL, unix.PR_SME_GET_VL, unix.PR_PAC_RESET_KEYS, unix.PR_PAC_SET_ENABLED_KEYS,
+	unix.PR_PAC_GET_ENABLED_KEYS, unix.PR_SET_TAGGED_ADDR_CTRL, unix.PR_GET_TAGGED_ADDR_CTRL,
+}
+
+// fileControls answers ioctl(2): terminals, but for what types or reads in somebody else's; questions about sockets and files; copies.
+// Others change attributes of files that were opened for reading alone, or reach drivers.
+func fileControls() (f []unix.SockFilter) {
+	const terminals, sockets = 0x5400, 0x8900 // the second byte is the kind
+	f = append(f, argument(1))
+	for _, denied := range []uint32{unix.TIOCSTI, unix.TIOCLINUX, unix.TIOCCONS, unix.TIOCSETD} {
+		f = append(f, jump(unix.BPF_JEQ, denied, 0, 1), fail(unix.EPERM))
+	}
+	for _, control := range []uint32{unix.FICLONE, unix.FICLONERANGE, unix.FIDEDUPERANGE, unix.FS_IOC_GETFLAGS, fiemap, getAttributes, unix.BLKGETSIZE64} {
+		f = append(f, jump(unix.BPF_JEQ, control, 0, 1), allow)
+	}
+	return append(f, and(0xff00), jump(unix.BPF_JEQ, terminals, 1, 0), jump(unix.BPF_JEQ, sockets, 0, 1), allow, fail(unix.ENOTTY))
+}
+
+const (
+	fiemap        = 0xc020660b // FS_IOC_FIEMAP: where the holes of a file are
+	getAttributes = 0x801c581f // FS_IOC_FSGETXATTR
+)
 
 type rules []unix.SockFilter
 
 // on adds what is done for a call, which ends with an answer. The accumulator holds the call's number before and after.
 func (f *rules) on(number uint32, then ...unix.SockFilter) {
 	*f = append(append(*f, jump(unix.BPF_JEQ, number, 0, uint8(len(then)))), then...)
+}
+
+// values allows a call whose argument has one of the values, and answers the others with an error.
+func (f *rules) values(number uint32, arg uint32, or unix.Errno, values ...uint32) {
+	then := []unix.SockFilter{argument(arg)}
+	for _, v := range values {
+		then = append(then, jump(unix.BPF_JEQ, v, 0, 1), allow)
+	}
+	f.on(number, append(then, fail(or))...)
+}
+
+// ranges allows calls. Their numbers lie close together: a few dozen ranges are compared, from the lowest.
+func (f *rules) ranges(numbers []uint32) {
+	slices.Sort(numbers)
+	for i := 0; i < len(numbers); {
+		end := i
+		for end+1 < len(numbers) && numbers[end+1] <= numbers[end]+1 {
+			end++
+		}
+		*f = append(*f, jump(unix.BPF_JGT, numbers[end], 2, 0), jump(unix.BPF_JGE, numbers[i], 0, 1), allow)
+		i = end + 1
+	}
 }
 
 var allow = ret(unix.SECCOMP_RET_ALLOW)

@@ -6,7 +6,6 @@ package sandbox
 const auditArch = 0
 
 var (
-	foreign        rules
-	forbiddenHere  []uint32
-	semaphoreCalls []uint32
+	foreign              rules
+	callsHere, chownHere []uint32
 )

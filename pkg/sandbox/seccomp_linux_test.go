@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,8 @@ func answer(t *testing.T, program []unix.SockFilter, arch, number uint32, args .
 			met = acc == i.K
 		case unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K:
 			met = acc >= i.K
+		case unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K:
+			met = acc > i.K
 		case unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K:
 			met = acc&i.K != 0
 		default:
@@ -104,6 +107,31 @@ func TestFilter(t *testing.T) {
 		{"futex", unix.SYS_FUTEX, nil, yes},
 		{"connect", unix.SYS_CONNECT, nil, yes},
 		{"seccomp", unix.SYS_SECCOMP, nil, yes},
+		{"getpid", unix.SYS_GETPID, nil, yes},
+		{"statx", unix.SYS_STATX, nil, yes},
+		{"typing into a terminal", unix.SYS_IOCTL, args(0, unix.TIOCSTI), no(unix.EPERM)},
+		{"typing into a terminal, higher bits", unix.SYS_IOCTL, args(0, unix.TIOCSTI|1<<32), no(unix.EPERM)},
+		{"reading a terminal", unix.SYS_IOCTL, args(0, unix.TIOCLINUX), no(unix.EPERM)},
+		{"asking a terminal", unix.SYS_IOCTL, args(0, unix.TCGETS), yes},
+		{"asking for its size", unix.SYS_IOCTL, args(0, unix.TIOCGWINSZ), yes},
+		{"asking how much can be read", unix.SYS_IOCTL, args(0, unix.TIOCINQ), yes},
+		{"not to block", unix.SYS_IOCTL, args(0, 0x5421), yes},
+		{"copying by reference", unix.SYS_IOCTL, args(0, unix.FICLONE), yes},
+		{"listing interfaces", unix.SYS_IOCTL, args(0, unix.SIOCGIFCONF), yes},
+		{"changing attributes", unix.SYS_IOCTL, args(0, unix.FS_IOC_SETFLAGS), no(unix.ENOTTY)},
+		{"a snapshot of btrfs", unix.SYS_IOCTL, args(0, 0x50009401), no(unix.ENOTTY)},
+		{"a virtual machine", unix.SYS_IOCTL, args(0, 0xae01), no(unix.ENOTTY)},
+		{"a name", unix.SYS_PRCTL, args(unix.PR_SET_NAME), yes},
+		{"a memory map", unix.SYS_PRCTL, args(unix.PR_SET_MM), no(unix.EINVAL)},
+		{"cores to share", unix.SYS_PRCTL, args(unix.PR_SCHED_CORE), no(unix.EINVAL)},
+		{"a control to come", unix.SYS_PRCTL, args(4711), no(unix.EINVAL)},
+		{"the personality", unix.SYS_PERSONALITY, args(0xffffffff), yes},
+		{"another personality", unix.SYS_PERSONALITY, args(0x0400000), no(unix.EPERM)},
+		{"fanotify", unix.SYS_FANOTIFY_INIT, nil, no(unix.EPERM)},
+		{"memfd_secret", unix.SYS_MEMFD_SECRET, nil, no(unix.EPERM)},
+		{"statmount", unix.SYS_STATMOUNT, nil, no(unix.EPERM)},
+		{"a call to come", newest + 1, nil, no(unix.ENOSYS)},
+		{"a call far to come", 5000, nil, no(unix.ENOSYS)},
 	}
 	internet := func(want uint32) []test {
 		return []test{
@@ -116,12 +144,22 @@ func TestFilter(t *testing.T) {
 	ipc := func(want uint32) []test {
 		return []test{{"shmget", unix.SYS_SHMGET, nil, want}, {"msgget", unix.SYS_MSGGET, nil, want}, {"mq_open", unix.SYS_MQ_OPEN, nil, want}}
 	}
+	others := func(want, attributes uint32) []test {
+		return []test{
+			{"affinity of another", unix.SYS_SCHED_SETAFFINITY, args(4711), want}, {"its own affinity", unix.SYS_SCHED_SETAFFINITY, args(0), yes},
+			{"priority of another", unix.SYS_SETPRIORITY, args(unix.PRIO_PROCESS, 4711), want}, {"its own priority", unix.SYS_SETPRIORITY, args(unix.PRIO_PROCESS, 0), yes},
+			{"priority of a user", unix.SYS_SETPRIORITY, args(unix.PRIO_USER, 0), want}, {"priority of a group", unix.SYS_SETPRIORITY, args(unix.PRIO_PGRP, 0), want},
+			{"disk priority of another", unix.SYS_IOPRIO_SET, args(1, 4711), want}, {"its own disk priority", unix.SYS_IOPRIO_SET, args(1, 0), yes},
+			{"chown", unix.SYS_FCHOWNAT, nil, want}, {"setxattr", unix.SYS_SETXATTR, nil, attributes}, {"getxattr", unix.SYS_GETXATTR, nil, attributes},
+			{"fsetxattr", unix.SYS_FSETXATTR, nil, attributes}, {"fgetxattr", unix.SYS_FGETXATTR, nil, yes},
+		}
+	}
 	for _, f := range []struct {
 		noSockets, hostIPC bool
 		more               [][]test
 	}{
-		{false, false, [][]test{both, internet(yes), ipc(yes)}},
-		{true, true, [][]test{both, internet(no(unix.EACCES)), ipc(no(unix.EPERM))}},
+		{false, false, [][]test{both, internet(yes), ipc(yes), others(yes, yes)}},
+		{true, true, [][]test{both, internet(no(unix.EACCES)), ipc(no(unix.EPERM)), others(no(unix.EPERM), no(unix.EOPNOTSUPP))}},
 	} {
 		program, err := filter(f.noSockets, f.hostIPC)
 		if err != nil {
@@ -139,6 +177,36 @@ func TestFilter(t *testing.T) {
 		}
 		if got := answer(t, program, unix.AUDIT_ARCH_X86_64, 0x40000000|unix.SYS_OPENAT); auditArch == unix.AUDIT_ARCH_X86_64 && got != no(unix.ENOSYS) {
 			t.Errorf("an x32 call: got %#x", got)
+		}
+	}
+}
+
+// Nothing passes but what is in a table.
+func TestFilterIsAnAllowList(t *testing.T) {
+	if auditArch == 0 {
+		missing(t, "a filter for this processor")
+	}
+	for _, shared := range []bool{false, true} {
+		program, err := filter(false, shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allowed := slices.Concat(append(calls, callsHere)...)
+		if !shared {
+			allowed = slices.Concat(allowed, ownIPC, attributes, byPID, chownHere, []uint32{unix.SYS_FCHOWNAT, unix.SYS_SETPRIORITY, unix.SYS_IOPRIO_SET})
+		}
+		byArgument := append([]uint32{unix.SYS_CLONE, unix.SYS_PRLIMIT64, unix.SYS_SOCKET, unix.SYS_SOCKETPAIR, unix.SYS_PERSONALITY, unix.SYS_PRCTL,
+			unix.SYS_IOCTL, unix.SYS_SETPRIORITY, unix.SYS_IOPRIO_SET}, byPID...)
+		for number := range uint32(1024) {
+			if slices.Contains(byArgument, number) {
+				continue
+			}
+			if got := answer(t, program, auditArch, number); (got == unix.SECCOMP_RET_ALLOW) != slices.Contains(allowed, number) {
+				t.Errorf("call %d (shared: %v): got %#x", number, shared, got)
+			}
+		}
+		if len(program) > 4096 { // BPF_MAXINSNS
+			t.Errorf("%d instructions", len(program))
 		}
 	}
 }

@@ -1,0 +1,46 @@
+package sandbox
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// What is told as open is open with Landlock, and closed with every other method. (What is not told is closed: TestEscapes.)
+func TestGaps(t *testing.T) {
+	for _, g := range landlockGaps {
+		t.Run(g.name, func(t *testing.T) {
+			eachMethod(t, func(t *testing.T, m machine) {
+				w := newWorld(t)
+				on := w.id
+				if g.name == "cmdline" || g.name == "kill" {
+					on = strconv.Itoa(victim(t, w))
+				}
+				r := m.run(t, w.attacker(t, g.name, on))
+				if m.Method == Landlock && (g.until == 0 || landlockABI() < g.until) {
+					mustSucceed(t, r)
+				} else {
+					mustBeDenied(t, r)
+				}
+			})
+		})
+	}
+}
+
+// Everything that is told here is told in the README.
+func TestGapsAreInTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		missing(t, "the README")
+	}
+	for _, g := range landlockGaps {
+		what, _, _ := strings.Cut(g.what, " (")
+		if !strings.Contains(string(readme), what) {
+			t.Errorf("%q is not in the README", g.what)
+		}
+	}
+	if got := len(gapsOf(abiScope)); got != len(gapsOf(abiScope-1))-1 {
+		t.Errorf("ABI %d has %d gaps", abiScope, got)
+	}
+}
