@@ -9,7 +9,8 @@ type judge struct {
 	stream  stream
 	found   []Finding
 	signals []signal
-	depth   int // of decoding
+	depth   int  // of decoding
+	excused bool // some signal weighs less than its full weight
 
 	guard    bool // it is about finding attacks, or handles secrets by its own account
 	guardian bool // its name says so too
@@ -21,7 +22,7 @@ type judge struct {
 // signal takes a sign of the text at hand, which begins with the word at.
 func (j *judge) signal(rule string, weight, node int, excerpt, message string) {
 	if len(j.signals) < maxSignals {
-		j.signals = append(j.signals, signal{rule, nil, weight, len(j.stream.tokens), node, excerpt, message})
+		j.signals = append(j.signals, signal{rule, nil, weight, weight, false, len(j.stream.tokens), node, excerpt, message})
 	}
 }
 
@@ -136,13 +137,18 @@ func apart(s string) (string, int) {
 	return b.String(), n
 }
 
-// take weighs a pattern that was found.
+// take weighs a pattern that was found. What excuses it lessens its weight, though not its full weight: whoever writes a
+// name, a purpose or a quotation may be the one who writes the orders.
 func (j *judge) take(h hit) {
 	weight := h.weight
+	if j.lone && (h.rule == "hook" || h.rule == "prerequisite" || h.rule == "priority") {
+		weight += weight / 2
+	}
+	full := weight
 	sentence := j.sentence(h.first, h.last)
 	speaksOf := sentence&detect != 0
 	switch { // what is quoted is hardly ordered, and in a sentence about attacks even less; but that is easily claimed
-	case h.quoted && speaksOf && j.guardian:
+	case h.claimed, h.quoted && speaksOf && j.guardian:
 		weight = 0
 	case h.quoted && (speaksOf || j.guard):
 		weight /= 2
@@ -154,19 +160,14 @@ func (j *judge) take(h hit) {
 	if j.files && (h.rule == "secret-read" || h.rule == "settings") {
 		weight /= 2
 	}
-	if j.lone && (h.rule == "hook" || h.rule == "prerequisite" || h.rule == "priority") {
-		weight += weight / 2
-	}
-	if weight == 0 {
-		return
-	}
+	j.excused = j.excused || weight < full
 	a, b := j.stream.tokens[h.first], j.stream.tokens[h.last]
 	s := j.stream.texts[a.text]
 	end := int(b.end)
 	if b.text != a.text {
 		end = len(s)
 	}
-	j.signals = append(j.signals, signal{h.rule, h.pattern, weight, h.first, j.stream.nodes[a.text], excerpt(s, int(a.start), end), messageOf(h.rule)})
+	j.signals = append(j.signals, signal{h.rule, h.pattern, weight, full, h.claimed || h.quoted && speaksOf, h.first, j.stream.nodes[a.text], excerpt(s, int(a.start), end), messageOf(h.rule)})
 }
 
 // sentence is what the sentence around some words is about, as far as a window reaches.

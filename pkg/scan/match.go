@@ -7,6 +7,7 @@ type hit struct {
 	*pattern
 	first, last int // tokens
 	quoted      bool
+	claimed     bool // a word that speaks of attacks stands shortly before
 }
 
 // match finds the patterns in the stream: in time linear in the number of words.
@@ -70,13 +71,16 @@ func room(i int, at, had *int) bool {
 // matchOrdered keeps, for each step, the latest word that completed it and the first word of that chain. A step is only taken up
 // by a later word, within the gap of the one before.
 func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
-	type chain struct{ at, start, place int }
+	type chain struct {
+		at, start, place int
+		claimed          bool
+	}
 	var done [maxSteps]chain
 	for k := range done {
 		done[k].at = -1
 	}
-	at, had := 0, 0
-	place := 0 // counts the words that may not be overlooked
+	var kept [2]struct{ at, had int } // of hits that count, and of claimed ones
+	place := 0                        // counts the words that may not be overlooked
 	for i := range st.tokens {
 		t := &st.tokens[i]
 		if t.stop {
@@ -100,11 +104,12 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 			if !is(t.of, p.steps[k]) {
 				continue
 			}
+			var next chain
 			if k == 0 {
-				if p.base && st.tells(i) || st.denied(i, p.unless) {
+				if p.base && st.tells(i) || st.denied(i, p.unless&^detect) {
 					continue
 				}
-				done[0] = chain{i, i, place}
+				next = chain{i, i, place, st.denied(i, p.unless&detect)}
 			} else {
 				last := done[k-1]
 				if last.at < 0 || last.at == i || place-last.place > p.gap+1 {
@@ -113,10 +118,18 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 				if p.base && k == 1 && p.steps[0][0] == silent && st.tells(i) { // this silently overwrites
 					continue
 				}
-				done[k] = chain{i, last.start, place}
+				next = chain{i, last.start, place, last.claimed}
 			}
-			if start := done[k].start; k == len(p.steps)-1 && room(i, &at, &had) {
-				hits = append(hits, hit{p, start, i, st.tokens[start].quoted})
+			if old := done[k]; next.claimed && old.at >= 0 && !old.claimed && place-old.place <= p.gap+1 {
+				continue // the one that nothing excuses goes on
+			}
+			done[k] = next
+			of := &kept[0]
+			if next.claimed {
+				of = &kept[1]
+			}
+			if k == len(p.steps)-1 && room(i, &of.at, &of.had) {
+				hits = append(hits, hit{p, next.start, i, st.tokens[next.start].quoted, next.claimed})
 			}
 		}
 	}
@@ -175,7 +188,7 @@ func (st *stream) matchFree(hits []hit, p *pattern) []hit {
 			}
 			if whole && i-first <= p.gap && distinct(seen[:len(p.steps)]) {
 				if room(i, &at, &had) {
-					hits = append(hits, hit{p, first, i, t.quoted})
+					hits = append(hits, hit{p, first, i, t.quoted, false})
 				}
 			}
 		}

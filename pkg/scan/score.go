@@ -23,38 +23,48 @@ type signal struct {
 	rule             string
 	pattern          *pattern // nil: found otherwise
 	weight           int
-	at               int // the word where it stands
+	full             int  // its weight without excuses
+	mention          bool // it is quoted, in a sentence about attacks
+	at               int  // the word where it stands
 	node             int
 	excerpt, message string
 }
 
-// weightiest returns the signals of the window that weighs most, each rule by its weightiest, and their weight.
+// weightiest is weigh for all that was found.
 func (j *judge) weightiest() (best []signal, total int) {
 	slices.SortStableFunc(j.signals, func(a, b signal) int { return a.at - b.at })
+	return weigh(j.signals)
+}
+
+// weigh returns the signals of the window that weighs most, each rule by its weightiest, and their weight. It takes them sorted.
+func weigh(signals []signal) (best []signal, total int) {
 	from := 0
-	for to := range j.signals {
-		for j.signals[to].at-j.signals[from].at > window {
+	for to := range signals {
+		for signals[to].at-signals[from].at > window {
 			from++
 		}
-		if to+1 < len(j.signals) && j.signals[to+1].at-j.signals[from].at <= window {
+		if to+1 < len(signals) && signals[to+1].at-signals[from].at <= window {
 			continue // a wider window has it all
 		}
 		rules, second := map[string]int{}, map[string]int{}
 		sum := 0
 		for i := from; i <= to; i++ {
-			s := &j.signals[i]
+			s := &signals[i]
+			if s.weight == 0 {
+				continue
+			}
 			at, known := rules[s.rule]
 			if !known {
 				rules[s.rule] = i
 				sum += s.weight
 				continue
 			}
-			less := min(s.weight, j.signals[at].weight)
-			if s.weight > j.signals[at].weight {
+			less := min(s.weight, signals[at].weight)
+			if s.weight > signals[at].weight {
 				rules[s.rule] = i
-				sum += s.weight - j.signals[at].weight
+				sum += s.weight - signals[at].weight
 			}
-			if s.pattern != j.signals[at].pattern {
+			if s.pattern != signals[at].pattern {
 				second[s.rule] = max(second[s.rule], less)
 			}
 		}
@@ -64,7 +74,7 @@ func (j *judge) weightiest() (best []signal, total int) {
 		if sum > total {
 			total, best = sum, best[:0]
 			for _, i := range rules {
-				best = append(best, j.signals[i])
+				best = append(best, signals[i])
 			}
 		}
 	}
@@ -80,11 +90,32 @@ func rulesOf(signals []signal) []string {
 	return rules
 }
 
-// conclude turns signals into findings: enough of them together flag the definition, fewer are told for what they are.
+// blocks tells whether signals stop an approval together.
+func blocks(signals []signal, total int) bool {
+	rules := rulesOf(signals)
+	return total >= blockWeight && len(rules) >= 3 && (slices.Contains(rules, "secrecy") || slices.Contains(rules, "override"))
+}
+
+// orders tells whether a signal is of an order to the model, and not an example of one. What is kept from the user and what is
+// to be done before or with other tools is one, however it is quoted.
+func orders(s signal) bool {
+	return s.rule == "secrecy" || s.rule == "hook" || s.rule == "prerequisite" || s.rule == "override" && !s.mention
+}
+
+// conclude turns signals into findings: enough of them together flag the definition, fewer are told for what they are. Excuses
+// may keep a definition from being flagged, and never from being blocked, unless all there is are examples.
 func (j *judge) conclude() {
 	signals, total := j.weightiest()
-	rules := rulesOf(signals)
-	block := total >= blockWeight && len(rules) >= 3 && (slices.Contains(rules, "secrecy") || slices.Contains(rules, "override"))
+	block := blocks(signals, total)
+	if j.excused && !block {
+		whole := slices.Clone(j.signals)
+		for i := range whole {
+			whole[i].weight = whole[i].full
+		}
+		if all, sum := weigh(whole); blocks(all, sum) && slices.ContainsFunc(whole, orders) {
+			signals, total, block = all, sum, true
+		}
+	}
 	for _, s := range signals {
 		severity := Low
 		switch {

@@ -180,7 +180,7 @@ func (st *stream) meaning(word string) concept {
 	if len(word) > maxWord {
 		return literal(word)
 	}
-	if st.tools.foreign[word] && !st.parameters[word] {
+	if st.tools.foreign[word] { // also if a parameter is called so: that is the writer's to choose
 		return foreignTool | identifier | tool
 	}
 	if of := v.words[word]; of != 0 {
