@@ -92,7 +92,7 @@ func (m *Message) member(key []byte) *Span {
 // foldsToMember tells a key that a reader who ignores case, such as Go's encoding/json, takes for a member of the envelope.
 func foldsToMember(key []byte) bool {
 	for _, name := range [...]string{"id", "method", "params", "result", "error", "jsonrpc"} {
-		if len(key) == len(name) && bytes.EqualFold(key, []byte(name)) {
+		if Folds(key, name) {
 			return true
 		}
 	}

@@ -102,7 +102,7 @@ func trailing(b []byte, i int) error {
 }
 
 // Find returns the spans of the named members of an object, in the order of the names. A name that occurs
-// twice, or in another case, is an error that wraps ErrAmbiguous: two readers could take different ones
+// twice, or in another case (see Folds), is an error that wraps ErrAmbiguous: two readers could take different ones
 // (Go's encoding/json ignores case).
 func Find(b []byte, at Span, names ...string) ([]Span, error) {
 	spans := make([]Span, len(names))
@@ -112,9 +112,10 @@ func Find(b []byte, at Span, names ...string) ([]Span, error) {
 // FindInto is Find into memory of the caller: one span for each name.
 func FindInto(spans []Span, b []byte, at Span, names ...string) error {
 	return Members(b, at, func(key []byte, value Span) error {
+		plain := plainKey(key)
 		for i, name := range names {
 			switch {
-			case len(key) != len(name) || !bytes.EqualFold(key, []byte(name)):
+			case !folds(key, name, plain):
 			case string(key) != name:
 				return fmt.Errorf("%w: %q beside %q", ErrAmbiguous, key, name)
 			case spans[i].End != 0:

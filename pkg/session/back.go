@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,12 +27,13 @@ type back struct {
 
 // backCall is one of them. The client sees a number of ours as its id.
 type backCall struct {
-	in    *upstream.Instance // nil: the session asks
-	run   int                // of in: a later one did not ask
-	id    []byte             // raw, as the server wrote it
-	task  bool               // it asks the client to run a task
-	token uint64
-	done  func(m *jsonrpc.Message) // of the session's own
+	in     *upstream.Instance // nil: the session asks
+	run    int                // of in: a later one did not ask
+	method string
+	id     []byte // raw, as the server wrote it
+	task   bool   // it asks the client to run a task
+	token  uint64
+	done   func(m *jsonrpc.Message) // of the session's own
 }
 
 // backToken is a progress token that a server gave the client.
@@ -44,13 +46,16 @@ type backToken struct {
 var needs = map[string]string{protocol.RootsList: "roots", protocol.Sampling: "sampling", protocol.Elicit: "elicitation",
 	protocol.TasksGet: "tasks", protocol.TasksResult: "tasks", protocol.TasksList: "tasks", protocol.TasksCancel: "tasks"}
 
-// FromServer implements upstream.Owner: a request or a notification of a server is passed to the client.
+// FromServer implements upstream.Owner: a request or a notification of a server is passed to the client. Notifications are
+// those of the protocol, and about what is the server's own.
 func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	p, err := protocol.ReadParams(m)
 	if err != nil {
 		if m.Kind == jsonrpc.Request {
-			in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, err.Error(), nil)))
+			refuse(in, m, protocol.InvalidParams, err.Error())
+			return
 		}
+		s.dropped(in, m, err.Error())
 		return
 	}
 	if m.Kind == jsonrpc.Request {
@@ -69,54 +74,106 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	case protocol.ResourcesUpdated:
 		s.updated(in, m, p)
 	case protocol.LogMessage:
-		if !s.conn.Out.SendDroppable(jsonrpc.Whole(m.Raw)) {
-			s.log.Warn().Str("server", in.Name()).Msg("log message dropped: the client does not keep up")
+		s.logMessage(in, m)
+	case protocol.TasksStatus:
+		if id := protocol.String(m.Raw, p.TaskID); !s.tasks.owns(in, id) && !(s.tasks.unknown(id) && s.calls.makesTask(in)) {
+			s.dropped(in, m, "the task is not its own")
+			return
 		}
+		s.write(jsonrpc.Whole(m.Raw))
+	case protocol.ElicitationComplete:
+		if !s.window.shows(in.Name(), string(jsonrpc.Unquote(protocol.Field(m.Bytes(m.Params), "elicitationId")))) {
+			s.dropped(in, m, "the elicitation is not its own")
+			return
+		}
+		s.write(jsonrpc.Whole(m.Raw))
 	default:
+		if !s.declared(in, m.MethodName()) {
+			s.dropped(in, m, "the protocol does not have it, and no approved capability of the server is named so")
+			return
+		}
 		s.write(jsonrpc.Whole(m.Raw))
 	}
 }
 
-// dropped logs that a notification of a server is not passed on.
+// logMessage passes on a log message under its server's name.
+func (s *Session) logMessage(in *upstream.Instance, m *jsonrpc.Message) {
+	raw := m.Raw
+	if in.Name() != "" {
+		edit, change, err := readLog(m.Raw, m.Params, in.Name())
+		if err != nil {
+			s.dropped(in, m, err.Error())
+			return
+		}
+		if change {
+			raw = jsonrpc.Splice(m.Raw, edit)
+		}
+	}
+	if !s.conn.Out.SendDroppable(jsonrpc.Whole(raw)) {
+		s.log.Warn().Str("server", in.Name()).Msg("log message dropped: the client does not keep up")
+	}
+}
+
+// declared tells whether a notification belongs to an experimental capability or an extension that a person approved of the
+// server: notifications/NAME, or one below it.
+func (s *Session) declared(in *upstream.Instance, method string) (found bool) {
+	name, ok := strings.CutPrefix(method, "notifications/")
+	if !ok {
+		return false
+	}
+	for _, src := range s.host.Sources(s) {
+		if src.Server != in.Name() || src.Snapshot == nil {
+			continue
+		}
+		for _, member := range []string{"experimental", "extensions"} {
+			raw := protocol.Field(src.Snapshot.Capabilities, member)
+			jsonrpc.Members(raw, jsonrpc.Span{Start: 0, End: len(raw)}, func(key []byte, _ jsonrpc.Span) error {
+				found = found || len(key) > 0 && (name == string(key) || strings.HasPrefix(name, string(key)+"/"))
+				return nil
+			})
+		}
+	}
+	return found
+}
+
+// dropped counts a notification of a server that is not passed on. A flood of them does not fill the log.
 func (s *Session) dropped(in *upstream.Instance, m *jsonrpc.Message, why string) {
-	s.log.Warn().Str("server", in.Name()).Str("method", strconv.QuoteToASCII(m.MethodName())).Msg("notification dropped: " + why)
+	method := m.MethodName()
+	n := s.window.drop(in.Name(), method)
+	for most := n; most%10 == 0; most /= 10 {
+		n = most / 10
+	}
+	if n == 1 {
+		s.log.Warn().Str("server", in.Name()).Str("method", strconv.QuoteToASCII(method)).Str("why", why).Msg("notification dropped")
+	}
 }
 
 // askClient passes a server's request to the client whose call caused it: the instance runs for this session alone.
 func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
 	method := m.MethodName()
 	if need := needs[method]; need != "" && !s.can(need) {
-		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.MethodNotFound, "The client did not declare the capability "+need, nil)))
-		return
-	}
-	if method == protocol.Elicit && string(protocol.Field(m.Bytes(m.Params), "mode")) == `"url"` && !s.can("elicitation", "url") {
-		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, "The client did not declare the capability elicitation.url", nil)))
+		refuse(in, m, protocol.MethodNotFound, "The client did not declare the capability "+need)
 		return
 	}
 	if strings.HasPrefix(method, "tasks/") && !s.tasks.mayAsk(in, protocol.String(m.Raw, p.TaskID)) {
-		in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, "Unknown taskId", nil)))
+		refuse(in, m, protocol.InvalidParams, "Unknown taskId")
 		return
 	}
-	var asks jsonrpc.Span
-	if method == protocol.Elicit {
-		found, err := jsonrpc.Find(m.Raw, m.Params, "message")
-		if err != nil || found[0].End == 0 || m.Raw[found[0].Start] != '"' {
-			in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, "Invalid params: message must be a string", nil)))
-			return
-		}
-		asks = found[0]
+	edits, err := s.attributed(in, m, method)
+	if err != nil {
+		refuse(in, m, protocol.InvalidParams, "Invalid params: "+err.Error())
+		return
+	}
+	if !s.admitted(in, m, method) {
+		return
 	}
 	b := &s.back
 	run := in.Run()
 	b.mu.Lock()
 	b.next++
 	id := b.next
-	c := &backCall{in: in, run: run, id: m.Bytes(m.ID), task: p.Task.End != 0}
-	edits := []jsonrpc.Edit{{At: m.ID, With: strconv.AppendUint(nil, id, 10)}}
-	if asks.End != 0 { // nobody's question passes for ours, or for another's
-		name := jsonrpc.Quote("[" + in.Name() + "] ")
-		edits = append(edits, jsonrpc.Edit{At: jsonrpc.Span{Start: asks.Start + 1, End: asks.Start + 1}, With: name[1 : len(name)-1]})
-	}
+	c := &backCall{in: in, run: run, method: method, id: m.Bytes(m.ID), task: p.Task.End != 0}
+	edits = append(edits, jsonrpc.Edit{At: m.ID, With: strconv.AppendUint(nil, id, 10)})
 	if p.Token.End != 0 {
 		c.token = id
 		b.tokens[id] = &backToken{in, m.Bytes(p.Token)}
@@ -125,6 +182,66 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 	b.open[id] = c
 	b.mu.Unlock()
 	s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, edits...)))
+}
+
+// attributed says what to change in a server's request so that a person sees who asks, or why it is not passed on.
+func (s *Session) attributed(in *upstream.Instance, m *jsonrpc.Message, method string) ([]jsonrpc.Edit, error) {
+	if in.Name() == "" {
+		return nil, nil
+	}
+	switch id, err := relatedTask(m); {
+	case err != nil:
+		return nil, err
+	case id != "" && !s.tasks.owns(in, id) && !s.tasks.unknown(id):
+		return nil, errors.New("the related task is not the server's own")
+	}
+	switch method {
+	case protocol.Elicit:
+		q, err := readQuestion(m.Raw, m.Params, in.Name())
+		switch {
+		case err != nil:
+			return nil, err
+		case q.mode == "url" && !s.can("elicitation", "url"):
+			return nil, errors.New("the client did not declare the capability elicitation.url")
+		case q.mode == "url" && !s.window.show(in.Name(), q.id):
+			return nil, errors.New("another server has shown this elicitationId")
+		}
+		return q.edits, nil
+	case protocol.Sampling:
+		if len(s.host.Config(s).Servers) < 2 { // the proxy asks for none itself: it can only be this server's
+			return nil, nil
+		}
+		edit, err := readSampling(m.Raw, m.Params, in.Name())
+		return []jsonrpc.Edit{edit}, err
+	}
+	return nil, nil
+}
+
+// attributedError is an error of a server with the server's name in front of what it asks a person to open. One that asks too
+// much, or in a way that can be read differently, is replaced.
+func (s *Session) attributedError(in *upstream.Instance, answer *jsonrpc.Message) *jsonrpc.Message {
+	edits, ids, err := readRequired(answer.Raw, answer.Error, in.Name())
+	if err == nil && len(ids) == 0 {
+		return answer
+	}
+	for _, id := range ids {
+		if err == nil && !s.window.show(in.Name(), id) {
+			err = errors.New("another server has shown this elicitationId")
+		}
+		if err == nil {
+			if err = s.window.admit(in.Name(), protocol.Elicit, 0, time.Now()); err != nil {
+				s.tooMuch(in, err)
+			}
+		}
+	}
+	raw := jsonrpc.Splice(answer.Raw, edits...)
+	if err != nil {
+		raw = jsonrpc.NewError(answer.Bytes(answer.ID), protocol.InternalError, "Server "+strconv.Quote(in.Name())+" asks to open an address, which is not shown: "+err.Error(), nil)
+	}
+	if changed, err := jsonrpc.Parse(raw); err == nil {
+		return &changed
+	}
+	return answer
 }
 
 // ask makes a request of the session's own to the client.

@@ -74,6 +74,18 @@ func (c *calls) none() bool {
 	return len(c.open) == 0
 }
 
+// makesTask tells whether a call is open that a server may answer with a task.
+func (c *calls) makesTask(in *upstream.Instance) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.open {
+		if one.task && one.in == in {
+			return true
+		}
+	}
+	return false
+}
+
 // dropToken forgets the progress token of a call, if it has one.
 func (c *calls) dropToken(one *call) {
 	c.mu.Lock()

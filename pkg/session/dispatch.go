@@ -179,6 +179,8 @@ func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err
 	case err == nil:
 		if answer.Kind == jsonrpc.Result {
 			s.noteLinks(c.in, answer.Bytes(answer.Result))
+		} else if c.in.Name() != "" {
+			answer = s.attributedError(c.in, answer)
 		}
 		if c.result != nil && answer.Kind == jsonrpc.Result {
 			c.result(answer)

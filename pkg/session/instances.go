@@ -346,6 +346,6 @@ func (s *Session) Warn(text string) {
 	if !s.greeted() || slices.Index(protocol.LogLevels, level) > slices.Index(protocol.LogLevels, "warning") {
 		return
 	}
-	params := append([]byte(`{"level":"warning","logger":"mcpproxy-stdio","data":`), jsonrpc.Quote(text)...)
+	params := append([]byte(`{"level":"warning","logger":"`+ownName+`","data":`), jsonrpc.Quote(text)...)
 	s.conn.Out.SendDroppable(jsonrpc.Whole(jsonrpc.NewNotification(protocol.LogMessage, append(params, '}'))))
 }

@@ -86,6 +86,7 @@ type Session struct {
 	calls  calls
 	back   back
 	notice notices
+	window window
 
 	corked bool                 // the reader's
 	held   []*upstream.Instance // the reader's: what it has corked
@@ -114,6 +115,7 @@ func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
 	s.views.live = map[string][][]byte{}
 	s.views.told = map[catalog.LeftOut]bool{}
 	s.owners = catalog.NewOwners()
+	s.window = newWindow()
 	s.hello.done = make(chan struct{})
 	return s
 }

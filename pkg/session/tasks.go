@@ -91,6 +91,37 @@ func (t *tasks) mayAsk(in *upstream.Instance, id string) bool {
 	return true
 }
 
+// owns tells whether a task is the server's, and no other's.
+func (t *tasks) owns(in *upstream.Instance, id string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return id != "" && t.owner[id] == in.Name()
+}
+
+// unknown tells whether no server has a task with this id.
+func (t *tasks) unknown(id string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, owned := t.owner[id]
+	return id != "" && !owned
+}
+
+// relatedTask is the id of the task that a request says it belongs to (MCP 2025-11-25, tasks), "" for none.
+func relatedTask(m *jsonrpc.Message) (id string, err error) {
+	at := m.Params
+	for _, name := range [...]string{"_meta", "io.modelcontextprotocol/related-task", "taskId"} {
+		if at.End == 0 || m.Raw[at.Start] != '{' {
+			return "", nil
+		}
+		found, err := jsonrpc.Find(m.Raw, at, name)
+		if err != nil {
+			return "", err
+		}
+		at = found[0]
+	}
+	return protocol.String(m.Raw, at), nil
+}
+
 // forgetTasks drops the tasks of a server that has ended.
 func (s *Session) forgetTasks(in *upstream.Instance) {
 	t := &s.tasks
