@@ -21,9 +21,6 @@ import (
 //
 // What is in no table is denied: with EPERM, or with ENOSYS if it is newer than all that is known here, so that programs do without.
 
-// newest is the youngest call that the tables were made with.
-const newest = unix.SYS_RSEQ_SLICE_YIELD
-
 // newNamespaces are the flags of clone(2).
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 

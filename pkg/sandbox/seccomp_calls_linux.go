@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package sandbox
 
 import "golang.org/x/sys/unix"
@@ -5,6 +7,9 @@ import "golang.org/x/sys/unix"
 // The system calls that programs get. Those of a table hold for Node, Python, Go, Java, Deno, Bun and what they start. What is in
 // none is denied: it reaches other processes (ptrace, process_vm_readv), the kernel itself (bpf, modules, mounts, namespaces, the
 // clock), its keys, or parts of it that are young and little tried (io_uring, userfaultfd).
+
+// newest is the youngest call that the tables were made with.
+const newest = unix.SYS_RSEQ_SLICE_YIELD
 
 var calls = [][]uint32{
 	{ // Files by name and descriptor
