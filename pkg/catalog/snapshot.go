@@ -48,6 +48,8 @@ type Snapshot struct {
 	Capabilities []byte // raw, of the answer to initialize
 	Instructions string
 	Image        string          // id of the image that its container was made of; "": it was in none
+	Path         string          // of the program that was started; "": none was on this machine
+	Programs     [][]byte        // files of the workspace that decided what was run, as launch.Program.JSON
 	Items        [Kinds][][]byte // raw items in the server's order
 }
 

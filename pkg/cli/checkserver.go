@@ -1,12 +1,11 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,6 +26,7 @@ const (
 	stateRefused    = "refused"
 	stateUnresolved = "unresolved reference"
 	stateNoProgram  = "command not found"
+	stateProgram    = "program" + toReview
 
 	stateHeldLaunch      = string(quarantine.HeldLaunch)
 	stateHeldDefinitions = string(quarantine.HeldDefinitions)
@@ -100,14 +100,14 @@ func inspectServer(k hub.Known, workspace string) checkedServer {
 		return c
 	}
 	c.State = stateOK
-	launch, faults := resolve(s, workspace)
+	resolved, faults := resolve(s, workspace)
 	if len(faults) > 0 {
 		c.State, c.Why = stateUnresolved, faults
 		return c
 	}
-	if s.Protocol == config.ProtocolStdio && launch.Isolation.OnThisMachine() {
-		if err := findProgram(launch); err != nil {
-			c.State, c.Why = stateNoProgram, []string{err.Error()}
+	if s.Protocol == config.ProtocolStdio && resolved.Isolation.OnThisMachine() {
+		if state, why := findProgram(k, resolved, workspace); state != "" {
+			c.State, c.Why = state, []string{why}
 		}
 	}
 	return c
@@ -203,38 +203,29 @@ func shortURL(text string) string {
 	return short
 }
 
-// findProgram looks for the command where a start would: in the server's own PATH, relative paths from its directory.
-func findProgram(l config.Launch) error {
-	env := config.ChildEnv(l, os.Environ())
-	if l.Dir != "" {
-		if info, err := os.Stat(l.Dir); err != nil || !info.IsDir() {
-			return fmt.Errorf("the working directory %s does not exist – create it, or change working_dir", l.Dir)
+// findProgram looks for the program as a start would. state is what keeps it from being started, "" if nothing does: it is not there, or
+// files of the workspace that decide what is run wait for a person.
+func findProgram(k hub.Known, l config.Launch, workspace string) (state, why string) {
+	if l.Dir == "" {
+		l.Dir = workingDir()
+	}
+	found, err := launch.Prepare(k.Written, l, os.Environ(), workspace)
+	if err != nil {
+		return stateNoProgram, err.Error()
+	}
+	var paths []string
+	for _, order := range found.Orders {
+		program, err := order.Read(context.Background())
+		if err != nil {
+			return stateNoProgram, err.Error()
+		}
+		if !k.Record.Admits(quarantine.ProgramItem(program.JSON())) {
+			paths = append(paths, inWords(program.Path))
 		}
 	}
-	if strings.ContainsAny(l.Command, `/`+string(filepath.Separator)) {
-		path := l.Command
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(l.Dir, path)
-		}
-		if path, err := filepath.Abs(path); err != nil {
-			return err
-		} else if _, err := exec.LookPath(path); err != nil {
-			return fmt.Errorf("%s cannot be run: %w – install it, or correct command", path, errors.Unwrap(err))
-		}
-		return nil
+	if paths == nil {
+		return "", ""
 	}
-	path := ""
-	for _, kv := range env {
-		if name, value, _ := strings.Cut(kv, "="); strings.EqualFold(name, "PATH") {
-			path = value
-		}
-	}
-	for _, dir := range filepath.SplitList(path) {
-		if filepath.IsAbs(dir) {
-			if _, err := exec.LookPath(filepath.Join(dir, l.Command)); err == nil {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("the command %q was not found in PATH – install it, or give its full path in command", l.Command)
+	return stateProgram, fmt.Sprintf("what it runs in this workspace is decided by %s, which you have not approved here, or which changed since – start your client, then look at it with `mcpproxy-stdio review %s`",
+		strings.Join(paths, ", "), config.ShellWord(k.Written.Name))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
@@ -86,7 +87,7 @@ func TestDoctorTellsWhatAServerGets(t *testing.T) {
 			"does not start: the mount " + missing + " cannot be used: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &treatedServer{Name: "s", Protocol: "stdio", State: stateEnabled, Asks: c.iso.Type, Image: "node:24", launch: here}
+			s := &treatedServer{Name: "s", Protocol: "stdio", State: stateEnabled, Asks: c.iso.Type, Image: "node:24", launch: here, known: hub.Known{Written: &config.Server{}}}
 			s.launch.Isolation = &c.iso
 			if c.iso.Type != config.IsolationSandbox {
 				s.engine = engineWith(c.info)

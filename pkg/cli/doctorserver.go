@@ -41,6 +41,8 @@ type treatedServer struct {
 	free   bool   // nobody said that it is not to be confined
 	launch config.Launch
 	engine *dockerEngine
+	known  hub.Known
+	in     string // the workspace
 }
 
 // isolationAsked is the type of isolation that a server asks for, "" for one that runs elsewhere.
@@ -61,7 +63,7 @@ func wantsIsolation(asked string) bool { return asked != "" && asked != config.I
 // engine before a person has approved that.
 func (es *engines) admit(k hub.Known, workspace string) *treatedServer {
 	written := k.Written
-	s := &treatedServer{Name: written.Name, Protocol: written.Protocol, Workspace: written.Workspace, Asks: isolationAsked(written), free: written.Isolation == nil}
+	s := &treatedServer{Name: written.Name, Protocol: written.Protocol, Workspace: written.Workspace, Asks: isolationAsked(written), free: written.Isolation == nil, known: k, in: workspace}
 	iso := written.Isolation
 	if iso.Confined() && iso.Type != config.IsolationSandbox {
 		s.Image = iso.ImageFor(written.Command)
@@ -98,8 +100,11 @@ func (s *treatedServer) nothing(short string, why ...string) {
 
 // asProgram is for what starts as a program of this machine.
 func (s *treatedServer) asProgram(gets string) {
-	if err := findProgram(s.launch); err != nil {
-		s.nothing("", err.Error())
+	if state, why := findProgram(s.known, s.launch, s.in); state != "" {
+		if state == stateProgram {
+			s.State = state
+		}
+		s.nothing("", why)
 		return
 	}
 	s.Gets = gets
@@ -244,7 +249,7 @@ func (s *treatedServer) confined() bool { return s.Gets == getsContainer || s.Ge
 
 // waits tells whether a person keeps it from running.
 func (s *treatedServer) waits() bool {
-	return s.State == stateDisabled || s.held()
+	return s.State == stateDisabled || s.State == stateProgram || s.held()
 }
 
 func (s *treatedServer) held() bool {

@@ -223,6 +223,9 @@ func countItems(items []quarantine.Item) string {
 	if counts[quarantine.Image] > 0 {
 		text += ", a container image"
 	}
+	if n := counts[quarantine.Local]; n > 0 {
+		text += ", " + plural(n, "program of a workspace", "programs of workspaces")
+	}
 	return text
 }
 

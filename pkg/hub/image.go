@@ -1,54 +1,114 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
 // Ready implements session.Host.
 func (h *Hub) Ready(start *upstream.Start) *upstream.Start {
-	start.Containers, start.State, start.Admit = h.boxes, h.opts.Store.Dir(), h.admitImage(start.Server)
+	start.Containers, start.State = h.boxes, h.opts.Store.Dir()
+	start.Gate = upstream.Gate{Image: h.admitImage(start.Server), Programs: h.admitPrograms(start.Server)}
 	return start
 }
 
+// errHeld is what a start of a server that is held ends with.
+var errHeld = errors.New("it is held in quarantine; quarantine_review shows why")
+
+// made decides about what a start is made of: items are admitted if they were approved. What was not is learned, and waits for a review.
+func (h *Hub) made(k key, items []quarantine.Item, baseline bool, learn func(r *quarantine.Record) bool) (missing []quarantine.Item, err error) {
+	h.mu.Lock()
+	e := h.entries[k]
+	if e == nil || e.failed != nil || e.record == nil {
+		h.mu.Unlock()
+		return nil, errHeld
+	}
+	record, missing := e.record, lacking(e.gate, items)
+	h.mu.Unlock()
+	if len(missing) == 0 && !quarantine.Waits(record, items) || record.First && baseline {
+		return nil, nil
+	}
+	r, err := h.book.Update(k.path, k.name, func(r *quarantine.Record) error {
+		if !learn(r) {
+			return quarantine.ErrUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.adopt(k, r)
+	return lacking(r.Gate(), items), nil
+}
+
+// lacking are the items that were not approved.
+func lacking(g quarantine.Gate, items []quarantine.Item) []quarantine.Item {
+	return slices.DeleteFunc(slices.Clone(items), func(it quarantine.Item) bool { return g.Admits(it.Kind, it.ID, it.Digest) })
+}
+
 // admitImage decides about the image that a container of a server is to be made of: what a name stands for may change between an approval
-// and a start. An image is pinned like a definition; another one waits for a review.
+// and a start. An image is pinned like a definition; another one waits for a review. What the first look finds is the baseline.
 func (h *Hub) admitImage(server *config.Server) func(id string) error {
 	k := keyOf(server)
 	return func(id string) error {
 		image := quarantine.ImageItem(id)
-		h.mu.Lock()
-		e := h.entries[k]
-		if e == nil || e.failed != nil || e.record == nil {
-			h.mu.Unlock()
-			return fmt.Errorf("it is held in quarantine; quarantine_review shows why")
-		}
-		record, admitted := e.record, e.gate.Admits(quarantine.Image, "", image.Digest)
-		h.mu.Unlock()
-		if admitted || record.First { // what the first look finds is the baseline
-			return nil
-		}
 		_, auto := h.written(k)
-		r, err := h.book.Update(k.path, k.name, func(r *quarantine.Record) error {
-			if !r.LearnImage(server, image, auto) {
-				return quarantine.ErrUnchanged
-			}
-			return nil
-		})
-		if err != nil {
+		missing, err := h.made(k, []quarantine.Item{image}, true, func(r *quarantine.Record) bool { return r.LearnImage(server, image, auto) })
+		if err != nil || len(missing) == 0 {
 			return err
 		}
-		h.adopt(k, r)
-		if r.Gate().Admits(quarantine.Image, "", image.Digest) {
-			return nil
+		return waitsForReview(server, fmt.Errorf("its image is another one than was approved (it is now %s), and was not run", id))
+	}
+}
+
+// admitPrograms decides about the files of a workspace that decide what a server runs there. The approval of the entry says nothing of
+// what a repository holds: each is approved for its workspace and by its content.
+func (h *Hub) admitPrograms(server *config.Server) func([]launch.Program) error {
+	k := keyOf(server)
+	return func(programs []launch.Program) error {
+		items := make([]quarantine.Item, len(programs))
+		for i, p := range programs {
+			items[i] = quarantine.ProgramItem(p.JSON())
 		}
-		return &docker.Error{
-			Cause:  fmt.Errorf("its image is another one than was approved (it is now %s), and was not run", id),
-			Remedy: fmt.Sprintf("It waits for a review: see quarantine_review, or run %s on a terminal", command("review", server)),
+		h.mu.Lock()
+		off := h.approval.policy() == config.ApprovalOff
+		h.mu.Unlock()
+		missing, err := h.made(k, items, false, func(r *quarantine.Record) bool { return r.LearnPrograms(server, items, off) })
+		if err != nil || len(missing) == 0 {
+			return err
 		}
+		return waitsForReview(server, ofWorkspace(programs, items, missing))
+	}
+}
+
+// ofWorkspace says which files of a workspace keep a server from being started there.
+func ofWorkspace(programs []launch.Program, items, missing []quarantine.Item) error {
+	var paths []string
+	workspace, folder := "", false
+	for i, p := range programs {
+		if slices.ContainsFunc(missing, func(it quarantine.Item) bool { return it.ID == items[i].ID }) {
+			paths, workspace, folder = append(paths, strconv.Quote(p.Path)), p.Workspace, folder || p.Folder
+		}
+	}
+	what := "which was not approved for this workspace, or changed since"
+	if folder {
+		what = "whose files it may run, and which was not approved for that"
+	}
+	return fmt.Errorf("it was not started in %s: what it runs there is decided by %s, %s", strconv.Quote(workspace), strings.Join(paths, ", "), what)
+}
+
+func waitsForReview(server *config.Server, cause error) error {
+	return &docker.Error{
+		Cause:  cause,
+		Remedy: fmt.Sprintf("It waits for a review: see quarantine_review, or run %s on a terminal", command("review", server)),
 	}
 }

@@ -110,7 +110,7 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 	in := &inspected{done: make(chan struct{})}
 	instance := upstream.New(upstream.Spec{
 		Name:         server.Name,
-		Dial:         (&upstream.Start{Server: server, Launch: resolved, Environ: o.Environ, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
+		Dial:         (&upstream.Start{Server: server, Launch: resolved, Environ: o.Environ, Workspace: o.Workspace, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
 		Capabilities: []byte(allAbilities), Version: protocol.Latest,
 		ClientInfo:   append(append([]byte(`{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(o.Version)...), '}'),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Log: o.Log,

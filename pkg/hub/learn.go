@@ -3,7 +3,6 @@ package hub
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -50,7 +49,7 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 	if e == nil || e.record == nil || e.failed != nil {
 		return
 	}
-	h.work.Go(func() { h.noteProgram(k, server) })
+	h.work.Go(func() { h.noteProgram(k, server, live.Path) })
 	if live.Items[catalog.Resources] != nil {
 		screened := *live
 		screened.Items[catalog.Resources] = h.firstListed(k, h.Screen(k.name, live.Items[catalog.Resources]))
@@ -111,17 +110,17 @@ func (h *Hub) firstListed(k key, items [][]byte) [][]byte {
 const programEvery = 10 * time.Second
 
 // noteProgram tells of a program that is another file than when its server last ran.
-func (h *Hub) noteProgram(k key, server *config.Server) {
+func (h *Hub) noteProgram(k key, server *config.Server, path string) {
 	h.mu.Lock()
 	e := h.entries[k]
 	recent := time.Since(h.programs[k]) < programEvery
 	h.programs[k] = time.Now()
 	h.mu.Unlock()
-	if recent || e == nil || e.record == nil || server.Protocol != config.ProtocolStdio || !server.Isolation.OnThisMachine() || strings.Contains(server.Command, "${") {
+	if recent || e == nil || e.record == nil || path == "" {
 		return
 	}
 	known := e.record.Program
-	now, err := quarantine.FindProgram(h.ctx, server.Command, known)
+	now, err := quarantine.ReadProgram(h.ctx, path, known)
 	if err != nil || now == known {
 		return
 	}

@@ -207,6 +207,8 @@ func (r *Record) decodeItem(key string, value []byte) error {
 	switch k, inList := listed[it.Kind]; {
 	case inList:
 		it.ID = k.ID(it.Raw)
+	case it.Kind == Local:
+		it.ID = programID(it.Raw)
 	case it.Kind != Instructions && it.Kind != Capabilities && it.Kind != Image:
 		return errors.New("unknown kind")
 	}

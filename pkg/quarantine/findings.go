@@ -46,8 +46,8 @@ func NewScanner(ctx scan.Context) *Scanner {
 
 // Scan returns what looks hostile in a definition, the gravest first.
 func (s *Scanner) Scan(it Item) []scan.Finding {
-	if it.Kind == Image {
-		return nil // no text
+	if it.Kind == Image || it.Kind == Local {
+		return nil // no text of the server's
 	}
 	found := s.scanner.Scan(scan.Item{Kind: string(it.Kind), Name: it.ID, Raw: it.Raw})
 	if it.Kind != Tool {

@@ -2,6 +2,7 @@ package quarantine
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
@@ -19,6 +20,7 @@ const (
 	Instructions Kind = "instructions" // one a server; its ID is ""
 	Capabilities Kind = "capabilities" // what it declares as experimental and extensions; its ID is ""
 	Image        Kind = "image"        // what its container is made of, by content; its ID is ""
+	Local        Kind = "program"      // a file of a workspace that decides what is run there, by content; its ID is path and workspace
 )
 
 var listed = map[Kind]catalog.Kind{Tool: catalog.Tools, Prompt: catalog.Prompts, Template: catalog.Templates}
@@ -29,7 +31,7 @@ func KindOf(k catalog.Kind) Kind { return []Kind{Tool, Prompt, Template, ""}[k] 
 // Item is one definition as the bytes its server sent.
 type Item struct {
 	Kind   Kind
-	ID     string // its name or URI template
+	ID     string // its name or URI template, or what programID makes
 	Digest string // hex SHA-256 of its canonical form; "" if it has none, and then it can't be approved
 	Raw    []byte
 
@@ -87,11 +89,28 @@ func ItemsOf(s *catalog.Snapshot) []Item {
 	if s.Image != "" {
 		items = append(items, ImageItem(s.Image))
 	}
+	for _, raw := range s.Programs {
+		items = append(items, ProgramItem(raw))
+	}
 	return items
 }
 
 // ImageItem pins an image by its content-addressed id.
 func ImageItem(id string) Item { return newItem(Image, "", jsonrpc.Quote(id)) }
+
+// ProgramItem pins a file of a workspace; raw is its launch.Program as JSON.
+func ProgramItem(raw []byte) Item { return newItem(Local, programID(raw), raw) }
+
+// programID is what all versions of a program of a workspace have in common.
+func programID(raw []byte) string {
+	return fmt.Sprintf("%s in workspace %s", jsonrpc.Unquote(protocol.Field(raw, "path")), jsonrpc.Unquote(protocol.Field(raw, "workspace")))
+}
+
+// local are the kinds that no server lists: a look at one says nothing of them.
+func (it Item) local() bool { return it.Kind == Local }
+
+// maxPrograms bounds how many programs of workspaces are kept of one server: those that were approved first are asked about again.
+const maxPrograms = 48
 
 // declared is what of a server's capabilities is passed on to clients, nil if that is nothing.
 func declared(capabilities []byte) []byte {
@@ -117,7 +136,7 @@ func snapshotOf(items []Item) *catalog.Snapshot {
 			s.Instructions = string(jsonrpc.Unquote(it.Raw))
 		case Capabilities:
 			s.Capabilities = it.Raw
-		case Image: // clients do not see it
+		case Image, Local: // clients do not see them
 		default:
 			s.Items[listed[it.Kind]] = append(s.Items[listed[it.Kind]], it.Raw)
 		}

@@ -55,7 +55,7 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 	for _, it := range items {
 		switch {
 		case v.meet(it, &changed):
-		case how != "" && it.Digest != "" && judge(it) < stops:
+		case how != "" && !it.local() && it.Digest != "" && judge(it) < stops:
 			v.take(it)
 			taken, changed = append(taken, it), true
 		default:
@@ -102,6 +102,50 @@ func (r *Record) LearnImage(s *config.Server, image Item, auto bool) (changed bo
 	return changed
 }
 
+// LearnPrograms takes in the files of a workspace that decide what a start of an approved server runs there, and tells whether that changed
+// the record. One that is not approved waits, also before the first look: a baseline is of what the person wrote, not of what a workspace
+// holds, and tool_changes "auto" is about what a server says. off is the policy of a person who wants to be asked nothing.
+func (r *Record) LearnPrograms(s *config.Server, programs []Item, off bool) (changed bool) {
+	if r.State(s) != Approved {
+		return false
+	}
+	v := r.versions()
+	var taken []Item
+	for _, it := range programs {
+		switch {
+		case v.meet(it, &changed):
+		case off && it.Digest != "":
+			v.take(it)
+			taken, changed = append(taken, it), true
+		default:
+			changed = v.wait(it, func(Item) scan.Severity { return scan.Info }) || changed
+		}
+	}
+	v.end()
+	if taken != nil {
+		r.decide("auto", "off", "", taken)
+	}
+	r.Waiting = withoutOldest(r.Waiting, maxPrograms/2)
+	return changed
+}
+
+// withoutOldest takes programs away until no more than most are left.
+func withoutOldest(items []Item, most int) []Item {
+	n := 0
+	for _, it := range items {
+		if it.Kind == Local {
+			n++
+		}
+	}
+	return slices.DeleteFunc(items, func(it Item) bool {
+		old := it.Kind == Local && n > most
+		if old {
+			n--
+		}
+		return old
+	})
+}
+
 func sameItems(a, b []Item) bool {
 	return slices.EqualFunc(a, b, func(a, b Item) bool { return a.same(b) && bytes.Equal(a.Raw, b.Raw) })
 }
@@ -113,12 +157,12 @@ func (r *Record) forget(items []Item) (changed bool) {
 		seen[it.key()] = true
 	}
 	for i := range r.Items {
-		if r.Items[i].Served && !seen[r.Items[i].key()] {
+		if r.Items[i].Served && !r.Items[i].local() && !seen[r.Items[i].key()] {
 			r.Items[i].Served, changed = false, true
 		}
 	}
 	before := len(r.Waiting)
-	r.Waiting = slices.DeleteFunc(r.Waiting, func(w Item) bool { return !seen[w.key()] })
+	r.Waiting = slices.DeleteFunc(r.Waiting, func(w Item) bool { return !w.local() && !seen[w.key()] })
 	return changed || len(r.Waiting) != before
 }
 
@@ -134,4 +178,9 @@ func canonical(launch []byte) []byte {
 		panic(err) // it was marshalled a moment ago
 	}
 	return launch
+}
+
+// Waits tells whether one of the items waits in another version, which it may do no longer.
+func Waits(r *Record, items []Item) bool {
+	return slices.ContainsFunc(r.Waiting, func(w Item) bool { return slices.ContainsFunc(items, w.same) })
 }

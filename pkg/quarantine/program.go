@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -24,18 +23,15 @@ type Program struct {
 	SHA256   string    `json:"sha256,omitempty"` // "" for an interpreter or a runner of packages, which says nothing of the server
 }
 
-// FindProgram looks at the file behind a command. known is what was recorded: a file that has its size and time is not read again.
-// When ctx ends, so does the reading.
-func FindProgram(ctx context.Context, command string, known *Program) (*Program, error) {
-	path, err := exec.LookPath(command)
+// ReadProgram looks at the program that was found at a path. known is what was recorded: a file that has its size and time is not read
+// again, nor is one that is only a runner or an interpreter. When ctx ends, so does the reading.
+func ReadProgram(ctx context.Context, found string, known *Program) (*Program, error) {
+	path, err := filepath.EvalSymlinks(found)
 	if err != nil {
 		return nil, err
 	}
-	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return nil, err
-	}
 	p := &Program{Path: path}
-	if launch.Interpreter(command) {
+	if launch.Interpreter(found) {
 		return p, nil
 	}
 	info, err := os.Stat(path)

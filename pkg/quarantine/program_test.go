@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestFindProgram(t *testing.T) {
+func TestReadProgram(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "server")
 	write := func(text string, age time.Duration) {
 		t.Helper()
@@ -20,21 +20,21 @@ func TestFindProgram(t *testing.T) {
 		}
 	}
 	write("one", time.Hour)
-	first, err := FindProgram(t.Context(), file, nil)
+	first, err := ReadProgram(t.Context(), file, nil)
 	if err != nil || first.SHA256 == "" || first.Size != 3 {
 		t.Fatalf("%+v %v", first, err)
 	}
-	if again, err := FindProgram(t.Context(), file, first); again != first || err != nil {
+	if again, err := ReadProgram(t.Context(), file, first); again != first || err != nil {
 		t.Errorf("an untouched file was read again: %+v %v", again, err)
 	}
 	write("two", time.Minute)
-	if other, err := FindProgram(t.Context(), file, first); err != nil || other.SHA256 == first.SHA256 {
+	if other, err := ReadProgram(t.Context(), file, first); err != nil || other.SHA256 == first.SHA256 {
 		t.Errorf("another file of the same size: %+v %v", other, err)
 	}
-	if _, err := FindProgram(t.Context(), file+"-missing", nil); err == nil {
+	if _, err := ReadProgram(t.Context(), file+"-missing", nil); err == nil {
 		t.Error("a missing program was found")
 	}
-	if sh, err := FindProgram(t.Context(), "sh", nil); err == nil && sh.SHA256 != "" {
-		t.Errorf("the hash of a shell says nothing: %+v", sh)
+	if sh, err := ReadProgram(t.Context(), "/bin/sh", nil); err == nil && sh.SHA256 != "" {
+		t.Errorf("the hash of an interpreter says nothing: %+v", sh)
 	}
 }

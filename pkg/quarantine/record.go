@@ -115,6 +115,11 @@ func (g Gate) Admits(kind Kind, id, digest string) bool {
 	return digest != "" && g[Item{Kind: kind, ID: id, Digest: digest}.version()]
 }
 
+// Admits tells whether an item was approved, of a record that may be nil.
+func (r *Record) Admits(it Item) bool {
+	return r != nil && r.Gate().Admits(it.Kind, it.ID, it.Digest)
+}
+
 // Pending counts what waits for a review at an approved server; what can't be read can't be approved either.
 func (r *Record) Pending(s *config.Server) (n int) {
 	for _, it := range r.Waiting {

@@ -28,7 +28,7 @@ func (r *Record) versions() *versions {
 // end takes out what was given up; the index is not used after it.
 func (v *versions) end() {
 	gone := func(it Item) bool { return it.Kind == "" }
-	v.r.Items, v.r.Waiting = slices.DeleteFunc(v.r.Items, gone), slices.DeleteFunc(v.r.Waiting, gone)
+	v.r.Items, v.r.Waiting = withoutOldest(slices.DeleteFunc(v.r.Items, gone), maxPrograms), slices.DeleteFunc(v.r.Waiting, gone)
 }
 
 // served is the position of the version that clients are shown, -1 if there is none.

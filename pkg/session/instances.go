@@ -72,7 +72,7 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 			if err != nil {
 				return nil, err
 			}
-			return s.host.Ready(&upstream.Start{Server: server, Launch: launch, Environ: s.opts.Environ, Login: login, Log: log}).Dial()
+			return s.host.Ready(&upstream.Start{Server: server, Launch: launch, Environ: s.opts.Environ, Workspace: s.workspace(), Login: login, Log: log}).Dial()
 		},
 		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: s.version(),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
@@ -85,6 +85,13 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 func (s *Session) InspectionSpec(server *config.Server, log zerolog.Logger) upstream.Spec {
 	spec := s.Spec(server, log)
 	if !server.Isolation.Confined() {
+		spec.Dial = func() (upstream.Conn, error) {
+			launch, login, err := s.Resolve(server)
+			if err != nil {
+				return nil, err
+			}
+			return s.inspect(&upstream.Start{Server: server, Launch: launch, Environ: s.opts.Environ, Workspace: s.workspace(), Login: login, Log: log})
+		}
 		return spec
 	}
 	spec.Dial = func() (upstream.Conn, error) {
@@ -93,11 +100,16 @@ func (s *Session) InspectionSpec(server *config.Server, log zerolog.Logger) upst
 		if err != nil {
 			return nil, err
 		}
-		start := s.host.Ready(&upstream.Start{Server: server, Launch: resolved, Environ: s.opts.Environ, Log: log})
-		start.Admit = nil // what it is made of is part of what a person is shown
-		return start.Dial()
+		return s.inspect(&upstream.Start{Server: server, Launch: resolved, Environ: s.opts.Environ, Workspace: s.workspace(), Log: log})
 	}
 	return spec
+}
+
+// inspect starts a server that is held: what it is made of is part of what a person is shown next.
+func (s *Session) inspect(start *upstream.Start) (upstream.Conn, error) {
+	start = s.host.Ready(start)
+	start.Gate = upstream.Gate{}
+	return start.Dial()
 }
 
 // Resolve makes the launch of a server for this session, and its login, nil for none.

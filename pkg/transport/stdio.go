@@ -8,12 +8,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 )
 
 // StdioSpec says how to start a server that speaks MCP on its stdin and stdout.
 type StdioSpec struct {
 	Name    string   // for the log
 	Command string   // a path, or a name that is looked for in the PATH of Env
+	Path    string   // of the program, if it was looked up; "": Command is
 	Args    []string // without the command itself
 	Env     []string // the complete environment, KEY=VALUE; nothing of ours is added (Windows: SYSTEMROOT is)
 	Dir     string   // working directory; a relative Command with a separator counts from here. "": ours
@@ -69,12 +71,16 @@ type Stdio struct {
 // StartStdio starts a server. It returns when the program has been executed, or says in plain words why that
 // was impossible; such errors wrap fs.ErrNotExist, fs.ErrPermission or a syscall.Errno.
 func StartStdio(spec StdioSpec) (*Stdio, error) {
-	path, err := lookup(&spec)
-	if err != nil {
-		return nil, err
+	path := spec.Path
+	if path == "" {
+		var err error
+		if path, err = (launch.Lookup{Command: spec.Command, Env: spec.Env, Dir: spec.Dir}).Find(); err != nil {
+			return nil, err
+		}
 	}
 	ended := func() {}
 	if spec.Confine != nil {
+		var err error
 		if path, ended, err = spec.Confine(&spec, path); err != nil {
 			return nil, err
 		}

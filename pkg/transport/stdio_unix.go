@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 )
 
 // shimEnv is the shim's whole environment; the server's own goes over the lifeline.
@@ -64,7 +65,7 @@ func startTree(spec *StdioSpec, path string) (*tree, error) {
 	})
 	if err != nil {
 		t.closeFiles()
-		return nil, fmt.Errorf("%s cannot be run: %w", path, cause(err))
+		return nil, fmt.Errorf("%s cannot be run: %w", path, launch.Cause(err))
 	}
 	t.shim = shim
 	closeAll(theirs[:]...)
@@ -83,12 +84,12 @@ func (t *tree) begin(spec *StdioSpec, path string) error {
 	t.lifeline.SetWriteDeadline(limit)
 	t.status.SetReadDeadline(limit)
 	if _, err := t.lifeline.Write(envBlock(spec.Env)); err != nil {
-		return fmt.Errorf("%s cannot be run: its supervisor did not start: %w", path, cause(err))
+		return fmt.Errorf("%s cannot be run: its supervisor did not start: %w", path, launch.Cause(err))
 	}
 	t.lines = bufio.NewReaderSize(t.status, 64)
 	line, err := t.lines.ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("%s cannot be run: its supervisor did not start: %w", path, cause(err))
+		return fmt.Errorf("%s cannot be run: its supervisor did not start: %w", path, launch.Cause(err))
 	}
 	t.lifeline.SetWriteDeadline(time.Time{})
 	t.status.SetReadDeadline(time.Time{})
@@ -111,7 +112,7 @@ func refused(path string, errno syscall.Errno) error {
 	case errors.Is(errno, fs.ErrNotExist):
 		return fmt.Errorf("%s cannot be run: the interpreter in its first line, or its loader, is missing: %w", path, errno)
 	}
-	return cannotRun(path, errno)
+	return launch.CannotRun(path, errno)
 }
 
 // watch calls exited once, when the server process has ended, and returns when nobody of its tree is left.

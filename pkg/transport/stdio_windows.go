@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 )
 
 // tree is a server process and its descendants, held together by a job object: the kernel ends all of them when the last
@@ -59,7 +61,7 @@ func startTree(spec *StdioSpec, path string) (t *tree, err error) {
 	}
 	t.server, err = os.StartProcess(path, argv, &os.ProcAttr{Dir: dir, Env: withSystemRoot(spec.Env), Files: theirs[:], Sys: attr})
 	if err != nil {
-		return t, fmt.Errorf("%s cannot be run: %w", path, cause(err))
+		return t, fmt.Errorf("%s cannot be run: %w", path, launch.Cause(err))
 	}
 	t.pid = t.server.Pid
 	if err = t.release(); err != nil {
@@ -170,10 +172,10 @@ func (t *tree) close() {
 
 // withSystemRoot adds the one variable without which Windows programs can't even load their libraries.
 func withSystemRoot(env []string) []string {
-	if getenv(env, "SYSTEMROOT") != "" {
+	if launch.Getenv(env, "SYSTEMROOT") != "" {
 		return env
 	}
 	return append(env[:len(env):len(env)], "SYSTEMROOT="+os.Getenv("SYSTEMROOT"))
 }
 
-func systemRoot(env []string) string { return getenv(withSystemRoot(env), "SYSTEMROOT") }
+func systemRoot(env []string) string { return launch.Getenv(withSystemRoot(env), "SYSTEMROOT") }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
@@ -88,7 +89,7 @@ func (s *Start) container(endpoint docker.Endpoint) Conn {
 	spec := docker.Spec{
 		Config: s.Server.Path, Server: s.Server.Name, Digest: s.Server.LaunchKey(), Endpoint: endpoint,
 		Command: s.Launch.Command, Args: s.Launch.Args, Dir: s.Launch.Dir, RealDir: s.Launch.RealDir, RealMounts: s.Launch.RealMounts,
-		Isolation: iso, Admit: s.Admit, Log: s.Log,
+		Isolation: iso, Admit: s.Gate.Image, Log: s.Log,
 	}
 	for _, v := range s.Launch.Env {
 		spec.Env = append(spec.Env, v.Name+"="+v.Value)
@@ -101,10 +102,17 @@ func (s *Start) container(endpoint docker.Endpoint) Conn {
 
 // process starts the server as a process, in a sandbox if iso is not nil.
 func (s *Start) process(iso *config.Isolation) (Conn, error) {
+	found, programs, err := s.local(iso)
+	if err != nil {
+		return nil, err
+	}
 	redact := strings.NewReplacer(secrets(s.Launch)...)
 	spec := transport.StdioSpec{
-		Name: s.Server.Name, Command: s.Launch.Command, Args: s.Launch.Args, Env: config.ChildEnv(s.Launch, s.Environ), Dir: s.Launch.Dir,
-		RealDir: s.Launch.RealDir, Log: s.Log, Redact: redact.Replace,
+		Name: s.Server.Name, Command: s.Launch.Command, Path: found.Path, Args: s.Launch.Args, Env: found.Env, Dir: found.Dir,
+		Log: s.Log, Redact: redact.Replace,
+	}
+	if found.Dir == s.Launch.Dir {
+		spec.RealDir = s.Launch.RealDir
 	}
 	how := confinement("")
 	if iso != nil {
@@ -118,7 +126,50 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &discreet{conn, redact, how}, nil
+	for _, p := range programs {
+		if err := p.Unchanged(); err != nil {
+			conn.Close(0)
+			return nil, err
+		}
+	}
+	return &discreet{conn, redact, how, ran{found.Path, programs}}, nil
+}
+
+// local finds the program, and has the files of the workspace admitted that decide what is run.
+func (s *Start) local(iso *config.Isolation) (*launch.Start, []launch.Program, error) {
+	found, err := launch.Prepare(s.Server, s.Launch, s.Environ, s.Workspace)
+	if err != nil {
+		return nil, nil, err
+	}
+	if found.Private && iso == nil { // a sandbox gives it a directory of its own anyway, or shows it what the entry says
+		if found.Dir, err = s.ownDir(); err != nil {
+			return nil, nil, err
+		}
+	} else if found.Private {
+		found.Dir = s.Launch.Dir
+	}
+	programs := make([]launch.Program, len(found.Orders))
+	for i, order := range found.Orders {
+		if programs[i], err = order.Read(context.Background()); err != nil {
+			return nil, nil, err
+		}
+	}
+	if s.Gate.Programs != nil && len(programs) > 0 {
+		if err := s.Gate.Programs(programs); err != nil {
+			return nil, nil, err
+		}
+	}
+	return found, programs, nil
+}
+
+// ownDir is a directory that nobody but the server writes to, for one that may not work in the workspace.
+func (s *Start) ownDir() (string, error) {
+	sum := sha256.Sum256([]byte(strings.Join([]string{s.Server.Path, s.Server.Name, s.Server.LaunchKey()}, "\x00")))
+	dir := filepath.Join(s.State, "work", hex.EncodeToString(sum[:12]))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("there is no directory for it to work in: %w", err)
+	}
+	return dir, nil
 }
 
 // sandboxed puts the program that was found into a sandbox.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
@@ -31,11 +32,18 @@ type Start struct {
 	Server     *config.Server
 	Launch     config.Launch // resolved
 	Environ    []string      // the environment of the client's side, of which a child gets the short allow-list, and a container nothing
+	Workspace  string        // of the session; "": none
 	Login      *oauth.Login  // of a remote server; nil: none
 	Containers *docker.Owner
-	State      string                   // directory for what sandboxed servers keep
-	Admit      func(image string) error // decides whether a container may be made of an image; nil: of every one
+	State      string // directory for what sandboxed servers keep, and where those work that may not work in the workspace
+	Gate       Gate
 	Log        zerolog.Logger
+}
+
+// Gate decides about what a start is made of beyond the launch that was approved. A nil function admits everything.
+type Gate struct {
+	Image    func(id string) error              // of the image that a container is to be made of
+	Programs func(found []launch.Program) error // of the files of the workspace that decide what is run
 }
 
 // Dial starts a server, or connects to it, as its resolved launch says. A confinement that it asks for and that cannot be given is an
@@ -51,12 +59,27 @@ func (s *Start) Dial() (Conn, error) {
 	return transport.DialHTTP(transport.HTTPSpec{Name: s.Server.Name, URL: s.Launch.URL, Headers: headers, Login: s.Login, SSE: s.Launch.Protocol == config.ProtocolSSE, Log: s.Log})
 }
 
+// ran is what a server on this machine was started from.
+type ran struct {
+	path     string
+	programs []launch.Program
+}
+
+// Ran gives the path of the program that was started, and the files of the workspace that decided what was run.
+func (r ran) Ran() (path string, programs [][]byte) {
+	for _, p := range r.programs {
+		programs = append(programs, p.JSON())
+	}
+	return r.path, programs
+}
+
 // discreet is a local server whose stderr is shown without the values that its entry gave it: a server that refuses a
 // key likes to quote it.
 type discreet struct {
 	*transport.Stdio
 	redact *strings.Replacer
 	confinement
+	ran
 }
 
 // Diagnostics is what the server wrote to stderr.

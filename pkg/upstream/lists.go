@@ -182,6 +182,12 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 	if c, ok := conn.(interface{ Image() string }); ok {
 		current.Image = c.Image()
 	}
+	if c, ok := conn.(interface{ Ran() (string, [][]byte) }); ok {
+		current.Path, current.Programs = c.Ran()
+	}
+	if c, ok := conn.(interface{ Ran() (string, [][]byte) }); ok {
+		current.Path, current.Programs = c.Ran()
+	}
 	var digests [catalog.Kinds]map[string]string
 	for k, read := range hello.undeclared() {
 		if read {

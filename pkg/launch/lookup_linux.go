@@ -1,4 +1,4 @@
-package transport
+package launch
 
 import "golang.org/x/sys/unix"
 

@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package transport
+package launch
 
 // modesCount tells whether the permissions of a file are its own.
 func modesCount(string) bool { return true }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package transport
+package launch
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ func TestLookupOfWhatOthersCanReplace(t *testing.T) {
 	}
 	os.Chmod(open, 0o777)
 	find := func(command, path string) (string, error) {
-		return lookup(&StdioSpec{Command: command, Env: []string{"PATH=" + path}})
+		return Lookup{Command: command, Env: []string{"PATH=" + path}}.Find()
 	}
 	if got, err := find("server", open+":"+closed); err != nil || got != filepath.Join(closed, "server") {
 		t.Errorf("a program of a directory that all can write: %s, %v", got, err)
@@ -35,7 +35,7 @@ func TestLookupOfWhatOthersCanReplace(t *testing.T) {
 	}
 	os.Chmod(filepath.Join(closed, "server"), 0o777)
 	for _, command := range []string{"server", filepath.Join(closed, "server")} {
-		if got, err := find(command, closed); !errors.Is(err, errOpenToAll) || !strings.Contains(err.Error(), "chmod o-w") {
+		if got, err := find(command, closed); !errors.Is(err, ErrOpenToAll) || !strings.Contains(err.Error(), "chmod o-w") {
 			t.Errorf("%s that all can write: %s, %v", command, got, err)
 		}
 	}

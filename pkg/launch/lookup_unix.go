@@ -1,6 +1,6 @@
 //go:build unix
 
-package transport
+package launch
 
 import (
 	"os"
@@ -22,7 +22,7 @@ func program(path string, _ []string) (string, error) {
 		return "", syscall.EISDIR
 	}
 	if info.Mode().Perm()&0o002 != 0 && modesCount(path) {
-		return "", errOpenToAll
+		return "", ErrOpenToAll
 	}
 	if err := unix.Access(path, unix.X_OK); err != nil {
 		return "", err
@@ -36,8 +36,8 @@ func plantable(dir string) bool {
 	return err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 && modesCount(dir)
 }
 
-// getenv returns the first value, as libc's getenv does.
-func getenv(env []string, key string) string {
+// Getenv returns the first value, as libc's getenv does.
+func Getenv(env []string, key string) string {
 	for _, kv := range env {
 		if value, ok := strings.CutPrefix(kv, key+"="); ok {
 			return value

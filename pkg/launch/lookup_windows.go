@@ -1,4 +1,4 @@
-package transport
+package launch
 
 import (
 	"io/fs"
@@ -12,7 +12,7 @@ const separators = `/\:`
 
 // program finds path as it is or with one of the extensions in PATHEXT, as cmd.exe does: npx is npx.cmd.
 func program(path string, env []string) (string, error) {
-	extensions := getenv(env, "PATHEXT")
+	extensions := Getenv(env, "PATHEXT")
 	if extensions == "" {
 		extensions = ".COM;.EXE;.BAT;.CMD"
 	}
@@ -38,8 +38,8 @@ func program(path string, env []string) (string, error) {
 // plantable leaves it to the access lists.
 func plantable(string) bool { return false }
 
-// getenv returns the last value; names are compared without case.
-func getenv(env []string, key string) (value string) {
+// Getenv returns the last value; names are compared without case.
+func Getenv(env []string, key string) (value string) {
 	for _, kv := range env {
 		if name, v, ok := strings.Cut(kv, "="); ok && strings.EqualFold(name, key) {
 			value = v

@@ -1,0 +1,133 @@
+package launch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// Start is what a launch comes to on this machine, without having started anything.
+type Start struct {
+	Path    string   // the program
+	Env     []string // its environment; a PATH of the client's is without elements in closed directories
+	Dir     string   // where it works; "" if Private
+	Private bool     // it has to work in a directory of its own: its code stands in the command line, and has relative paths that can't be told
+	Orders  []Order  // the files in closed directories that decide what is run
+}
+
+// Prepare finds the program of a local server and what else decides what is run. environ is the client's environment, workspace that of
+// the session, "" for none.
+func Prepare(server *config.Server, l config.Launch, environ []string, workspace string) (*Start, error) {
+	closed := ClosedTo(server, l, workspace)
+	s := &Start{Env: config.ChildEnv(l, environ), Dir: l.Dir}
+	if !slices.ContainsFunc(l.Env, func(v config.Var) bool { return strings.EqualFold(v.Name, "PATH") }) {
+		for i, kv := range s.Env {
+			if name, value, _ := strings.Cut(kv, "="); strings.EqualFold(name, "PATH") {
+				s.Env[i] = name + "=" + closed.WithoutClosed(value)
+			}
+		}
+	}
+	path, err := Lookup{Command: l.Command, Env: s.Env, Dir: l.Dir, Closed: closed}.Find()
+	if err != nil {
+		return nil, err
+	}
+	s.Path = path
+	o := ordersOf(path, l, closed)
+	if o.failed != nil {
+		return nil, o.failed
+	}
+	s.Orders = o.found
+	if o.inline && o.root != "" {
+		if server.Dir == "" {
+			s.Private, s.Dir = true, ""
+		} else {
+			o.add(o.root, l.Dir, true)
+			s.Orders = o.found
+		}
+	}
+	return s, nil
+}
+
+// Program is an order as it is approved: where it is, and what it holds.
+type Program struct {
+	Workspace string `json:"workspace"`
+	Path      string `json:"path"`
+	Target    string `json:"target,omitempty"` // what Path leads to, if it is a link
+	SHA256    string `json:"sha256,omitempty"` // "" for a folder, and for a link to a file outside of the workspace that this user cannot change
+	Folder    bool   `json:"folder,omitempty"` // any file in it may be run
+
+	seen fs.FileInfo
+}
+
+// JSON is the program as it is kept and shown.
+func (p Program) JSON() []byte {
+	text, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // strings alone
+	}
+	return text
+}
+
+// ErrReplaced is wrapped when a file is another one than was looked at a moment ago.
+var ErrReplaced = errors.New("it was replaced while the server was started")
+
+// Read looks at the file of an order. When ctx ends, so does the reading.
+func (o Order) Read(ctx context.Context) (Program, error) {
+	p := Program{Workspace: o.Root, Path: o.Path, Folder: o.Folder}
+	if o.Folder {
+		return p, nil
+	}
+	if real := realPath(o.Path); real != filepath.Clean(o.Path) {
+		if p.Target = real; !below(real, o.Root) && !replaceable(real) {
+			return p, nil // such as the system's Python that a virtual environment leads to, whose updates ask nobody
+		}
+	}
+	f, err := openFile(o.Path)
+	if err != nil {
+		return p, fmt.Errorf("%s cannot be read, and what is not read is not run: %w", o.Path, Cause(err))
+	}
+	defer f.Close()
+	if p.seen, err = f.Stat(); err == nil && !p.seen.Mode().IsRegular() {
+		err = errors.New("it is no file")
+	}
+	h := sha256.New()
+	for err == nil && ctx.Err() == nil {
+		_, err = io.CopyN(h, f, 1<<20)
+	}
+	if !errors.Is(err, io.EOF) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		return p, fmt.Errorf("%s cannot be read, and what is not read is not run: %w", o.Path, Cause(err))
+	}
+	p.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return p, p.Unchanged()
+}
+
+// Unchanged tells whether the file is still the one that was read, as far as the file system tells: the same file, of the same size, and
+// not written to since. The error wraps ErrReplaced.
+func (p Program) Unchanged() error {
+	now := realPath(p.Path)
+	if p.Target != "" && now != p.Target {
+		return fmt.Errorf("%s: %w", p.Path, ErrReplaced)
+	}
+	if p.seen == nil {
+		return nil
+	}
+	info, err := os.Stat(p.Path)
+	if err != nil || !os.SameFile(info, p.seen) || info.Size() != p.seen.Size() || !info.ModTime().Equal(p.seen.ModTime()) || changed(info) != changed(p.seen) {
+		return fmt.Errorf("%s: %w", p.Path, ErrReplaced)
+	}
+	return nil
+}
