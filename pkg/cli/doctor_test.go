@@ -205,7 +205,7 @@ func TestDoctorFindsEachEngineOnce(t *testing.T) {
 func TestDoctorOnANarrowTerminal(t *testing.T) {
 	iso := func(asks string, i config.Isolation, e *dockerEngine) *treatedServer {
 		i.Type = asks
-		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e, launch: config.Launch{Command: testProgram(t), Isolation: &i}}
+		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e, launch: config.Launch{Command: testProgram(t), Isolation: &i}, known: hub.Known{Written: &config.Server{}}}
 		if e != nil {
 			e.Servers = append(e.Servers, "x")
 		}

@@ -263,8 +263,17 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 	if r.Inspect == "" {
 		delete(h.tried, k)
 	}
+	f := h.firsts[k]
 	h.mu.Unlock()
 	h.apply()
+	if old != nil && old.record != nil && len(lacking(old.gate, quarantine.OfStart(r))) > 0 { // what a start waited for was approved
+		if f != nil {
+			f.in.Start()
+		}
+		for _, s := range h.all() {
+			h.work.Go(s.StartEager)
+		}
+	}
 	if old != nil && e.snapshot.SameDefinitions(old.snapshot) {
 		return
 	}

@@ -63,11 +63,25 @@ func takesValue(kind, option string) bool {
 		"deno": {"-c", "--config", "--import-map", "--lock", "--env-file", "--env"}, "elixir": {"-r", "-pr", "-pa", "-pz", "-S"}, "dotnet": {"--additionalprobingpath", "--depsfile", "--runtimeconfig"},
 		"pwsh": {"-configurationname", "-executionpolicy", "-workingdirectory"},
 	}
-	if kind == "bun" && option == "run" || kind == "deno" && slices.Contains([]string{"run", "serve"}, option) || kind == "shell" && option == "busybox" {
-		return false
-	}
 	return slices.Contains(options[kind], option)
 }
+
+// isVerb tells whether a word says what an interpreter does with the file that follows.
+func isVerb(kind, word string) bool {
+	return kind == "bun" && word == "run" || kind == "deno" && (word == "run" || word == "serve") || kind == "dotnet" && word == "exec"
+}
+
+// shellCommand gives the words of a shell's code that is one plain command: it is as if the command stood there itself.
+func shellCommand(kind string, args []string) ([]string, bool) {
+	if kind != "shell" || len(args) < 2 || !hasCode(kind, args[0]) {
+		return nil, false
+	}
+	words, ok := plainWords(args[1])
+	return words, ok && len(words) > 0 && !slices.Contains(builtins, words[0])
+}
+
+// builtins are commands of shells that run what they are given in the shell itself, or take it elsewhere.
+var builtins = []string{".", "source", "eval", "cd", "pushd", "command", "builtin", "exec", "trap", "alias", "export", "set", "shopt", "enable", "hash", "autoload", "function", "time", "coproc"}
 
 // codeSuffixes end the names of files that are code.
 var codeSuffixes = []string{".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".py", ".pyw", ".pyz", ".pyc", ".rb", ".pl", ".php", ".phar", ".lua", ".sh", ".bash", ".zsh", ".fish", ".ps1", ".psm1",
@@ -83,7 +97,7 @@ var (
 	bunFiles    = []string{"bunfig.toml", ".bunfig.toml"}
 	denoFiles   = []string{"deno.json", "deno.jsonc", "package.json"}
 	pythonFiles = []string{"pyproject.toml", "uv.toml", "uv.lock", ".python-version", ".venv/pyvenv.cfg", "setup.py", "setup.cfg"}
-	goFiles     = []string{"go.mod", "go.work", "go.sum", "go.work.sum"}
+	goFiles     = []string{"go.mod", "go.work"}
 	composeFile = []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml", "compose.override.y*ml", "docker-compose.override.y*ml", ".env"}
 	cargoFiles  = []string{"Cargo.toml", ".cargo/config.toml", ".cargo/config", "rust-toolchain", "rust-toolchain.toml", "build.rs"}
 	dotnetFiles = []string{"*.csproj", "*.fsproj", "*.vbproj", "*.sln", "*.slnx", "Directory.Build.props", "Directory.Build.targets", "global.json", "NuGet.Config", "nuget.config"}
@@ -93,9 +107,25 @@ var (
 	justFiles   = []string{"justfile", "Justfile", ".justfile", ".env"}
 )
 
-// entries are what is run of a directory that is given to an interpreter or a runner as a whole.
-var entries = slices.Concat(nodeFiles, bunFiles, denoFiles[:2], pythonFiles, goFiles, []string{"index.js", "index.mjs", "index.cjs", "index.ts", "main.js", "main.ts", "server.js", "__main__.py", "__init__.py", "main.py",
-	"main.go", "Cargo.toml"})
+// mainFiles are what is run of a directory that is given to an interpreter or a runner as a whole.
+var mainFiles = []string{"index.js", "index.mjs", "index.cjs", "index.ts", "__main__.py", "__init__.py", "Dockerfile"}
+
+// filesOf are the files that give orders to a family of runners, nil if that is not known of it. Those of an interpreter go by its name.
+func filesOf(t Tool) []string {
+	switch t {
+	case NPM, PNPM, Yarn, "node":
+		return nodeFiles
+	case Bun:
+		return slices.Concat(nodeFiles, bunFiles)
+	case Deno:
+		return denoFiles
+	case UV, Pipx, Python:
+		return pythonFiles
+	case Go:
+		return goFiles
+	}
+	return nil
+}
 
 // project is a runner of projects.
 type project struct {

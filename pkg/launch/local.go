@@ -107,11 +107,19 @@ func (o *orders) command(command string, args []string, depth int) {
 	if r, ok := Parse(command, args); ok {
 		o.runner(r, base)
 	}
-	switch {
-	case depth < wrapping && slices.Contains(wrappers, base) && !isShell(base) && base != "cmd":
+	kind := interpreterOf(base)
+	switch words, plain := shellCommand(kind, args); {
+	case depth >= wrapping:
+	case plain:
+		o.command(words[0], words[1:], depth+1)
+		if path, root := o.resolve(words[0]); root != "" && strings.ContainsAny(words[0], separators) && isFile(path) {
+			o.program(root, path)
+		}
+		return
+	case kind != "":
+		o.interpreted(kind, args)
+	case slices.Contains(wrappers, base):
 		o.wrapped(args, depth)
-	case isShell(base) || interpreterOf(base) != "":
-		o.interpreted(base, args)
 	}
 	if p, ok := projects[base]; ok && p.used(args) {
 		o.project(o.dirOption(args), p.files)
@@ -137,7 +145,7 @@ func (o *orders) wrapped(args []string, depth int) {
 		base := Base(a)
 		_, runs := parsers[base]
 		_, project := projects[base]
-		if runs || project || isShell(base) || interpreterOf(base) != "" || slices.Contains(wrappers, base) {
+		if runs || project || interpreterOf(base) != "" || slices.Contains(wrappers, base) {
 			o.command(a, args[i+1:], depth+1)
 			return
 		}
@@ -162,7 +170,11 @@ func (o *orders) runner(r *Runner, base string) {
 		case isFile(path):
 			o.add(root, path, false)
 		case isDir(path):
-			o.folder(root, path)
+			files := filesOf(r.Tool)
+			if r.Tool == Go {
+				files = append(slices.Clone(files), "*.go")
+			}
+			o.folder(root, path, files)
 		}
 	}
 	if r.Kind != Project {
@@ -172,17 +184,8 @@ func (o *orders) runner(r *Runner, base string) {
 	if command := Base(r.Command); files == nil {
 		files = projects[command].files
 	}
-	switch r.Tool {
-	case NPM, PNPM, Yarn:
-		files = nodeFiles
-	case Bun:
-		files = append(slices.Clone(nodeFiles), bunFiles...)
-	case Deno:
-		files = denoFiles
-	case UV, Pipx, Python:
-		files = pythonFiles
-	case Go:
-		files = goFiles
+	if own := filesOf(r.Tool); own != nil {
+		files = own
 	}
 	o.project(dir, files)
 }
@@ -222,12 +225,15 @@ func escapeGlob(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
 }
 
-// folder notes what gives orders in a directory that is to be run as a whole.
-func (o *orders) folder(root, dir string) {
+// folder notes what gives orders in a directory that is to be run as a whole: files, patterns, and the main files that are known.
+func (o *orders) folder(root, dir string, files []string) {
 	before := len(o.found)
-	for _, name := range entries {
-		if path := filepath.Join(dir, name); isFile(path) {
-			o.add(root, path, false)
+	for _, pattern := range slices.Concat(files, mainFiles) {
+		matches, _ := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))
+		for _, path := range matches {
+			if isFile(path) {
+				o.add(root, path, false)
+			}
 		}
 	}
 	if len(o.found) == before {
@@ -236,12 +242,15 @@ func (o *orders) folder(root, dir string) {
 }
 
 // interpreted takes in the script of an interpreter, and the files that its options name.
-func (o *orders) interpreted(base string, args []string) {
-	kind := interpreterOf(base)
+func (o *orders) interpreted(kind string, args []string) {
+	files := filesOf(Tool(kind))
 	if kind == "bun" || kind == "deno" {
-		o.project(o.dir, append(slices.Clone(bunFiles), denoFiles...))
+		o.project(o.dir, files)
 	}
 	for i, a := range args {
+		if isVerb(kind, a) {
+			continue
+		}
 		if hasCode(kind, a) {
 			o.code(args[i:])
 			return
@@ -254,7 +263,7 @@ func (o *orders) interpreted(base string, args []string) {
 			switch {
 			case root == "":
 			case isDir(path):
-				o.folder(root, path)
+				o.folder(root, path, files)
 			default:
 				o.add(root, path, false)
 			}

@@ -180,6 +180,11 @@ func canonical(launch []byte) []byte {
 	return launch
 }
 
+// OfStart are the approved items that say what a start is made of.
+func OfStart(r *Record) []Item {
+	return slices.DeleteFunc(slices.Clone(r.Items), func(it Item) bool { return it.Kind != Image && !it.local() })
+}
+
 // Waits tells whether one of the items waits in another version, which it may do no longer.
 func Waits(r *Record, items []Item) bool {
 	return slices.ContainsFunc(r.Waiting, func(w Item) bool { return slices.ContainsFunc(items, w.same) })

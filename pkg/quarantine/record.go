@@ -70,7 +70,7 @@ func (r *Record) State(s *config.Server) State {
 
 // Snapshot is what clients are shown of an approved server; nil before its first look.
 func (r *Record) Snapshot() *catalog.Snapshot {
-	if r == nil || r.First && len(r.Items) == 0 && r.Taken.IsZero() {
+	if r == nil || r.First && r.Taken.IsZero() && !slices.ContainsFunc(r.Items, func(it Item) bool { return !it.local() }) {
 		return nil
 	}
 	s := snapshotOf(r.served())
