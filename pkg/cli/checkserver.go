@@ -210,7 +210,10 @@ func findProgram(k hub.Known, l config.Launch, workspace string) (state, why str
 		l.Dir = workingDir()
 	}
 	found, err := launch.Prepare(k.Written, l, os.Environ(), workspace)
-	if err != nil {
+	var missing *launch.NotFoundError
+	if errors.As(err, &missing) {
+		return stateNoProgram, fmt.Sprintf("the command %q was not found in PATH – install it, or give its full path in command", missing.Command)
+	} else if err != nil {
 		return stateNoProgram, err.Error()
 	}
 	var paths []string

@@ -56,6 +56,16 @@ func (l Lookup) Find() (string, error) {
 // ErrOpenToAll is wrapped for a program that others could have written.
 var ErrOpenToAll = errors.New("not safe to run")
 
+// NotFoundError is about a command that is in no directory of the server's PATH.
+type NotFoundError struct{ Command, Path string }
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf(`the command %q was not found in the server's PATH (%s); install it, or give its full path in "command": %v`, e.Command, e.Path, fs.ErrNotExist)
+}
+
+// Unwrap makes it an fs.ErrNotExist.
+func (e *NotFoundError) Unwrap() error { return fs.ErrNotExist }
+
 func (l Lookup) search() (string, error) {
 	path := Getenv(l.Env, "PATH")
 	var why error = fs.ErrNotExist
@@ -89,7 +99,7 @@ func (l Lookup) search() (string, error) {
 		return "", fmt.Errorf(`the command %q is in %s only, which is skipped because it is in the workspace; install it elsewhere, or give its path in "command" and approve it for this workspace: %w`,
 			l.Command, skipped, fs.ErrNotExist)
 	}
-	return "", fmt.Errorf(`the command %q was not found in the server's PATH (%s); install it, or give its full path in "command": %w`, l.Command, path, why)
+	return "", &NotFoundError{l.Command, path}
 }
 
 func checkDir(dir string) error {
