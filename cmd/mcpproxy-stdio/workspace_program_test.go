@@ -33,7 +33,7 @@ func hostile(t testing.TB, opts mcptest.Server) *repo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &repo{t: t, dir: filepath.Join(top, "repo"), bin: filepath.Join(top, "bin"), trace: filepath.Join(top, "trace"), command: command, test: strings.Join(args, " "), env: env["MCPTEST_SERVER"]}
+	r := &repo{t: t, dir: filepath.Join(top, "repo"), bin: filepath.Join(top, "bin"), trace: filepath.Join(top, "trace"), command: command, test: strings.Join(args, " "), env: env[mcptest.EnvServer]}
 	for name, text := range map[string]string{"node": `exec sh "$@"`, "python3": `exec sh "$@"`, "npm": "exec sh ./start.sh", "make": "exec sh ./start.sh", "cargo": "exec sh ./start.sh", "just": "exec sh ./start.sh"} {
 		r.file(filepath.Join(r.bin, name), "#!/bin/sh\n"+text+"\n", 0o700)
 	}
@@ -75,7 +75,7 @@ func (r *repo) ran() bool {
 
 // entry is one of the user's own file.
 func (r *repo) entry(command []string, more map[string]any) json.RawMessage {
-	e := map[string]any{"command": command[0], "args": command[1:], "env": map[string]string{"MCPTEST_SERVER": r.env}, "start": "eager"}
+	e := map[string]any{"command": command[0], "args": command[1:], "env": map[string]string{mcptest.EnvServer: r.env}, "start": "eager"}
 	for k, v := range more {
 		e[k] = v
 	}
