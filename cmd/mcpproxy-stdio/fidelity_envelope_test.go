@@ -224,20 +224,35 @@ func TestNoiseHoldsNothingBack(t *testing.T) {
 	}
 }
 
-// TestDepth: nearly ten thousand levels pass, in a request and in a result, and cost no stack.
+// TestDepth: as many levels pass as every client and server reads, in a request and in a result. One more costs that message.
 func TestDepth(t *testing.T) {
 	t.Parallel()
 	c := proxied(t, "", mcptest.Server{})
-	const depth = 9_990 // the scripted peers read no more than 10,000; package jsonrpc has its own test
-	deep := strings.Repeat("[", depth) + strings.Repeat("]", depth)
-	want := `{"content":[],"structuredContent":` + deep + `}`
+	nested := func(open, inner, shut string, depth int) string {
+		return strings.Repeat(open, depth) + inner + strings.Repeat(shut, depth)
+	}
+	const most = jsonrpc.MaxDepth - 2 // the message, and its result or params
+	want := `{"content":[],"structuredContent":` + nested("[", "", "]", most) + `}`
 	if r := c.Tool("s__raw", map[string]any{"line": want}); string(r.Result) != want {
 		t.Errorf("result: %.200s", r.Raw)
 	}
-	objects := strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth)
-	c.CallRaw(`{"jsonrpc":"2.0","id":70,"method":"tools/call","params":{"name":"s__echo","arguments":{"message":"m","deep":` + objects + `,"list":` + deep + `}}}`)
-	if got := said(c.Tool("s__last", map[string]any{"method": "tools/call", "tool": "echo"})); !strings.Contains(got, `,"deep":`+objects+`,"list":`+deep+`}}}`) {
+	objects := nested(`{"a":`, "1", "}", most-1) // the arguments
+	c.CallRaw(`{"jsonrpc":"2.0","id":70,"method":"tools/call","params":{"name":"s__echo","arguments":{"message":"m","deep":` + objects + `}}}`)
+	if got := said(c.Tool("s__last", map[string]any{"method": "tools/call", "tool": "echo"})); !strings.Contains(got, `,"deep":`+objects+`}}}`) {
 		t.Errorf("request: %.200s", got)
+	}
+	for _, depth := range []int{most + 1, 200, 1000, 9000, 100_000, 10_000_000} {
+		for _, deep := range []string{nested("[", "", "]", depth), nested(`{"a":`, "1", "}", min(depth, 9000))} {
+			if depth <= 9000 { // the scripted server reads no more; it sends what it is given as text
+				if r := c.Tool("s__raw", map[string]any{"line": `{"content":[],"structuredContent":` + deep + `}`}); !strings.Contains(said(r), "nested too deeply") {
+					t.Errorf("a result of %d levels: %.200s", depth, r.Raw)
+				}
+			}
+			r := c.CallRaw(`{"jsonrpc":"2.0","id":"deep","method":"tools/call","params":{"name":"s__echo","arguments":{"message":"m","deep":` + deep + `}}}`)
+			if e := r.RPCError(); e == nil || e.Code != -32600 || !strings.Contains(e.Message, "nested too deeply") {
+				t.Errorf("a request of %d levels: %.200s", depth, r.Raw)
+			}
+		}
 	}
 }
 

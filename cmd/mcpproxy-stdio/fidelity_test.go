@@ -204,13 +204,21 @@ func TestRequestBytes(t *testing.T) {
 	}
 }
 
-// TestInvalidUTF8 costs nothing: the bytes pass.
-func TestInvalidUTF8(t *testing.T) {
+// TestInvalidText: a request with a string that is none is refused under its id, and costs nothing else.
+func TestInvalidText(t *testing.T) {
 	t.Parallel()
 	c := proxied(t, "", mcptest.Server{})
-	r := c.CallRaw("{\"jsonrpc\":\"2.0\",\"id\":1000,\"method\":\"tools/call\",\"params\":{\"name\":\"s__echo\",\"arguments\":{\"message\":\"a\xff\xfeb\xed\xa0\x80\"}}}")
-	if want := "{\"content\":[{\"type\":\"text\",\"text\":\"Echo: a\xff\xfeb\xed\xa0\x80\"}]}"; string(r.Result) != want {
-		t.Errorf("got %q", r.Raw)
+	for _, bad := range []string{"a\xff\xfeb", "\xed\xa0\x80", "\xc0\xaf", "a\tb", "\x00", "\x1b[31m", `\q`, `\u12`, `\x41`} {
+		before := len(c.Received())
+		c.Send(`{"jsonrpc":"2.0","id":1000,"method":"tools/call","params":{"name":"s__echo","arguments":{"message":"` + bad + `"}}}`)
+		c.Call("ping", nil)
+		got := string(c.Received()[before].Raw)
+		if !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":1000,"error":{"code":-32700,`) || !strings.Contains(got, "invalid JSON in a string at byte") {
+			t.Errorf("%q: %q", bad, got)
+		}
+	}
+	if got := said(c.Tool("s__count", nil)); strings.Contains(got, `"tools/call":2`) {
+		t.Errorf("they arrived: %s", got)
 	}
 }
 

@@ -47,19 +47,33 @@ type Snapshot struct {
 	Taken        time.Time
 	Capabilities []byte // raw, of the answer to initialize
 	Instructions string
+	Unreadable   []byte          // raw instructions that can't be read, and so are never shown to clients
 	Image        string          // id of the image that its container was made of; "": it was in none
 	Path         string          // of the program that was started; "": none was on this machine
 	Programs     [][]byte        // files of the workspace that decided what was run, as launch.Program.JSON
 	Items        [Kinds][][]byte // raw items in the server's order
 }
 
-// ID returns what identifies a raw item: its name, URI template or URI.
+// ID returns what identifies a raw item: its name, URI template or URI. An item that is no JSON may still have one, by which people are
+// told of it.
 func (k Kind) ID(item []byte) string {
 	return string(jsonrpc.Unquote(protocol.Field(item, k.id())))
 }
 
-// Digest is the hex SHA-256 of a definition's canonical form, "" if it is not JSON with one meaning.
+// readable is ID for items that are JSON, "" for others: one of them in a list would take the whole list from the client.
+func (k Kind) readable(item []byte) string {
+	var at [1]jsonrpc.Span
+	if jsonrpc.FindInto(at[:], item, jsonrpc.Span{Start: 0, End: len(item)}, k.id()) != nil {
+		return ""
+	}
+	return string(jsonrpc.Unquote(at[0].In(item)))
+}
+
+// Digest is the hex SHA-256 of a definition's canonical form, "" if it is not JSON with one meaning, or too large.
 func Digest(raw []byte) string {
+	if len(raw) > jsonrpc.MaxNodes && jsonrpc.Check(raw) != nil { // a shorter one can't be too large
+		return ""
+	}
 	canonical, err := jsonrpc.Canonical(raw)
 	if err != nil {
 		return ""
@@ -85,7 +99,7 @@ func (s *Snapshot) SameDefinitions(o *Snapshot) bool {
 	if s == nil || o == nil {
 		return s == o
 	}
-	return s.Launch == o.Launch && s.Instructions == o.Instructions && bytes.Equal(s.Capabilities, o.Capabilities) &&
+	return s.Launch == o.Launch && s.Instructions == o.Instructions && bytes.Equal(s.Unreadable, o.Unreadable) && bytes.Equal(s.Capabilities, o.Capabilities) &&
 		sameItems(s.Items[Tools], o.Items[Tools]) && sameItems(s.Items[Prompts], o.Items[Prompts]) && sameItems(s.Items[Templates], o.Items[Templates])
 }
 

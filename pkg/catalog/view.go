@@ -70,7 +70,7 @@ func (v *View) add(k Kind, maxName int) {
 			continue
 		}
 		for _, raw := range src.Snapshot.Items[k] {
-			o := origin{src.Server, k.ID(raw)}
+			o := origin{src.Server, k.readable(raw)}
 			if o.name == "" || seen[o] || k == Tools && src.Allowed != nil && !src.Allowed(o.name) {
 				continue
 			}

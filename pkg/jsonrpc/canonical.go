@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -14,35 +13,26 @@ import (
 // ErrDuplicate is wrapped by Canonical for an object that has a key twice: two readers could take different ones.
 var ErrDuplicate = errors.New("duplicate key")
 
-// ErrDepth is wrapped by Canonical for a value that is nested too deeply.
-var ErrDepth = errors.New("nested too deeply")
-
-// maxDepth bounds what Canonical takes in.
-const maxDepth = 256
-
 // Canonical writes a JSON value in its one form: no space, the keys of objects sorted, strings escaped as little as possible (RFC
 // 8785), but numbers as they were written, because a float64 would lose digits of them. Equal values give equal bytes, and unequal
-// ones unequal bytes. The error wraps ErrSyntax, ErrDuplicate or ErrDepth.
+// ones unequal bytes. The error is that of Check, but for its size, or wraps ErrDuplicate.
 func Canonical(value []byte) ([]byte, error) {
-	return canonical(make([]byte, 0, len(value)), value, 0)
-}
-
-func canonical(dst, value []byte, depth int) ([]byte, error) {
+	if err := check(value, len(value)); err != nil {
+		return nil, err
+	}
 	start := skipSpace(value, 0)
-	end, err := skipValue(value, start)
+	end, err := (&scan{most: maxItemDepth}).value(value, start)
 	if err != nil {
 		return nil, err
 	}
-	if err := trailing(value, end); err != nil {
-		return nil, err
-	}
-	value = value[start:end]
-	if depth > maxDepth {
-		return nil, fmt.Errorf("%w: more than %d levels", ErrDepth, maxDepth)
-	}
+	return canonical(make([]byte, 0, len(value)), value[start:end])
+}
+
+// canonical is Canonical for what has passed Check, without space around it.
+func canonical(dst, value []byte) ([]byte, error) {
 	switch value[0] {
 	case '{':
-		return canonicalObject(dst, value, depth)
+		return canonicalObject(dst, value)
 	case '[':
 		dst = append(dst, '[')
 		first := true
@@ -52,7 +42,7 @@ func canonical(dst, value []byte, depth int) ([]byte, error) {
 			}
 			first = false
 			var err error
-			dst, err = canonical(dst, at.In(value), depth+1)
+			dst, err = canonical(dst, at.In(value))
 			return err
 		})
 		return append(dst, ']'), err
@@ -69,15 +59,15 @@ type member struct {
 	value []byte
 }
 
-func canonicalObject(dst, value []byte, depth int) ([]byte, error) {
+func canonicalObject(dst, value []byte) ([]byte, error) {
 	var members []member
-	// Keys are taken as written here: Members decodes them, and loses halves of surrogate pairs.
-	err := keys(value, func(key, v []byte) error {
-		k, err := canonicalString(nil, key)
+	// Keys are taken as written here: decoded, halves of surrogate pairs would be lost.
+	err := (&scan{most: MaxDepth}).members(value, Span{0, len(value)}, func(key, at Span) error {
+		k, err := canonicalString(nil, key.In(value))
 		if err != nil {
 			return err
 		}
-		members = append(members, member{utf16.Encode([]rune(decoded(key))), k, v})
+		members = append(members, member{utf16.Encode([]rune(decoded(key.In(value)))), k, at.In(value)})
 		return nil
 	})
 	if err != nil {
@@ -98,41 +88,11 @@ func canonicalObject(dst, value []byte, depth int) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		dst = append(append(dst, m.key...), ':')
-		if dst, err = canonical(dst, m.value, depth+1); err != nil {
+		if dst, err = canonical(dst, m.value); err != nil {
 			return nil, err
 		}
 	}
 	return append(dst, '}'), nil
-}
-
-// keys is Members with the keys as they are written.
-func keys(object []byte, fn func(key, value []byte) error) error {
-	i := skipSpace(object, 1)
-	if i < len(object) && object[i] == '}' {
-		return nil
-	}
-	for {
-		i = skipSpace(object, i)
-		start := i
-		end, err := skipString(object, i)
-		if err != nil {
-			return err
-		}
-		if i, err = skipKey(object, i); err != nil {
-			return err
-		}
-		from := i
-		if i, err = skipValue(object, i); err != nil {
-			return err
-		}
-		if err := fn(object[start:end], object[from:i]); err != nil {
-			return err
-		}
-		if i = skipSpace(object, i); i >= len(object) || object[i] != ',' {
-			return nil
-		}
-		i++
-	}
 }
 
 const hexDigits = "0123456789abcdef"
@@ -215,6 +175,19 @@ func escapedUnit(s []byte) (rune, bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(s[2:6]), 16, 16)
-	return rune(n), err == nil
+	var r rune
+	for _, c := range s[2:6] {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
 }

@@ -9,15 +9,11 @@ import (
 
 func TestCanonical(t *testing.T) {
 	for in, want := range map[string]string{
-		` { "b" : 1 , "a" : [ 1 , 2.50 , { } ] } `: `{"a":[1,2.50,{}],"b":1}`,
-		`12345678901234567890.10`:                  `12345678901234567890.10`,
-		`"\u0041\/\u00e9\n\u001f\u007f"`:           `"A/é\n\u001f` + "\x7f" + `"`,
-		`"\ud83d\ude00"`:                           `"😀"`,
-		`"\ud800x\uDC00"`:                          `"\ud800x\udc00"`,
+		` { "b" : 1 , "a" : [ 1 , 2.50 , { } ] } `:                    `{"a":[1,2.50,{}],"b":1}`,
+		`12345678901234567890.10`:                                     `12345678901234567890.10`,
+		`"\u0041\/\u00e9\n\u001f\u007f"`:                              `"A/é\n\u001f` + "\x7f" + `"`,
+		`"\ud83d\ude00"`:                                              `"😀"`,
 		`{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"ö":6}`: `{"\r":2,"1":4,"ö":6,"€":1,"😀":5,"` + "\ufb33" + `":3}`, // RFC 8785, 3.2.3
-		`{"\ud800":1,"\ufffd":2}`:                                     `{"\ud800":1,"` + "\ufffd" + `":2}`,
-		"\"\xed\xa5\xa6\xed\xba\xa5\"":                                "\"\xed\xa5\xa6\xed\xba\xa5\"", // no UTF-8, and not the pair that escapes of the same value make
-		"\"\xff\"":                                                    "\"\xff\"",
 	} {
 		got, err := Canonical([]byte(in))
 		if err != nil || string(got) != want {
@@ -25,13 +21,15 @@ func TestCanonical(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]error{
-		`{"a":1,"\u0061":2}`:    ErrDuplicate,
-		`[{"x":{"k":1,"k":1}}]`: ErrDuplicate,
-		`{"a":}`:                ErrSyntax,
-		`"\x"`:                  ErrSyntax,
-		`"\u12"`:                ErrSyntax,
-		`1 2`:                   ErrSyntax,
-		``:                      ErrSyntax,
+		`{"a":1,"\u0061":2}`:           ErrDuplicate,
+		`[{"x":{"k":1,"k":1}}]`:        ErrDuplicate,
+		`{"a":}`:                       ErrSyntax,
+		`"\x"`:                         ErrSyntax,
+		`"\u12"`:                       ErrSyntax,
+		`{"\ud800":1}`:                 ErrText,
+		"\"\xed\xa5\xa6\xed\xba\xa5\"": ErrText,
+		`1 2`:                          ErrSyntax,
+		``:                             ErrSyntax,
 		strings.Repeat("[", 1000) + "1" + strings.Repeat("]", 1000): ErrDepth,
 	} {
 		if got, err := Canonical([]byte(in)); !errors.Is(err, want) {

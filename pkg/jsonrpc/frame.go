@@ -57,33 +57,15 @@ func (e *TooLargeError) ID() (id []byte, request bool) {
 		}
 		return nil
 	})
-	// The last members, as in ,"method":"x","id":7}
-	rest := bytes.TrimRight(e.tail, " \t\r\n}")
-	for {
-		i := bytes.LastIndexByte(rest, ',')
-		if i < 0 {
-			return id, request
-		}
-		member := bytes.TrimRight(rest[i+1:], " \t\r\n")
-		key, err := skipString(member, skipSpace(member, 0))
-		if err != nil {
-			return id, request
-		}
-		start, err := skipKey(member, 0)
-		if err != nil {
-			return id, request
-		}
-		if end, err := skipScalar(member, start); err != nil || end != len(member) {
-			return id, request
-		}
-		switch string(Unquote(bytes.TrimSpace(member[:key]))) {
+	roughLast(e.tail, func(key, value []byte) {
+		switch string(key) {
 		case "id":
-			id = member[start:]
+			id = value
 		case "method":
 			request = true
 		}
-		rest = rest[:i]
-	}
+	})
+	return id, request
 }
 
 // A HeaderError is returned for a Content-Length header block that can't be understood. The reader looks for the next one.

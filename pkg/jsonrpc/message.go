@@ -28,7 +28,7 @@ var (
 )
 
 // Message is one message: its bytes, and where its members stand in them. Nothing is decoded.
-// The bytes belong to the message and are not changed.
+// The bytes belong to the message, and are not changed after Parse.
 type Message struct {
 	Raw                               []byte
 	Kind                              Kind
@@ -41,16 +41,21 @@ func (m *Message) Bytes(s Span) []byte { return s.In(m.Raw) }
 // MethodName returns the decoded method, "" for a response.
 func (m *Message) MethodName() string { return string(Unquote(m.Bytes(m.Method))) }
 
-// Parse splits raw. On an error the message still tells the id if it could be found, so that
-// a request can be refused under its id. Errors wrap ErrSyntax, ErrInvalid or ErrAmbiguous; ErrBatch
-// is returned as it is.
+// MaxDepth is how many levels a message may have. The JSON parser of the Rust SDK reads no more, and one message that it does not read ends
+// its session; Python's SDK reads 200, Python itself a thousand.
+const MaxDepth = 127
+
+// Parse splits raw, which has to be JSON throughout: what it has let through may be relayed, on one line. On an error the message still tells the
+// members that could be made out, so that a request can be refused under its id, and an answer ends its call. Errors wrap
+// ErrSyntax, ErrDepth, ErrNumber, ErrInvalid or ErrAmbiguous; ErrBatch is returned as it is.
 func Parse(raw []byte) (Message, error) {
 	m := Message{Raw: raw}
 	if i := skipSpace(raw, 0); i < len(raw) && raw[i] == '[' {
 		return m, ErrBatch
 	}
-	version := false
-	err := Members(raw, Span{0, len(raw)}, func(key []byte, value Span) error {
+	version, pass := false, scan{most: MaxDepth}
+	err := pass.members(raw, Span{0, len(raw)}, func(name, value Span) error {
+		key := Unquote(name.In(raw))
 		at := m.member(key)
 		switch {
 		case at == nil && string(key) != "jsonrpc" && foldsToMember(key):
@@ -64,14 +69,47 @@ func Parse(raw []byte) (Message, error) {
 		}
 		return nil
 	})
+	if Broken(err) {
+		m.guess()
+	}
 	if err != nil {
 		return m, err
+	}
+	if pass.breaks {
+		OneLine(raw)
 	}
 	if m.Kind, err = m.classify(); err == nil && !version {
 		m.Kind, err = Invalid, fmt.Errorf(`%w: "jsonrpc": "2.0" is missing`, ErrInvalid)
 	}
 	return m, err
 }
+
+// guess finds what members it can in what is no JSON. One that is there twice says nothing.
+func (m *Message) guess() {
+	raw := m.Raw
+	*m = Message{Raw: raw}
+	var twice Message
+	RoughMembers(raw, Span{0, len(raw)}, func(key []byte, value Span) {
+		if at := m.member(key); at != nil && at.End != 0 {
+			*twice.member(key) = value
+		} else if at != nil {
+			*at = value
+		}
+	})
+	for _, key := range envelope {
+		if at := twice.member([]byte(key)); at != nil && at.End != 0 {
+			*m.member([]byte(key)) = Span{}
+		}
+	}
+	if m.ID.End != 0 {
+		if _, err := skipScalar(raw[:m.ID.End], m.ID.Start); err != nil {
+			m.ID = Span{}
+		}
+	}
+}
+
+// envelope are the members of a message that are known.
+var envelope = [...]string{"id", "method", "params", "result", "error", "jsonrpc"}
 
 func (m *Message) member(key []byte) *Span {
 	switch string(key) {
@@ -91,7 +129,7 @@ func (m *Message) member(key []byte) *Span {
 
 // foldsToMember tells a key that a reader who ignores case, such as Go's encoding/json, takes for a member of the envelope.
 func foldsToMember(key []byte) bool {
-	for _, name := range [...]string{"id", "method", "params", "result", "error", "jsonrpc"} {
+	for _, name := range envelope {
 		if Folds(key, name) {
 			return true
 		}
@@ -214,17 +252,18 @@ func NewError(id []byte, code int, message string, data []byte) []byte {
 	return append(b, '}', '}')
 }
 
-// OneLine makes a message fit newline framing: line breaks in valid JSON are always space between
-// tokens, so they become blanks. It changes b in place and returns it.
+// OneLine makes a message fit newline framing, for peers that take a carriage return for the end of a line as well: line breaks between
+// tokens become blanks. One in a string, where JSON has none, stays, for Parse to refuse. It changes b in place and returns it.
 func OneLine(b []byte) []byte {
-	for _, c := range []byte{'\n', '\r'} {
-		for i := bytes.IndexByte(b, c); i >= 0; {
+	if bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 {
+		return b
+	}
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = roughString(b, i) - 1
+		case '\n', '\r':
 			b[i] = ' '
-			n := bytes.IndexByte(b[i:], c)
-			if n < 0 {
-				break
-			}
-			i += n
 		}
 	}
 	return b

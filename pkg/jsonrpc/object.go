@@ -28,32 +28,34 @@ func (s Span) Shift(n int) Span {
 // Members calls fn for each member of the object that b[at.Start:at.End] is, in order. The key is
 // decoded; the value is a span within b. It stops early when fn returns an error and returns that.
 func Members(b []byte, at Span, fn func(key []byte, value Span) error) error {
+	return (&scan{most: MaxDepth}).members(b, at, func(key, value Span) error { return fn(Unquote(key.In(b)), value) })
+}
+
+// members is Members with keys as they are written.
+func (s *scan) members(b []byte, at Span, fn func(key, value Span) error) error {
 	b = b[:at.End]
-	i := skipSpace(b, at.Start)
+	s.most--
+	i := s.space(b, at.Start)
 	if i >= len(b) || b[i] != '{' {
 		return syntaxError(b, i, "an object")
 	}
-	if i = skipSpace(b, i+1); i < len(b) && b[i] == '}' {
+	if i = s.space(b, i+1); i < len(b) && b[i] == '}' {
 		return trailing(b, i+1)
 	}
 	for {
-		i = skipSpace(b, i)
-		start := i
-		end, err := skipString(b, i)
+		i = s.space(b, i)
+		key := i
+		start, end, err := s.key(b, i)
 		if err != nil {
 			return err
 		}
-		if i, err = skipKey(b, i); err != nil {
+		if i, err = s.value(b, start); err != nil {
 			return err
 		}
-		valueStart := i
-		if i, err = skipValue(b, i); err != nil {
+		if err := fn(Span{key, end}, Span{start, i}); err != nil {
 			return err
 		}
-		if err := fn(Unquote(b[start:end]), Span{valueStart, i}); err != nil {
-			return err
-		}
-		if i = skipSpace(b, i); i < len(b) && b[i] == ',' {
+		if i = s.space(b, i); i < len(b) && b[i] == ',' {
 			i++
 			continue
 		}
@@ -66,6 +68,7 @@ func Members(b []byte, at Span, fn func(key []byte, value Span) error) error {
 
 // Elements calls fn for each element of the array that b[at.Start:at.End] is, in order.
 func Elements(b []byte, at Span, fn func(value Span) error) error {
+	s := scan{most: MaxDepth - 1}
 	b = b[:at.End]
 	i := skipSpace(b, at.Start)
 	if i >= len(b) || b[i] != '[' {
@@ -76,7 +79,7 @@ func Elements(b []byte, at Span, fn func(value Span) error) error {
 	}
 	for {
 		start := skipSpace(b, i)
-		end, err := skipValue(b, start)
+		end, err := s.value(b, start)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ type Reader struct {
 	end      int
 	hint     int // size of the last large message: the next one is likely as large
 	err      error
+	cut      bool   // the stream ended in the last line
 	Activity func() // if set, called after each read that brought bytes
 	Waits    func() // if set, called before each read from the stream: no whole message is at hand
 }
@@ -57,6 +58,9 @@ func (r *Reader) Read() ([]byte, error) {
 		}
 	}
 }
+
+// Cut tells whether the last line that was returned had no end, because the stream ended in it.
+func (r *Reader) Cut() bool { return r.cut }
 
 // Buffered tells whether more has been read already than was returned: the next Read is likely not to wait. It may be noise
 // or half a message all the same; Waits tells for sure.
@@ -139,6 +143,7 @@ func (r *Reader) take(n, skip int) []byte {
 
 // line returns the bytes up to the next newline.
 func (r *Reader) line(limit int) ([]byte, error) {
+	r.cut = false
 	for seen := 0; ; {
 		if i := bytes.IndexByte(r.buf[r.start+seen:r.end], '\n'); i >= 0 {
 			if seen+i > limit {
@@ -151,6 +156,7 @@ func (r *Reader) line(limit int) ([]byte, error) {
 		}
 		if err := r.fill(); err != nil {
 			if seen > 0 && errors.Is(err, io.EOF) {
+				r.cut = true
 				return r.take(seen, 0), nil
 			}
 			return nil, err
@@ -241,7 +247,7 @@ func (r *Reader) readBody() ([]byte, error) {
 			return nil, err
 		}
 	}
-	return OneLine(bytes.TrimSpace(r.take(length, 0))), nil
+	return bytes.TrimSpace(r.take(length, 0)), nil
 }
 
 func (r *Reader) skipBody(length int) error {

@@ -54,24 +54,44 @@ func isObject(b []byte, s jsonrpc.Span) bool { return s.End != 0 && b[s.Start] =
 // String returns the decoded string at the span, "" if it is absent or no string.
 func String(b []byte, s jsonrpc.Span) string { return string(jsonrpc.Unquote(s.In(b))) }
 
-// Field returns the raw value of one member of a raw object, nil if it is absent or raw is no object.
+// Field returns the raw value of one member of a raw object, nil if it is absent or raw is no object. Of an object that is no JSON it
+// returns what can be made out, which may be none either.
 func Field(raw []byte, path ...string) []byte {
 	for _, name := range path {
 		if len(raw) == 0 || raw[0] != '{' {
 			return nil
 		}
 		var found [1]jsonrpc.Span
-		if err := jsonrpc.FindInto(found[:], raw, jsonrpc.Span{Start: 0, End: len(raw)}, name); err != nil || found[0].End == 0 {
+		err := jsonrpc.FindInto(found[:], raw, jsonrpc.Span{Start: 0, End: len(raw)}, name)
+		switch {
+		case jsonrpc.Broken(err):
+			raw = jsonrpc.RoughField(raw, name)
+		case err != nil || found[0].End == 0:
 			return nil
+		default:
+			raw = found[0].In(raw)
 		}
-		raw = found[0].In(raw)
 	}
 	return raw
 }
 
-// Items splits one page of a list: the raw elements of result[key], and the raw nextCursor, nil at the end.
+// Items splits one page of a list: the raw elements of result[key], and the raw nextCursor, nil at the end. A page that is no JSON is
+// divided all the same, because the fault of one element need not cost the others: each has to be checked.
 func Items(result []byte, key string) (items [][]byte, next []byte, err error) {
 	found, err := jsonrpc.Find(result, jsonrpc.Span{Start: 0, End: len(result)}, key, "nextCursor")
+	if jsonrpc.Broken(err) {
+		list := jsonrpc.RoughField(result, key)
+		if len(list) == 0 || list[0] != '[' {
+			return nil, nil, err
+		}
+		if !jsonrpc.RoughElements(list, jsonrpc.Span{Start: 0, End: len(list)}, func(at jsonrpc.Span) { items = append(items, at.In(list)) }) {
+			return nil, nil, err
+		}
+		if next = jsonrpc.RoughField(result, "nextCursor"); string(next) == "null" || jsonrpc.Check(next) != nil {
+			next = nil
+		}
+		return items, next, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}

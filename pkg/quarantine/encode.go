@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
 const format = "mcpproxy-stdio record 1"
@@ -126,6 +127,14 @@ func Decode(data []byte) (*Record, error) {
 		}
 	}
 	r.Outbox = r.outboxWith(func(known []byte) []byte { return known })
+	if slices.ContainsFunc(r.Waiting, func(it Item) bool { return it.Digest == "" }) {
+		last := map[string]int{} // what has changed since stands behind what decodeItem let wait
+		for i, it := range r.Waiting {
+			last[it.key()] = i
+		}
+		i := -1
+		r.Waiting = slices.DeleteFunc(r.Waiting, func(it Item) bool { i++; return last[it.key()] != i })
+	}
 	return r, nil
 }
 
@@ -177,7 +186,9 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		tool, err = strconv.Unquote(string(value))
 		r.Blocked = append(r.Blocked, tool)
 	case "resource":
-		r.Resources = append(r.Resources, value)
+		if jsonrpc.Check(value) == nil {
+			r.Resources = append(r.Resources, value)
+		}
 	case "text":
 		parts := bytes.SplitN(value, []byte(" "), 3)
 		if len(parts) != 3 {
@@ -213,6 +224,14 @@ func (r *Record) decodeItem(key string, value []byte) error {
 		return errors.New("unknown kind")
 	}
 	on := string(parts[2]) == mark(true)
+	if jsonrpc.Check(it.Raw) != nil { // an earlier version could read it
+		it.Digest = ""
+		if key == "item" && !on {
+			return nil
+		} else if key == "item" { // clients are never shown it again, and people are told
+			key, on = "waiting", false
+		}
+	}
 	switch key {
 	case "item":
 		it.Served = on

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +14,14 @@ import (
 
 // full is a record with something in every field.
 func full(t testing.TB) *Record {
-	odd := "{\"name\":\"o\xff\xed\xa0\x80 \\u2028\",\"description\":\"\x00\t\x7f \u202e\U000e0041 end\",\"n\":1e400}"
+	odd := "{\"name\":\"o\\u0000\u0085 \\u2028\",\"description\":\"\\u0000\\t\x7f \u202e\U000e0041 end\",\"n\":1e300}"
+	broken := "{\"name\":\"o\xff\xed\xa0\x80 \",\"description\":\"\x00\t\",\"n\":1e400}"
 	r := &Record{
 		Config: "/c\n \"\xff.json", Server: "a b\x00", Generation: 1 << 60, Tool: true, First: true, Overrode: true, Disabled: true, Seen: true,
 		Launch: []byte(`{"command":"x y"}`), LaunchKey: "00ff", Inspect: "11",
 		Policy:    Policy{ToolChanges: "auto", Enabled: []string{}, Disabled: []string{"*"}},
 		Blocked:   []string{"plain", "\xff\n", ""},
-		Resources: [][]byte{[]byte(`{"uri":"x:y"}`), []byte("{\"uri\":\"\xfe\"}")},
+		Resources: [][]byte{[]byte(`{"uri":"x:y"}`), []byte("{\"uri\":\"\u00fe\"}")},
 		Taken:     time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Refused: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Code: &Code{Hash: "h", Digest: "d", Expires: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Tries: 3},
 	}
@@ -32,7 +34,7 @@ func full(t testing.TB) *Record {
 		return it
 	}
 	r.Items = []Item{item(Tool, odd, true, false), item(Prompt, `{"name":"p"}`, false, false), item(Instructions, `"x \n y"`, true, false)}
-	r.Waiting = []Item{item(Template, `{"uriTemplate":"a:{b}"}`, false, true), item(Capabilities, `{"experimental":{}}`, false, false)}
+	r.Waiting = []Item{item(Template, `{"uriTemplate":"a:{b}"}`, false, true), item(Capabilities, `{"experimental":{}}`, false, false), item(Tool, broken, false, false)}
 	r.Texts = []Item{{Kind: Tool, ID: "o\xff \n", Digest: "aa"}}
 	r.Found = []Item{item(Tool, `{"name":"dup","a":1,"a":2}`, false, false)}
 	r.decide("approve", "terminal", "me", r.Items, "dd")
@@ -61,7 +63,7 @@ func TestRecordsAreReadBackAsTheyWere(t *testing.T) {
 // Each definition keeps its bytes, whatever they are, but for line breaks between its tokens.
 func TestDefinitionsKeepTheirBytes(t *testing.T) {
 	s := entryOf(t, "a", plainEntry)
-	raw := "{ \"name\" : \"x\",\r\n \"n\" : 1.0e+2, \"u\":\"\\u0041\xff\" }"
+	raw := "{ \"name\" : \"x\",\r\n \"n\" : 1.0e+2, \"u\":\"\\u0041\u00ff\" }"
 	r := approved(t, s, raw)
 	back := must(Decode(r.Encode()))(t)
 	want := strings.NewReplacer("\r", " ", "\n", " ").Replace(raw)
@@ -70,6 +72,35 @@ func TestDefinitionsKeepTheirBytes(t *testing.T) {
 	}
 	if !admits(back, raw) {
 		t.Error("what was approved is not what is served")
+	}
+}
+
+// What an earlier version took, and this one can't read, is never served, and people are told: a record may come from there, or from anybody.
+func TestUnreadableRecords(t *testing.T) {
+	s := entryOf(t, "a", plainEntry)
+	good := tool("good", "d", schemaA)
+	for _, bad := range []string{"a\tb", "\xff", `\q`, `\u12`, `\ud800`, "\xc0\xaf", "\x00"} {
+		raw := strings.Replace(tool("bad", "XX", schemaA), "XX", bad, 1)
+		r := approved(t, s, good, tool("bad", "plain", schemaA))
+		i := slices.IndexFunc(r.Items, func(it Item) bool { return it.ID == "bad" })
+		r.Items[i].Raw = []byte(raw) // with the digest of what was approved
+		r.Resources = [][]byte{[]byte(`{"uri":"a:b"}`), []byte(`{"uri":"x:` + bad + `"}`)}
+		back := must(Decode(r.Encode()))(t)
+		if got := shown(back); got != good {
+			t.Errorf("%q: served %q", bad, got)
+		}
+		if len(back.Resources) != 1 || string(back.Snapshot().Items[catalog.Resources][0]) != `{"uri":"a:b"}` {
+			t.Errorf("%q: the resources are %q", bad, back.Resources)
+		}
+		p := back.Proposal(s)
+		if p == nil || len(p.Changes) != 1 || p.Changes[0].ID != "bad" || p.Changes[0].What() != "unreadable" {
+			t.Errorf("%q: people are told %+v", bad, p)
+		}
+		// The next look finds it mended, or another one.
+		back.Waiting = append(back.Waiting, Item{Kind: Tool, ID: "bad", Raw: []byte(`{"name":"bad","x":1,"x":2}`)})
+		if again := must(Decode(back.Encode()))(t); len(again.Waiting) != 1 || !bytes.Equal(again.Waiting[0].Raw, back.Waiting[1].Raw) {
+			t.Errorf("%q: %+v", bad, again.Waiting)
+		}
 	}
 }
 
@@ -100,7 +131,7 @@ func TestNothingForgesALine(t *testing.T) {
 	r.Block("y\nfirst\n", Means{})
 	r.Outbox = nil
 	back := must(Decode(r.Encode()))(t)
-	if len(back.Items) != 1 || back.First || len(back.Blocked) != 1 || back.LaunchKey != s.LaunchKey() || len(back.Resources) != 1 {
+	if len(back.Waiting) != 1 || len(back.Items) != 0 || back.First || len(back.Blocked) != 1 || back.LaunchKey != s.LaunchKey() || len(back.Resources) != 0 {
 		t.Errorf("read back: %+v", back)
 	}
 }

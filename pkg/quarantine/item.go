@@ -59,12 +59,19 @@ func newItem(kind Kind, id string, raw []byte) Item {
 	return Item{Kind: kind, ID: id, Digest: catalog.Digest(raw), Raw: raw}
 }
 
-// oneLine puts spaces for line breaks, which stand between tokens: no JSON string has one.
+// oneLine puts spaces for line breaks between tokens. One in a string, which makes it unreadable, becomes another control character, so
+// that it stays so.
 func oneLine(raw []byte) []byte {
 	if !bytes.ContainsAny(raw, "\r\n") {
 		return raw
 	}
-	return bytes.ReplaceAll(bytes.ReplaceAll(raw, []byte("\n"), []byte(" ")), []byte("\r"), []byte(" "))
+	raw = jsonrpc.OneLine(bytes.Clone(raw))
+	for i, c := range raw {
+		if c == '\n' || c == '\r' {
+			raw[i] = '\v'
+		}
+	}
+	return raw
 }
 
 // ItemsOf are the definitions of a snapshot that are pinned. Of several items of one ID the first counts, as it does for clients.
@@ -82,6 +89,8 @@ func ItemsOf(s *catalog.Snapshot) []Item {
 	}
 	if s.Instructions != "" {
 		items = append(items, newItem(Instructions, "", jsonrpc.Quote(s.Instructions)))
+	} else if s.Unreadable != nil {
+		items = append(items, newItem(Instructions, "", s.Unreadable))
 	}
 	if raw := declared(s.Capabilities); raw != nil {
 		items = append(items, newItem(Capabilities, "", raw))

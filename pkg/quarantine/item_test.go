@@ -54,7 +54,7 @@ func TestItemsOf(t *testing.T) {
 	for _, it := range items {
 		got = append(got, it.Name()+" "+string(it.Raw))
 	}
-	want := []string{`tool a {"name":"a","v":1}`, "tool d  " + `{"name": "d "}`, `prompt a {"name":"a"}`, `template x:{y} {"uriTemplate":"x:{y}"}`,
+	want := []string{`tool a {"name":"a","v":1}`, "tool d\v " + "{\"name\": \"d\v\"}", `prompt a {"name":"a"}`, `template x:{y} {"uriTemplate":"x:{y}"}`,
 		`instructions "be \"good\"\n"`, `capabilities {"experimental":{"x":1.0},"extensions":{"e":{}}}`}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

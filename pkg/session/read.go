@@ -46,10 +46,16 @@ func (s *Session) read() {
 func (s *Session) tooLarge(e *jsonrpc.TooLargeError) {
 	id, request := e.ID()
 	refusal := jsonrpc.NewError(id, protocol.InvalidRequest, "Invalid request: "+e.Error(), nil)
-	if m, err := jsonrpc.Parse(refusal); !request && id != nil && err == nil && s.answered(&m) {
-		return
+	if request || !s.answeredBadly(id, refusal) {
+		s.write(jsonrpc.Whole(refusal))
 	}
-	s.write(jsonrpc.Whole(refusal))
+}
+
+// answeredBadly puts a refusal in the place of an answer of the client's that can't be passed on, and tells whether a request was open for it:
+// who asked must not wait for ever.
+func (s *Session) answeredBadly(id, refusal []byte) bool {
+	m, err := jsonrpc.Parse(refusal)
+	return id != nil && err == nil && s.answered(&m)
 }
 
 // lastMoment is what open requests get when the client has said all it has to say: it may still read.
@@ -116,11 +122,15 @@ func (s *Session) receive(raw []byte) {
 
 func (s *Session) refuse(m *jsonrpc.Message, err error) {
 	s.log.Debug().Err(err).Msg("bad message from the client")
-	switch {
+	switch id := m.Bytes(m.ID); {
+	case m.Method.End == 0 && (m.Result.End != 0 || m.Error.End != 0): // a broken answer can't be answered
+		if jsonrpc.Broken(err) {
+			s.answeredBadly(id, jsonrpc.NewError(id, protocol.InternalError, "The client gave a broken answer: "+err.Error(), nil))
+		}
+	case errors.Is(err, jsonrpc.ErrText):
+		s.write(jsonrpc.Whole(jsonrpc.NewError(id, protocol.ParseError, "Parse error: "+err.Error(), nil)))
 	case errors.Is(err, jsonrpc.ErrSyntax):
 		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.ParseError, "Parse error: "+err.Error(), nil)))
-	case m.Method.End == 0 && (m.Result.End != 0 || m.Error.End != 0):
-		// A broken answer can't be answered.
 	default:
 		s.write(refusal(m, err))
 	}

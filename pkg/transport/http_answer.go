@@ -105,7 +105,7 @@ func (h *HTTP) readStart(resp *http.Response) []byte {
 // deliver passes on what was received, a batch one by one. c is the call it was received for, nil on a standing stream.
 // The error says that something in it is no message.
 func (h *HTTP) deliver(raw []byte, c *call) error {
-	raw = jsonrpc.OneLine(bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(raw), []byte("\ufeff"))))
+	raw = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(raw), []byte("\ufeff")))
 	m, err := jsonrpc.Parse(raw)
 	if !errors.Is(err, jsonrpc.ErrBatch) {
 		return h.deliverOne(&m, err, c)
@@ -122,6 +122,11 @@ func (h *HTTP) deliver(raw []byte, c *call) error {
 
 func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 	id := m.Bytes(m.ID)
+	if jsonrpc.Broken(bad) && id != nil && m.Method.End == 0 && m.Result.End != 0 && h.open(id) != nil {
+		h.settle(id)
+		h.in.put(Inbound{Raw: m.Raw}) // who asked may make use of the sound pieces of it
+		return nil
+	}
 	if bad != nil {
 		if id != nil && m.Method.End == 0 { // a malformed answer ends its request at once
 			if c := h.open(id); c != nil {

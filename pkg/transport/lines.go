@@ -71,12 +71,28 @@ func (s *lines) Recv() (Inbound, error) {
 				s.batch = nil
 				s.dropLine(line)
 			}
+		case !s.reader.Cut() && endsCall(line):
+			return Inbound{Raw: line, More: s.reader.Buffered()}, nil
 		default:
 			s.dropLine(line)
+			if id := jsonrpc.EndsAnswer(line); id != nil {
+				return Inbound{Failed: &Failed{ID: id, Err: errTwoLines}}, nil
+			}
 		}
 	}
 	return Inbound{}, s.end
 }
+
+// endsCall tells an answer that is no message, but says to which request, from noise: the call is told of it at once.
+func endsCall(line []byte) bool {
+	if line[0] != '{' {
+		return false
+	}
+	m, err := jsonrpc.Parse(line)
+	return jsonrpc.Broken(err) && m.ID.End != 0 && m.Method.End == 0 && (m.Result.End != 0 || m.Error.End != 0)
+}
+
+var errTwoLines = fmt.Errorf("%w: a line break in a string cut it in two", jsonrpc.ErrSyntax)
 
 // isObject tells a message, whole at first sight, from noise and from half a line.
 func isObject(b []byte) bool { return len(b) > 1 && b[0] == '{' && b[len(b)-1] == '}' }

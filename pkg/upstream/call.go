@@ -24,6 +24,7 @@ type Call struct {
 	// Done is called exactly once unless the call is cancelled: with the answer, a Result or a Failure, or with the reason why there is none.
 	Done func(answer *jsonrpc.Message, err error)
 
+	pieces  bool   // Done takes a result that is no JSON as well, and checks the pieces it uses
 	own     bool   // not a client's: call_timeout is not for it, and it is asked on one connection only
 	id      uint64 // 0: not sent
 	retried bool
@@ -205,14 +206,14 @@ func (in *Instance) Cancel(c *Call, notice func(id uint64) []byte) bool {
 	return true
 }
 
-// ask makes a request of our own and waits for the raw result.
+// ask makes a request of our own and waits for the raw result, which may be no JSON.
 func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]byte, error) {
 	type reply struct {
 		m   *jsonrpc.Message
 		err error
 	}
 	answer := make(chan reply, 1)
-	c := &Call{Method: method, own: true,
+	c := &Call{Method: method, own: true, pieces: true,
 		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
 		Done:  func(m *jsonrpc.Message, err error) { answer <- reply{m, err} }}
 	in.mu.Lock()

@@ -24,8 +24,11 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 			if m.ID.End != 0 {
 				conn.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
 			}
-		} else if c := in.take(m.Bytes(m.ID)); c != nil {
-			c.finish(nil, &Error{Server: in.spec.Name, Step: "gave a broken answer", Cause: err})
+		} else if c := in.take(m.Bytes(m.ID)); c != nil && c.pieces && jsonrpc.Broken(err) && m.Result.End != 0 && m.Error.End == 0 {
+			m.Kind = jsonrpc.Result
+			c.finish(&m, nil)
+		} else if c != nil {
+			c.finish(nil, &Error{Server: in.spec.Name, Step: brokenAnswer, Cause: err})
 		}
 		return
 	}
@@ -47,6 +50,9 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 		in.owner.FromServer(in, &m)
 	}
 }
+
+// brokenAnswer is the step of a call whose answer is no message.
+const brokenAnswer = "gave a broken answer"
 
 // take removes the pending call with the raw id.
 func (in *Instance) take(id []byte) *Call {
@@ -83,8 +89,11 @@ func (in *Instance) failed(f *transport.Failed) {
 		return
 	}
 	step := "could not serve the call"
-	if needsLogin(f.Err) {
+	switch {
+	case needsLogin(f.Err):
 		step = "needs a login"
+	case errors.Is(f.Err, jsonrpc.ErrSyntax):
+		step = brokenAnswer
 	}
 	c.finish(nil, &Error{Server: in.spec.Name, Step: step, Cause: f.Err})
 }

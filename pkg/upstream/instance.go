@@ -376,6 +376,7 @@ type Hello struct {
 	Version      string
 	Capabilities []byte
 	Instructions string
+	Unreadable   []byte // raw instructions that can't be read
 }
 
 // Declares tells whether the server declared a capability.
@@ -394,9 +395,11 @@ func (h *Hello) undeclared() [catalog.Kinds]bool {
 }
 
 func readHello(result []byte) *Hello {
-	return &Hello{
-		Version:      string(jsonrpc.Unquote(protocol.Field(result, "protocolVersion"))),
-		Capabilities: protocol.Field(result, "capabilities"),
-		Instructions: string(jsonrpc.Unquote(protocol.Field(result, "instructions"))),
+	h := &Hello{Version: string(jsonrpc.Unquote(protocol.Field(result, "protocolVersion"))), Capabilities: protocol.Field(result, "capabilities")}
+	if raw := protocol.Field(result, "instructions"); raw != nil && jsonrpc.Check(raw) != nil {
+		h.Unreadable = raw
+	} else {
+		h.Instructions = string(jsonrpc.Unquote(raw))
 	}
+	return h
 }

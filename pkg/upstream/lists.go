@@ -178,7 +178,7 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 	if hello == nil {
 		return
 	}
-	current := &catalog.Snapshot{Launch: in.spec.Launch, Taken: time.Now(), Capabilities: hello.Capabilities, Instructions: hello.Instructions}
+	current := &catalog.Snapshot{Launch: in.spec.Launch, Taken: time.Now(), Capabilities: hello.Capabilities, Instructions: hello.Instructions, Unreadable: hello.Unreadable}
 	if c, ok := conn.(interface{ Image() string }); ok {
 		current.Image = c.Image()
 	}
@@ -324,11 +324,16 @@ func (in *Instance) listed(conn Conn, r listResult) bool {
 
 // ReadList asks the running server for all pages of one list, within a time.
 func (in *Instance) ReadList(k catalog.Kind, most time.Duration) ([][]byte, error) {
-	return in.ReadItems(k.List(), k.Key(), most)
+	return in.readItems(k.List(), k.Key(), k == catalog.Resources, most)
 }
 
-// ReadItems is ReadList for any method that lists: the items are in the member key of its result.
+// ReadItems is ReadList for any method that lists data: the items are in the member key of its result. What may not stand in a list beside
+// what other servers have is left out. Definitions are not: people are told of those that can't be read.
 func (in *Instance) ReadItems(method, key string, most time.Duration) ([][]byte, error) {
+	return in.readItems(method, key, true, most)
+}
+
+func (in *Instance) readItems(method, key string, data bool, most time.Duration) ([][]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	var all [][]byte
@@ -348,6 +353,15 @@ func (in *Instance) ReadItems(method, key string, most time.Duration) ([][]byte,
 		items, next, err := protocol.Items(result, key)
 		if err != nil {
 			return all, fmt.Errorf("%s: %w", method, err)
+		}
+		if data {
+			items = slices.DeleteFunc(items, func(item []byte) bool {
+				err := jsonrpc.Check(item)
+				if err != nil {
+					in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", method).Err(err).Msg("an entry that can't be read is left out of the list")
+				}
+				return err != nil
+			})
 		}
 		all = append(all, items...)
 		switch {

@@ -166,7 +166,7 @@ func (in *Instance) handshake(conn Conn) *Call {
 	params = append(append(params, `,"clientInfo":`...), in.spec.ClientInfo...)
 	params = append(params, '}')
 	return &Call{
-		Method: protocol.Initialize, own: true,
+		Method: protocol.Initialize, own: true, pieces: true,
 		Frame: func(id uint64) jsonrpc.Frame {
 			return jsonrpc.Whole(jsonrpc.NewRequest(id, protocol.Initialize, params))
 		},
