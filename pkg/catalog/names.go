@@ -22,11 +22,12 @@ func clean(s string) string {
 	}, s)
 }
 
-// hashed ends the name in a short hash of the original, at most max characters in all.
-func hashed(prefix, name, server, original string, max int) string {
-	sum := sha256.Sum256([]byte(server + "\x00" + original))
-	tail := "_" + hex.EncodeToString(sum[:])[:8]
-	if room := max / 2; len(prefix) > room { // leave the tool at least half
+// hashed ends the name in a hash of the original of so many hex digits, at most max characters in all.
+func hashed(it origin, max, digits int) string {
+	prefix, name := Prefix(it.server), clean(it.name)
+	sum := sha256.Sum256([]byte(it.server + "\x00" + it.name))
+	tail := "_" + hex.EncodeToString(sum[:])[:digits]
+	if room := min(max/2, max-len(tail)); len(prefix) > room { // leave the tool at least half
 		prefix = prefix[:room-len(Separator)] + Separator
 	}
 	if room := max - len(prefix) - len(tail); len(name) > room {
@@ -38,39 +39,69 @@ func hashed(prefix, name, server, original string, max int) string {
 // A name is what one server calls an item.
 type origin struct{ server, name string }
 
-// exposedNames gives each item its name for clients. It depends on the items alone, not on their order: a name that is too
-// long, or that two items would share, ends in a hash of what it stands for; of those that would share it, the only one that
-// is spelt so keeps it.
+// hashDigits are the lengths of hashes in names: two items whose names are the same with a short one get long ones.
+var hashDigits = [...]int{8, 16}
+
+// exposedNames gives each item its name for clients, "" to one that can have none. It depends on the items alone, not on their
+// order: a name that is too long, or that two items would share, ends in a hash of what it stands for; of one server's items that
+// would share it, the only one that is spelt so keeps it. Hashes this short can be made to collide. A name that two items come to
+// is nobody's: a client that was told it as the one's must not reach the other by it.
 func exposedNames(items []origin, max int) []string {
 	out := make([]string, len(items))
-	exact := make([]bool, len(items))           // needs no change
-	users := make(map[string]int, len(items))   // all items that would like the name
-	keepers := make(map[string]int, len(items)) // those of them that spell it so
+	users := make(map[string][]int, len(items)) // all items that would like the name
 	for i, it := range items {
-		full := it.server + Separator + it.name
-		out[i] = clean(full)
-		exact[i] = out[i] == full && it.server != ""
-		if it.server == "" {
-			out[i], exact[i] = it.name, true // the proxy's own
+		if out[i] = clean(it.server + Separator + it.name); it.server == "" {
+			out[i] = it.name // the proxy's own
 		}
-		users[out[i]]++
-		if exact[i] {
-			keepers[out[i]]++
-		}
+		users[out[i]] = append(users[out[i]], i)
 	}
-	kept := make([]bool, len(items))
-	given := make(map[string]bool) // the names with a hash
+	level := make([]int, len(items)) // how many lengths of hashes were tried; 0: it is called as its server calls it
 	for i, it := range items {
-		kept[i] = it.server == "" || len(out[i]) <= max && (users[out[i]] == 1 || exact[i] && keepers[out[i]] == 1)
-		if !kept[i] {
-			out[i] = hashed(Prefix(it.server), clean(it.name), it.server, it.name, max)
-			given[out[i]] = true
+		if it.server != "" && (len(out[i]) > max || !keeps(items, users[out[i]], i)) {
+			level[i] = 1
+			out[i] = hashed(it, max, hashDigits[0])
 		}
 	}
-	for i, it := range items { // somebody's own name may look like one that another was given
-		if it.server != "" && kept[i] && given[out[i]] {
-			out[i] = hashed(Prefix(it.server), clean(it.name), it.server, it.name, max)
+	for spent := map[string]bool{}; ; {
+		count := make(map[string]int, len(items))
+		for _, name := range out {
+			count[name]++
+		}
+		clash := false
+		for i, name := range out {
+			if name != "" && (count[name] > 1 || spent[name]) && items[i].server != "" {
+				spent[name], clash = true, true
+			}
+		}
+		if !clash {
+			return out
+		}
+		for i, it := range items {
+			switch {
+			case !spent[out[i]] || it.server == "":
+			case level[i] < len(hashDigits):
+				level[i]++
+				out[i] = hashed(it, max, hashDigits[level[i]-1])
+			default:
+				out[i] = ""
+			}
 		}
 	}
-	return out
+}
+
+// keeps tells whether an item keeps a name that it and others would like.
+func keeps(items []origin, users []int, i int) bool {
+	exact := func(i int) bool {
+		full := items[i].server + Separator + items[i].name
+		return clean(full) == full
+	}
+	if len(users) > 1 && !exact(i) {
+		return false
+	}
+	for _, other := range users {
+		if other != i && (exact(other) || items[other].server != items[i].server) {
+			return false
+		}
+	}
+	return true
 }

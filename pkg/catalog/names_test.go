@@ -95,3 +95,73 @@ func BenchmarkExposedNames(b *testing.B) {
 		})
 	}
 }
+
+// colliding finds two names of tools, of one or two servers, whose exposed names are the same by their short hashes.
+func colliding(a, b string, max int) (one, other origin) {
+	seen := map[string]origin{}
+	long := strings.Repeat("long_name_", 8)
+	for i := 0; ; i++ {
+		for _, server := range []string{a, b} {
+			it := origin{server, fmt.Sprint(long, i)}
+			name := hashed(it, max, hashDigits[0])
+			if was, known := seen[name]; known && was != it && (a == b || was.server != server) {
+				return was, it
+			}
+			seen[name] = it
+		}
+	}
+}
+
+// TestCollidingNames: a name that two items come to is nobody's; each keeps one of its own, whatever the order.
+func TestCollidingNames(t *testing.T) {
+	for _, servers := range [][2]string{{"a b", "a_b"}, {"alice", "alice"}, {strings.Repeat("server", 10) + "1", strings.Repeat("server", 10) + "2"}} {
+		for _, max := range []int{48, 24} {
+			if max == 24 && servers[0] != "alice" { // each search takes a while
+				continue
+			}
+			one, other := colliding(servers[0], servers[1], max)
+			short := hashed(one, max, hashDigits[0])
+			if short != hashed(other, max, hashDigits[0]) {
+				t.Fatalf("%v and %v do not collide", one, other)
+			}
+			literal := origin{servers[0], strings.TrimPrefix(short, Prefix(servers[0]))}
+			for _, items := range [][]origin{{one, other}, {other, one}, {one, other, literal}, {one, literal}, {literal, other}, {{"", "own"}, one, {"x", "y"}, other}} {
+				names := exposedNames(items, max)
+				seen := map[string]bool{}
+				clashes := !slices.Contains(items, literal) || clean(literal.server+Separator+literal.name) == short
+				for i, name := range names {
+					if name == "" || len(name) > max || seen[name] || clashes && name == short {
+						t.Errorf("%v: %v is called %q", items, items[i], name)
+					}
+					seen[name] = true
+				}
+			}
+		}
+	}
+}
+
+// TestNamesOfAnother: what one server's tool is called is not taken by another's that comes to be spelt so.
+func TestNamesOfAnother(t *testing.T) {
+	for _, items := range [][]origin{{{"a b", "x"}, {"a_b", "x"}}, {{"a", "b.c__d"}, {"a__b.c", "d"}, {"a__b_c", "d"}}} {
+		for i, name := range exposedNames(items, 48) {
+			if plain := clean(items[i].server + Separator + items[i].name); name == plain {
+				t.Errorf("%v: %v is called %s", items, items[i], name)
+			}
+		}
+	}
+}
+
+// TestNameLeftOut: an item that comes to the same name by every hash is left out and told, and so is the other.
+func TestNameLeftOut(t *testing.T) {
+	digits := hashDigits
+	hashDigits = [...]int{8, 8}
+	defer func() { hashDigits = digits }()
+	one, other := colliding("a", "a", 48)
+	v := NewView([]Source{source("a", Tools, `{"name":"`+one.name+`"}`, `{"name":"ok"}`, `{"name":"`+other.name+`"}`)}, 48, nil)
+	if got := names(v, Tools); !slices.Equal(got, []string{"a__ok"}) || len(v.LeftOut()) != 2 {
+		t.Errorf("listed %q, left out %+v", got, v.LeftOut())
+	}
+	if it, ok := v.Lookup(Tools, "a__ok"); !ok || it.Original != "ok" || v.Exposed(Tools, "a", "ok") != "a__ok" {
+		t.Errorf("%+v", it)
+	}
+}

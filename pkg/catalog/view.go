@@ -94,7 +94,11 @@ func (v *View) add(k Kind, maxName int) {
 	v.byName[k] = make(map[string]int, len(names))
 	v.byOrig[k] = make(map[origin]int, len(names))
 	for i, o := range origins {
-		v.byName[k][names[i]], v.byOrig[k][o] = i, i
+		if names[i] == "" {
+			v.leftOut = append(v.leftOut, LeftOut{k, o.server, o.name, "another item comes to the same name"})
+			continue
+		}
+		v.byName[k][names[i]], v.byOrig[k][o] = len(v.items[k]), len(v.items[k])
 		v.items[k] = append(v.items[k], Item{o.server, names[i], o.name, v.definition(k, raws[i], o, names[i])})
 	}
 }
