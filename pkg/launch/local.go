@@ -106,6 +106,10 @@ func (o *orders) command(command string, args []string, depth int) {
 	base := Base(command)
 	if r, ok := Parse(command, args); ok {
 		o.runner(r, base)
+		if r.Kind == Package || r.Kind == Quiet || r.Kind == Module && !r.Code {
+			o.named(append(slices.Clone(r.Options), r.Args...)) // the other words are names of packages and modules, which are not looked for here
+			return
+		}
 	}
 	kind := interpreterOf(base)
 	switch words, plain := shellCommand(kind, args); {

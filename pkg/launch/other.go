@@ -58,40 +58,58 @@ func goName(pkg string) string {
 	return name
 }
 
+// denoOptions are those of deno run with which a program that it fetches is run. Permissions and the like have their values behind "=".
+var denoOptions = each(keep, "-A --allow-all -R --allow-read -W --allow-write -N --allow-net -E --allow-env -S --allow-sys --allow-run --allow-ffi --allow-import -I --allow-hrtime --no-prompt -q --quiet --no-check "+
+	"--check --unstable --cached-only --no-remote --no-npm -r --reload --deny-read --deny-write --deny-net --deny-env --deny-sys --deny-run --deny-ffi --deny-import --unsafely-ignore-certificate-errors "+
+	"--v8-flags --no-config --no-lock --allow-scripts").
+	with(each(keepValue, "--seed --location --log-level -L --ext --minimum-dependency-age")).
+	with(each(takeValue, "-c --config --import-map --lock --cert")).with(each(take, "--env-file --env --node-modules-dir --vendor --watch"))
+
+// denoOff tells deno to obey no file of its directory; its registry settings come with package.json and deno.json, and go with them.
+var (
+	denoOff    = []string{"--no-config", "--no-lock"}
+	denoOffEnv = []string{"DENO_NO_PACKAGE_JSON=1"}
+)
+
 // deno obeys the files of its directory unless it is told not to; of a program that it fetches it is told so.
 func deno(r *Runner, args []string) bool {
 	r.Tool = Deno
 	command := firstWord(args)
-	for _, a := range args {
-		if slices.ContainsFunc([]string{"npm:", "jsr:", "https:", "http:"}, func(p string) bool { return strings.HasPrefix(a, p) }) {
-			switch command {
-			case "run", "x", "serve", "eval", a:
-				r.Packages = []string{a}
-				return r.whole("deno fetches and runs in one step")
-			}
-			return false
+	i := slices.Index(args, command)
+	switch command {
+	case "run", "serve":
+		s := denoOptions.scan(args[i+1:])
+		if file := firstWord(s.rest); !fetched(file) {
+			r.Local = append(r.Local, file)
+			return r.project()
+		} else if r.Packages = []string{file}; command == "serve" || i > 0 {
+			return r.whole("deno " + command + " fetches and runs in one step")
 		}
-		if !strings.HasPrefix(a, "-") && a != command {
-			break
+		switch {
+		case s.unknown != "":
+			return r.whole("its option " + s.unknown + " is not known")
+		case len(s.taken) > 0:
+			return r.whole("an option names a file of its directory")
 		}
-	}
-	switch {
-	case command == "run" || command == "serve":
-		for i, a := range args {
-			if a == command {
-				r.Local = append(r.Local, firstWord(args[i+1:]))
-				break
-			}
-		}
-		return r.project()
-	case command == "x" || command == "create" || command == "eval":
+		r.Kind = Quiet
+		r.Args = slices.Concat([]string{"run"}, denoOff, args[1:])
+		r.Env = append(r.Env, denoOffEnv...)
+		return true
+	case "x", "create", "eval":
 		return r.whole("deno " + command + " fetches and runs in one step")
-	case command == "task":
+	case "task":
 		return r.project("deno.json")
-	case IsLocal(command):
-		return r.project(command)
 	}
-	return false
+	if fetched(command) {
+		r.Packages = []string{command}
+		return r.whole("deno fetches and runs in one step")
+	}
+	return IsLocal(command) && r.project(command)
+}
+
+// fetched tells whether a word names a program that deno fetches.
+func fetched(word string) bool {
+	return slices.ContainsFunc([]string{"npm:", "jsr:", "https:", "http:"}, func(p string) bool { return strings.HasPrefix(word, p) })
 }
 
 // wrappers start the command that their arguments name.

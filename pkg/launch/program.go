@@ -24,6 +24,7 @@ type Start struct {
 	Dir     string   // where it works; "" if Private
 	Private bool     // it has to work in a directory of its own: its code stands in the command line, and has relative paths that can't be told
 	Orders  []Order  // the files in closed directories that decide what is run
+	Runner  *Request // what a runner is asked for that is not to be started itself; nil: Path is started
 }
 
 // Prepare finds the program of a local server and what else decides what is run. environ is the client's environment, workspace that of
@@ -56,7 +57,57 @@ func Prepare(server *config.Server, l config.Launch, environ []string, workspace
 			s.Orders = o.found
 		}
 	}
+	s.runner(server, l, closed)
 	return s, nil
+}
+
+// runner decides whether the command is a runner that is not to be started itself, because its directory would give it orders. One in a
+// directory that the person named, and that has a project for it, obeys that project.
+func (s *Start) runner(server *config.Server, l config.Launch, closed Closed) {
+	r, ok := Parse(l.Command, l.Args)
+	if !ok || r.Kind == Project || r.Kind == Module && r.Code {
+		return
+	}
+	inClosed := closed.Root(l.Dir) != ""
+	switch {
+	case r.Kind == Package && !inClosed && filepath.IsAbs(server.Dir) && hasProject(r.Tool, l.Dir), r.Kind != Package && !inClosed:
+		return
+	case r.Kind == Opaque:
+		s.Private, s.Dir = true, ""
+		return
+	}
+	env := s.Env
+	for _, kv := range r.Env {
+		env = setenv(env, kv)
+	}
+	s.Runner = &Request{Runner: r, Env: env, Closed: closed}
+	for _, v := range l.Env {
+		s.Runner.Own = append(s.Runner.Own, v.Name)
+	}
+}
+
+// setenv sets a variable, NAME=value, in a copy of an environment.
+func setenv(env []string, kv string) []string {
+	name, _, _ := strings.Cut(kv, "=")
+	env = slices.DeleteFunc(slices.Clone(env), func(old string) bool { return strings.HasPrefix(old, name+"=") })
+	return append(env, kv)
+}
+
+// hasProject tells whether a directory has what a runner looks for in it: settings, or programs that were installed there.
+func hasProject(tool Tool, dir string) bool {
+	var names []string
+	switch tool {
+	case NPM, PNPM, Yarn, Bun:
+		names = []string{"package.json", "node_modules", ".npmrc", "pnpm-workspace.yaml", ".yarnrc.yml", ".yarnrc", "bunfig.toml"}
+	case UV, Pipx:
+		names = []string{"pyproject.toml", "uv.toml", ".python-version", ".venv"}
+	case Go:
+		names = []string{"go.mod", "go.work"}
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		return err == nil
+	})
 }
 
 // Program is an order as it is approved: where it is, and what it holds.

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,7 @@ type Kind string
 const (
 	Package Kind = "package" // fetches packages from a registry: they can be installed elsewhere and their program started directly
 	Module  Kind = "module"  // a module or code given to a Python interpreter, which looks in the working directory first
+	Quiet   Kind = "quiet"   // fetches, and can be told to obey no file of its directory: Args and Env tell it
 	Opaque  Kind = "opaque"  // fetches, in a way that can't be taken apart: it has to run in a directory of its own
 	Project Kind = "project" // runs the code of the project in its directory, which is what it is for
 )
@@ -37,7 +39,7 @@ type Runner struct {
 	Kind    Kind
 	Tool    Tool
 	Command string   // of the runner as written: "npx", "/usr/bin/npx"
-	Env     []string // NAME=value, set by an env in front of it
+	Env     []string // NAME=value, for the program as well: set by an env in front of it, or to quieten it
 
 	// Of a Package, and of an Opaque one as far as they are known:
 	Packages []string // as written; the program is looked for in the first one
@@ -88,7 +90,7 @@ func parse(command string, args []string, depth int) (*Runner, bool) {
 // Fetches tells whether a command line fetches what it runs.
 func Fetches(command string, args []string) bool {
 	r, ok := Parse(command, args)
-	return ok && (r.Kind == Package || r.Kind == Opaque || r.Kind == Project && r.Tool == UV)
+	return ok && (r.Kind == Package || r.Kind == Quiet || r.Kind == Opaque || r.Kind == Project && r.Tool == UV)
 }
 
 // Interpreter tells whether the file behind a command says nothing of what it runs: it runs what its arguments name.
@@ -197,4 +199,25 @@ func IsLocal(spec string) bool {
 	return slices.ContainsFunc([]string{"file:", "link:", "portal:", "workspace:", "-e "}, func(p string) bool { return strings.HasPrefix(lower, p) }) ||
 		slices.ContainsFunc([]string{".tgz", ".tar.gz", ".tar", ".whl", ".zip", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts"}, func(s string) bool { return strings.HasSuffix(lower, s) }) ||
 		strings.Contains(lower, "@file:") || strings.Contains(lower, " @ file:")
+}
+
+// commit ends the address of a repository at one state of it.
+var commit = regexp.MustCompile(`[@#][0-9a-f]{40}\b`)
+
+// Pinned tells whether a package is named with one version, or with one state of its repository.
+func Pinned(spec string) bool {
+	if strings.HasPrefix(spec, "git+") {
+		return commit.MatchString(spec)
+	}
+	if strings.Contains(spec, "://") {
+		return true // of a file at an address nothing is known
+	}
+	version := ""
+	if at := strings.LastIndex(spec, "@"); at > 0 {
+		version = strings.TrimPrefix(spec[at+1:], "v") // go's
+	}
+	if _, v, found := strings.Cut(spec, "=="); found {
+		version = v
+	}
+	return version != "" && version[0] >= '0' && version[0] <= '9' && !strings.ContainsAny(version, "xX*^~") && strings.Count(version, ".") >= 1
 }

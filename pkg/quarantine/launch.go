@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,9 +194,6 @@ func Word(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
-// commit ends the address of a repository at one state of it.
-var commit = regexp.MustCompile(`[@#][0-9a-f]{40}\b`)
-
 // unpinned is the package that a command fetches in whatever version is current, "" if it fetches none, or one of a version.
 func unpinned(command string, args []string) string {
 	r, ok := launch.Parse(command, args)
@@ -205,27 +201,9 @@ func unpinned(command string, args []string) string {
 		return ""
 	}
 	for _, p := range r.Packages {
-		if !pinned(p) {
+		if !launch.Pinned(p) {
 			return p
 		}
 	}
 	return ""
-}
-
-// pinned tells whether a package is named with one version, or with one state of its repository.
-func pinned(spec string) bool {
-	if strings.HasPrefix(spec, "git+") {
-		return commit.MatchString(spec)
-	}
-	if strings.Contains(spec, "://") {
-		return true // of a file at an address nothing is known
-	}
-	version := ""
-	if at := strings.LastIndex(spec, "@"); at > 0 {
-		version = strings.TrimPrefix(spec[at+1:], "v") // go's
-	}
-	if _, v, found := strings.Cut(spec, "=="); found {
-		version = v
-	}
-	return version != "" && version[0] >= '0' && version[0] <= '9' && !strings.ContainsAny(version, "xX*^~") && strings.Count(version, ".") >= 1
 }

@@ -106,12 +106,23 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if found.Runner != nil && (iso == nil || found.Runner.Runner.Kind != launch.Package) {
+		return s.direct(found, iso, programs)
+	}
+	return s.started(&launch.Direct{Path: found.Path, Args: s.Launch.Args, Env: found.Env}, found.Dir, iso, programs, nil)
+}
+
+// started starts a program that was found. programs were approved as they were read, and r is where it was installed, nil for nowhere.
+func (s *Start) started(d *launch.Direct, dir string, iso *config.Isolation, programs []launch.Program, r *launch.Resolution) (*discreet, error) {
 	redact := strings.NewReplacer(secrets(s.Launch)...)
 	spec := transport.StdioSpec{
-		Name: s.Server.Name, Command: s.Launch.Command, Path: found.Path, Args: s.Launch.Args, Env: found.Env, Dir: found.Dir,
+		Name: s.Server.Name, Command: s.Launch.Command, Path: d.Path, Args: d.Args, Env: d.Env, Dir: dir,
 		Log: s.Log, Redact: redact.Replace,
 	}
-	if found.Dir == s.Launch.Dir {
+	if d.Name != "" {
+		spec.Command = d.Name
+	}
+	if dir == s.Launch.Dir {
 		spec.RealDir = s.Launch.RealDir
 	}
 	how := confinement("")
@@ -132,7 +143,11 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 			return nil, err
 		}
 	}
-	return &discreet{conn, redact, how, ran{found.Path, programs}}, nil
+	from := ran{d.Path, programs}
+	if r != nil {
+		from.path = "" // the installation tells more
+	}
+	return &discreet{Stdio: conn, redact: redact, confinement: how, ran: from, resolved: r}, nil
 }
 
 // local finds the program, and has the files of the workspace admitted that decide what is run.

@@ -1,9 +1,12 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -80,6 +83,28 @@ type discreet struct {
 	redact *strings.Replacer
 	confinement
 	ran
+	resolved *launch.Resolution // what it was started from, nil if that was not installed for it
+	stop     context.CancelFunc // of the work in the background; nil: there is none
+	work     sync.WaitGroup
+}
+
+// Resolved implements what Instance asks of a connection.
+func (d *discreet) Resolved() *launch.Resolution { return d.resolved }
+
+// refresh does work in the background, which ends with the server at the latest.
+func (d *discreet) refresh(work func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	d.work.Go(func() { work(ctx) })
+}
+
+// Close ends the server.
+func (d *discreet) Close(grace time.Duration) {
+	if d.stop != nil {
+		d.stop()
+	}
+	d.Stdio.Close(grace)
+	d.work.Wait()
 }
 
 // Diagnostics is what the server wrote to stderr.

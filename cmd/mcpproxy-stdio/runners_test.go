@@ -1,0 +1,244 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+)
+
+// scriptServer is a server without dependencies, in JavaScript. It tells where it runs, and what it is.
+const scriptServer = `#!/usr/bin/env node
+const fs = require("fs");
+const send = m => process.stdout.write(JSON.stringify({jsonrpc: "2.0", ...m}) + "\n");
+require("readline").createInterface({input: process.stdin}).on("line", line => {
+  const {id, method, params} = JSON.parse(line);
+  if (method === "initialize") send({id, result: {protocolVersion: params.protocolVersion, capabilities: {tools: {}}, serverInfo: {name: "demo", version: "VERSION"}}});
+  else if (method === "tools/list") send({id, result: {tools: [{name: "where", inputSchema: {type: "object"}}]}});
+  else if (method === "tools/call") send({id, result: {content: [{type: "text", text: JSON.stringify({
+    version: "VERSION", cwd: process.cwd(), args: process.argv.slice(2), file: __filename, exec: process.execPath, options: process.env.NODE_OPTIONS || "", key: process.env.DEMO_KEY || ""})}]}});
+  else if (id !== undefined) send({id, result: {}});
+});
+`
+
+// where is what the script server tells of itself.
+type where struct {
+	Version, Cwd, File, Exec, Options, Key string
+	Args                                   []string
+}
+
+// runnerRig is a registry with the demo server, a home, and a workspace that a stranger wrote.
+type runnerRig struct {
+	*home
+	registry  *mcptest.Registry
+	workspace string
+	marker    string // exists once the workspace's code has run
+	env       map[string]string
+}
+
+const demoPackage = "@mcpproxy-demo/server"
+
+func newRunnerRig(t *testing.T) *runnerRig {
+	t.Helper()
+	for _, tool := range []string{"node", "npm", "npx"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("MCPPROXY_TEST_NO_SKIP") != "" {
+				t.Fatal(err)
+			}
+			t.Skipf("%s is not installed", tool)
+		}
+	}
+	r := &runnerRig{home: newHome(t), registry: mcptest.NewRegistry(t), workspace: real(t, t.TempDir())}
+	r.marker = filepath.Join(r.dir, "the-workspace-ran")
+	r.env = map[string]string{"npm_config_registry": r.registry.URL, "npm_config_cache": filepath.Join(r.dir, "npm-cache"), "npm_config_update_notifier": "false", "DEMO_KEY": "canary-of-the-server"}
+	r.publish("1.0.0")
+	return r
+}
+
+func (r *runnerRig) publish(version string) {
+	r.registry.Publish(r.t, demoPackage, version, map[string]any{"bin": map[string]string{"demo-server": "server.js"}}, map[string]string{"server.js": strings.ReplaceAll(scriptServer, "VERSION", version)})
+}
+
+// plant writes files into the workspace. MARK in them is replaced by what makes the marker, in JavaScript, Python or shell.
+func (r *runnerRig) plant(files map[string]string) {
+	r.t.Helper()
+	for name, text := range files {
+		path := filepath.Join(r.workspace, name)
+		text = strings.NewReplacer(
+			"JSMARK", fmt.Sprintf(`require("fs").writeFileSync(%q, "")`, r.marker),
+			"PYMARK", fmt.Sprintf("open(%q, 'w').close()", r.marker),
+			"SHMARK", fmt.Sprintf("touch %q", r.marker),
+			"WORKSPACE", r.workspace).Replace(text)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+func (r *runnerRig) ran() bool {
+	_, err := os.Stat(r.marker)
+	return err == nil
+}
+
+// serve configures one server, and connects a client that has the workspace open.
+func (r *runnerRig) serve(options map[string]any, command string, args ...string) *mcptest.Client {
+	r.t.Helper()
+	entry := map[string]any{"command": command, "args": args, "env": r.env}
+	for name, value := range options {
+		entry[name] = value
+	}
+	data, err := json.Marshal(entry)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.configure(map[string]json.RawMessage{"demo": data})
+	return r.open()
+}
+
+// open connects a client that has the workspace open.
+func (r *runnerRig) open() *mcptest.Client {
+	r.t.Helper()
+	cmd := r.command()
+	cmd.Dir = r.workspace
+	c := mcptest.Start(r.t, cmd)
+	answering(c, "roots/list", `{"roots":[{"uri":"file://`+filepath.ToSlash(r.workspace)+`"}]}`)
+	c.Initialize(`{"roots":{}}`, "")
+	c.List("tools/list")
+	return c
+}
+
+// whereabouts asks the server where it runs.
+func whereabouts(t *testing.T, c *mcptest.Client) where {
+	t.Helper()
+	var w where
+	r := c.Tool("demo__where", nil)
+	if json.Unmarshal([]byte(r.Text()), &w) != nil {
+		t.Fatalf("%s %s", r.Result, r.Error)
+	}
+	return w
+}
+
+// npmAttacks are workspaces that give orders to npx, and to what stands in its place.
+var npmAttacks = map[string]map[string]string{
+	"node-options":       {".npmrc": "node-options=--require WORKSPACE/evil.js\n", "evil.js": "JSMARK"},
+	"script-shell":       {".npmrc": "script-shell=WORKSPACE/evil.sh\n", "evil.sh": "#!/bin/sh\nSHMARK\nexec /bin/sh \"$@\"\n"},
+	"registry":           {".npmrc": "registry=http://127.0.0.1:9/\n@mcpproxy-demo:registry=http://127.0.0.1:9/\n"},
+	"a program":          {"node_modules/.bin/demo-server": "#!/bin/sh\nSHMARK\n", "node_modules/.bin/server": "#!/bin/sh\nSHMARK\n", "node_modules/.bin/node": "#!/bin/sh\nSHMARK\n", "package.json": "{}"},
+	"a package":          {"node_modules/@mcpproxy-demo/server/package.json": `{"name":"@mcpproxy-demo/server","version":"9.0.0","bin":"x.js"}`, "node_modules/@mcpproxy-demo/server/x.js": "#!/usr/bin/env node\nJSMARK", "package.json": "{}"},
+	"a project":          {"package.json": `{"name":"@mcpproxy-demo/server","version":"9.0.0","bin":{"server":"x.js","demo-server":"x.js"},"scripts":{"preinstall":"SHMARK","prepare":"SHMARK"}}`, "x.js": "#!/usr/bin/env node\nJSMARK"},
+	"workspaces":         {"package.json": `{"workspaces":["p"]}`, "p/package.json": `{"name":"@mcpproxy-demo/server","version":"9.0.0","bin":{"server":"x.js"}}`, "p/x.js": "#!/usr/bin/env node\nJSMARK"},
+	"a module":           {"node_modules/readline/index.js": "JSMARK", "node_modules/fs/index.js": "JSMARK", "fs.js": "JSMARK"},
+	"an .env file":       {".env": "NODE_OPTIONS=--require WORKSPACE/evil.js\n", "evil.js": "JSMARK", "node.config.json": `{"nodeOptions":{"require":["./evil.js"]}}`},
+	"a chosen node":      {"package.json": `{"volta":{"node":"0.0.1"},"packageManager":"npm@0.0.1","engines":{"node":"0"}}`, ".nvmrc": "0", ".node-version": "0", ".tool-versions": "nodejs 0\n"},
+	"other configurers":  {"bunfig.toml": "preload = [\"./evil.js\"]\n", ".yarnrc.yml": "yarnPath: ./evil.js\n", "pnpm-workspace.yaml": "packages: []\n", ".pnpmfile.cjs": "JSMARK", "evil.js": "JSMARK"},
+	"ignored by no one":  {".npmrc": "prefix=WORKSPACE\nglobalconfig=WORKSPACE/g\ncache=WORKSPACE/c\nuserconfig=WORKSPACE/u\n", "g": "node-options=--require WORKSPACE/evil.js\n", "u": "node-options=--require WORKSPACE/evil.js\n", "evil.js": "JSMARK"},
+	"nothing of concern": {},
+}
+
+// TestRunnersObeyNoWorkspace: a server that a runner of npm packages starts works in the workspace, which has no say in what is started.
+func TestRunnersObeyNoWorkspace(t *testing.T) {
+	for name, files := range npmAttacks {
+		for i, line := range [][]string{{"npx", "-y", demoPackage, "a", "-b"}, {"npm", "exec", "--yes", "--package=" + demoPackage, "--", "demo-server", "a", "-b"}, {"env", "npx", "-y", demoPackage, "a", "-b"}} {
+			if i > 0 && name != "node-options" && name != "a program" {
+				continue
+			}
+			t.Run(name+" "+line[0], func(t *testing.T) {
+				r := newRunnerRig(t)
+				r.plant(files)
+				w := whereabouts(t, r.serve(nil, line[0], line[1:]...))
+				if w.Version != "1.0.0" || w.Cwd != r.workspace || !slices.Equal(w.Args, []string{"a", "-b"}) || w.Options != "" || w.Key != "canary-of-the-server" {
+					t.Errorf("%+v", w)
+				}
+				if strings.HasPrefix(w.File, r.workspace) || r.ran() {
+					t.Errorf("the workspace's code was run: %s", w.File)
+				}
+			})
+		}
+	}
+}
+
+// TestRunnersThatStayWhole: a runner that can't be taken apart works in a directory of its own, and so does what it starts.
+func TestRunnersThatStayWhole(t *testing.T) {
+	for name, line := range map[string][]string{
+		"a call":          {"npx", "-y", "-p", demoPackage, "-c", "demo-server a -b"},
+		"another option":  {"npx", "-y", "--frobnicate=1", "-p", demoPackage, "demo-server", "a", "-b"},
+		"behind nice":     {"nice", "npx", "-y", demoPackage, "a", "-b"},
+		"a login shell":   {"sh", "-lc", "npx -y " + demoPackage + " a -b"},
+		"several words":   {"sh", "-c", "exec npx -y " + demoPackage + " 'a' -b"},
+		"no such program": {"npx", "-y", "-p", demoPackage, "node", "-e", "require('@mcpproxy-demo/server/server.js')", "--", "a", "-b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunnerRig(t)
+			r.plant(npmAttacks["node-options"])
+			r.plant(npmAttacks["a program"])
+			c := r.serve(nil, line[0], line[1:]...)
+			if name == "no such program" { // node knows no package there: what matters is that it ran nothing of the workspace
+				c.Tool("demo__where", nil)
+			} else if w := whereabouts(t, c); w.Version != "1.0.0" || !slices.Equal(w.Args, []string{"a", "-b"}) || strings.HasPrefix(w.Cwd, r.workspace) || !strings.HasPrefix(w.Cwd, real(t, r.dir)) {
+				t.Errorf("%+v", w)
+			}
+			if r.ran() {
+				t.Error("the workspace's code was run")
+			}
+		})
+	}
+}
+
+const moduleServer = `import json, os, sys
+def send(m): print(json.dumps({"jsonrpc": "2.0", **m}), flush=True)
+for line in sys.stdin:
+    m = json.loads(line)
+    if m.get("method") == "initialize": send({"id": m["id"], "result": {"protocolVersion": m["params"]["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": {"name": "demo", "version": "1"}}})
+    elif m.get("method") == "tools/list": send({"id": m["id"], "result": {"tools": [{"name": "where", "inputSchema": {"type": "object"}}]}})
+    elif m.get("method") == "tools/call": send({"id": m["id"], "result": {"content": [{"type": "text", "text": json.dumps({
+        "version": __name__, "cwd": os.getcwd(), "args": sys.argv[1:], "file": sys.argv[0], "exec": sys.executable})}]}})
+    elif "id" in m: send({"id": m["id"], "result": {}})
+`
+
+// TestModulesObeyNoWorkspace: python -m finds its module, and all that the module imports, outside of the workspace that it works in.
+func TestModulesObeyNoWorkspace(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not installed")
+	}
+	evil := map[string]string{"mcpdemo.py": "PYMARK", "runpy.py": "PYMARK", "json.py": "PYMARK", "os.py": "PYMARK", "sys.py": "PYMARK", "encodings/__init__.py": "PYMARK", "sitecustomize.py": "PYMARK",
+		"usercustomize.py": "PYMARK", "mcpdemo/__main__.py": "PYMARK", "mcpdemo/__init__.py": "PYMARK", ".python-version": "0.0.1\n", "pyvenv.cfg": "home = WORKSPACE\n", "python3": "#!/bin/sh\nSHMARK\n",
+		".tool-versions": "python 0\n"}
+	for name, line := range map[string][]string{
+		"a module":         {"python3", "-m", "mcpdemo", "a", "-m"},
+		"in one word":      {"python3", "-um", "mcpdemo", "a", "-m"},
+		"with options":     {"python3", "-X", "utf8", "-W", "ignore", "-m", "mcpdemo", "a", "-m"},
+		"behind env":       {"env", "python3", "-m", "mcpdemo", "a", "-m"},
+		"behind a shell":   {"sh", "-c", "exec python3 -m mcpdemo a -m"},
+		"a safe path":      {"python3", "-s", "-mmcpdemo", "a", "-m"},
+		"a relative place": {"python3", "-m", "mcpdemo", "a", "-m"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site := t.TempDir()
+			if err := os.WriteFile(filepath.Join(site, "mcpdemo.py"), []byte(moduleServer), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := newRunnerRig(t)
+			r.env = map[string]string{"PYTHONPATH": site}
+			if name == "a relative place" {
+				r.env["PYTHONPATH"] = string(os.PathListSeparator) + "." + string(os.PathListSeparator) + site
+			}
+			r.plant(evil)
+			w := whereabouts(t, r.serve(nil, line[0], line[1:]...))
+			if w.Version != "__main__" || w.Cwd != r.workspace || !slices.Equal(w.Args, []string{"a", "-m"}) || w.File != filepath.Join(site, "mcpdemo.py") {
+				t.Errorf("%+v", w)
+			}
+			if r.ran() {
+				t.Error("the workspace's code was run")
+			}
+		})
+	}
+}

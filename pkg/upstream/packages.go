@@ -1,0 +1,370 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
+)
+
+// installing is a local server whose packages have to be installed before it can be started. It is there at once, so that a start can be
+// watched and ended; what is sent waits.
+type installing struct {
+	what    string
+	redact  *strings.Replacer
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when conn or err is set for good
+	started time.Time
+
+	mu     sync.Mutex
+	step   *transport.Stdio // of the installation, while it runs
+	said   string           // what the last step said
+	conn   Conn             // the server, once it runs
+	err    error
+	queue  []jsonrpc.Frame
+	corked bool
+	waits  func()
+}
+
+// install begins to install what the server needs, and returns at once. start starts it then, and whole the runner, if it turns out that it
+// can't be taken apart.
+func (s *Start) install(in *launch.Installer, q *launch.Request, start func(context.Context, *launch.Resolution) (Conn, error), whole func() (Conn, error)) Conn {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &installing{
+		what: strings.Join(q.Runner.Packages, ", "), redact: strings.NewReplacer(secrets(s.Launch)...),
+		cancel: cancel, done: make(chan struct{}), started: time.Now(),
+	}
+	in.Run = s.runner(q.Closed, c.watch)
+	go func() {
+		defer close(c.done)
+		resolved, err := in.Install(ctx, q)
+		var conn Conn
+		if errors.Is(err, launch.ErrWhole) {
+			conn, err = whole()
+		} else if err == nil {
+			conn, err = start(ctx, resolved)
+		} else if ctx.Err() == nil {
+			err = &installError{what: c.what, cause: err}
+		}
+		c.began(ctx, conn, err)
+	}()
+	return c
+}
+
+// installError says that the packages of a server could not be installed.
+type installError struct {
+	what  string
+	cause error
+}
+
+func (e *installError) Error() string { return "installing " + e.what + " failed: " + e.cause.Error() }
+func (e *installError) Unwrap() error { return e.cause }
+
+// watch notes the step of the installation that runs.
+func (c *installing) watch(step *transport.Stdio) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if step == nil && c.step != nil {
+		c.said = c.step.Diagnostics()
+	}
+	c.step = step
+}
+
+// began takes the server that was started, or why there is none.
+func (c *installing) began(ctx context.Context, conn Conn, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil {
+		err = ErrClosed
+		if conn != nil {
+			conn.Close(0)
+		}
+	}
+	if err != nil {
+		c.err = err
+		return
+	}
+	c.conn = conn
+	if k, ok := conn.(interface{ Cork(bool) }); ok && c.corked {
+		k.Cork(true)
+	}
+	if w, ok := conn.(interface{ OnWait(func()) }); ok && c.waits != nil {
+		w.OnWait(c.waits)
+	}
+	for _, f := range c.queue {
+		conn.Send(f) // how it failed is told by Recv
+	}
+	c.queue = nil
+}
+
+// Send implements Conn.
+func (c *installing) Send(f jsonrpc.Frame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil:
+		return c.err
+	case c.conn != nil:
+		return c.conn.Send(f)
+	}
+	c.queue = append(c.queue, f)
+	return nil
+}
+
+// Recv implements Conn.
+func (c *installing) Recv() (transport.Inbound, error) {
+	<-c.done
+	if c.err != nil {
+		return transport.Inbound{}, c.err
+	}
+	return c.conn.Recv()
+}
+
+// Close implements Conn.
+func (c *installing) Close(grace time.Duration) {
+	c.cancel()
+	c.mu.Lock()
+	conn := c.conn
+	c.mu.Unlock()
+	if conn == nil {
+		<-c.done // the steps of an installation are killed
+		conn = c.conn
+	}
+	if conn != nil {
+		conn.Close(grace)
+	}
+}
+
+// server is the server once it runs, and the step of the installation that runs.
+func (c *installing) server() (Conn, *transport.Stdio) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn, c.step
+}
+
+// LastSign implements Conn.
+func (c *installing) LastSign() time.Time {
+	conn, step := c.server()
+	switch {
+	case conn != nil:
+		return conn.LastSign()
+	case step != nil:
+		return step.LastSign()
+	}
+	return c.started
+}
+
+// Work is the processor time of the server, or of the step of its installation.
+func (c *installing) Work() time.Duration {
+	conn, step := c.server()
+	if w, ok := conn.(interface{ Work() time.Duration }); ok {
+		return w.Work()
+	}
+	if step == nil {
+		return 0
+	}
+	return work(step)
+}
+
+// work is the processor time of a process, where the system tells it.
+func work(of any) time.Duration {
+	if w, ok := of.(interface{ Work() time.Duration }); ok {
+		return w.Work()
+	}
+	return 0
+}
+
+// Diagnostics implements Conn.
+func (c *installing) Diagnostics() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.conn != nil:
+		return c.conn.Diagnostics()
+	case c.step != nil:
+		return c.redact.Replace(c.step.Diagnostics())
+	}
+	return c.redact.Replace(c.said)
+}
+
+// Stage is what is done before the server runs.
+func (c *installing) Stage() string {
+	if conn, _ := c.server(); conn != nil {
+		return ""
+	}
+	return "installing " + c.what
+}
+
+// Cork holds back what is sent.
+func (c *installing) Cork(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.corked = on
+	if k, ok := c.conn.(interface{ Cork(bool) }); ok {
+		k.Cork(on)
+	}
+}
+
+// OnWait sets what is called before Recv waits.
+func (c *installing) OnWait(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits = f
+	if w, ok := c.conn.(interface{ OnWait(func()) }); ok { // it runs already, and nobody has received from it
+		w.OnWait(f)
+	}
+}
+
+// Confinement implements what Instance asks of a connection.
+func (c *installing) Confinement() string {
+	conn, _ := c.server()
+	if k, ok := conn.(interface{ Confinement() string }); ok {
+		return k.Confinement()
+	}
+	return ""
+}
+
+// Ran implements what Instance asks of a connection.
+func (c *installing) Ran() (path string, programs [][]byte) {
+	conn, _ := c.server()
+	if r, ok := conn.(interface{ Ran() (string, [][]byte) }); ok {
+		return r.Ran()
+	}
+	return "", nil
+}
+
+// Resolved implements what Instance asks of a connection.
+func (c *installing) Resolved() *launch.Resolution {
+	conn, _ := c.server()
+	if r, ok := conn.(interface{ Resolved() *launch.Resolution }); ok {
+		return r.Resolved()
+	}
+	return nil
+}
+
+// installer installs packages below the state directory.
+func (s *Start) installer(closed launch.Closed) *launch.Installer {
+	return &launch.Installer{Store: store.Open(s.State), Run: s.runner(closed, func(*transport.Stdio) {})}
+}
+
+// runner runs the commands of installations to their end, under the supervision that servers have: they end with us, with all that they
+// have started. watch is told of each while it runs, and of its end with nil.
+func (s *Start) runner(closed launch.Closed, watch func(*transport.Stdio)) func(context.Context, launch.Command) error {
+	return func(ctx context.Context, c launch.Command) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		path, err := launch.Lookup{Command: c.Name, Env: c.Env, Dir: c.Dir, Closed: closed}.Find()
+		if err != nil {
+			return err
+		}
+		step, err := transport.StartStdio(transport.StdioSpec{Name: s.Server.Name, Command: c.Name, Path: path, Args: c.Args, Env: c.Env, Dir: c.Dir, Log: zerolog.Nop()})
+		if err != nil {
+			return err
+		}
+		watch(step)
+		defer watch(nil)
+		defer step.Close(stepGrace)
+		stop := context.AfterFunc(ctx, func() { step.Close(0) })
+		defer stop()
+		for err == nil {
+			_, err = step.Recv()
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var exit *transport.ExitError
+		if errors.As(err, &exit) && exit.Code == 0 && exit.Signal == "" {
+			return nil
+		}
+		if errors.Is(err, io.EOF) {
+			err = errors.New("closed its output and went on")
+		}
+		return fmt.Errorf("%s %w", filepath.Base(path), err)
+	}
+}
+
+// stepGrace is how long what a step has left behind may take to end.
+const stepGrace = time.Second
+
+// direct starts what a runner would start, without the runner.
+func (s *Start) direct(found *launch.Start, iso *config.Isolation, programs []launch.Program) (Conn, error) {
+	q := found.Runner
+	in := s.installer(q.Closed)
+	if q.Runner.Kind == launch.Package {
+		if resolved := in.Installed(q); resolved != nil {
+			return s.installed(context.Background(), in, found, programs, resolved)
+		}
+		return s.install(in, q, func(ctx context.Context, resolved *launch.Resolution) (Conn, error) {
+			return s.installed(ctx, in, found, programs, resolved)
+		}, func() (Conn, error) { return s.apart(found, programs) }), nil
+	}
+	path := found.Path
+	if q.Runner.Command != s.Launch.Command { // behind env and the like
+		var err error
+		if path, err = (launch.Lookup{Command: q.Runner.Command, Env: q.Env, Dir: found.Dir, Closed: q.Closed}).Find(); err != nil {
+			return nil, err
+		}
+	}
+	d := &launch.Direct{Path: path, Name: q.Runner.Command, Args: q.Runner.Args, Env: q.Env}
+	if q.Runner.Kind == launch.Module {
+		var err error
+		if d, err = in.Module(context.Background(), q.Runner, path, q.Env); err != nil {
+			return nil, err
+		}
+	}
+	return s.started(d, found.Dir, iso, programs, nil)
+}
+
+// installed starts the program of an installation, and looks for newer versions meanwhile.
+func (s *Start) installed(ctx context.Context, in *launch.Installer, found *launch.Start, programs []launch.Program, r *launch.Resolution) (Conn, error) {
+	d, err := in.Program(ctx, found.Runner, r)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := s.started(d, found.Dir, nil, programs, r)
+	if err == nil && r.Due(found.Runner.Runner, time.Now()) {
+		conn.refresh(func(ctx context.Context) { s.refresh(ctx, found.Runner, r) })
+	}
+	return conn, err
+}
+
+// refresh looks for newer versions of what a server was started from. What it finds is for the next start.
+func (s *Start) refresh(ctx context.Context, q *launch.Request, r *launch.Resolution) {
+	select {
+	case <-time.After(refreshAfter):
+	case <-ctx.Done():
+		return
+	}
+	newer, err := s.installer(q.Closed).Refresh(ctx, q)
+	switch log := s.Log.With().Str("server", s.Server.Name).Logger(); {
+	case err != nil && ctx.Err() == nil:
+		log.Warn().Err(err).Msg("no look for a newer version of its package")
+	case newer != nil:
+		log.Info().Str("was", r.Short()).Str("is", newer.Short()).Msg("a newer version of its package is installed, for its next start")
+	}
+}
+
+// refreshAfter is how long after a start newer versions are looked for: a start has the machine to itself.
+const refreshAfter = 5 * time.Second
+
+// apart starts a runner that can't be taken apart, in a directory of its own.
+func (s *Start) apart(found *launch.Start, programs []launch.Program) (Conn, error) {
+	dir, err := s.ownDir()
+	if err != nil {
+		return nil, err
+	}
+	return s.started(&launch.Direct{Path: found.Path, Args: s.Launch.Args, Env: found.Env}, dir, nil, programs, nil)
+}
