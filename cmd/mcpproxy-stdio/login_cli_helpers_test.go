@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
-
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
@@ -72,11 +70,12 @@ func (d *desktop) status() (st oauth.Status) {
 
 // window is a command on a terminal.
 type window struct {
-	t    testing.TB
-	cmd  *exec.Cmd
-	tty  *os.File
-	done chan struct{}
-	seen int
+	t     testing.TB
+	cmd   *exec.Cmd
+	tty   *mcptest.Terminal
+	done  chan struct{}
+	seen  int
+	twice bool // it has asked twice already
 
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -86,18 +85,11 @@ func (d *desktop) open(env []string, args ...string) *window {
 	d.t.Helper()
 	w := &window{t: d.t, cmd: d.command(args...), done: make(chan struct{})}
 	w.cmd.Env = append(append(w.cmd.Env, d.env...), env...)
-	var err error
-	if w.tty, err = pty.StartWithSize(w.cmd, &pty.Winsize{Rows: 100, Cols: 110}); err != nil {
-		d.t.Fatal(err)
-	}
+	w.tty = mcptest.StartTerminal(d.t, w.cmd, 100, 110)
 	go func() {
 		defer close(w.done)
-		io.Copy(w, w.tty) // an error is the end
+		io.Copy(w, w.tty)
 	}()
-	d.t.Cleanup(func() {
-		w.cmd.Process.Kill()
-		w.tty.Close()
-	})
 	return w
 }
 
@@ -123,6 +115,24 @@ func (w *window) await(pattern, typed string) string {
 	return found
 }
 
+// answer waits for a question and types as a person does, who reads the digits: # stands for them. No terminal program holds the terminal, so that
+// the first right answer of a command is asked for twice.
+func (w *window) answer(to, typed string) {
+	w.t.Helper()
+	const digits = `Type "[^"]* (\d{4})" `
+	once := func(to string) {
+		w.t.Helper()
+		shown := w.wait(digits + to + `: `)
+		time.Sleep(thinking)
+		w.await("", strings.ReplaceAll(typed, "#", shown))
+	}
+	once(to)
+	if !w.twice && strings.Contains(typed, "#") {
+		w.twice = true
+		once("once more")
+	}
+}
+
 func (w *window) wait(pattern string) string {
 	w.t.Helper()
 	re := regexp.MustCompile(pattern)
@@ -141,11 +151,11 @@ func (w *window) wait(pattern string) string {
 // end waits for the exit, and wants its code and what the screen shows.
 func (w *window) end(code int, want ...string) string {
 	w.t.Helper()
-	watchdog := time.AfterFunc(20*time.Second, func() { w.cmd.Process.Kill() })
+	watchdog := time.AfterFunc(20*time.Second, w.tty.Close)
 	defer watchdog.Stop()
-	_ = w.cmd.Wait() // the code tells
+	got := w.tty.Wait()
 	<-w.done
-	if got := w.cmd.ProcessState.ExitCode(); got != code {
+	if got != code {
 		w.t.Fatalf("exit code %d, want %d:\n%s", got, code, w)
 	}
 	shows(w.t, w.String(), want...)

@@ -257,8 +257,8 @@ func TestLoginRefuses(t *testing.T) {
 func TestLoginToAHeldServer(t *testing.T) {
 	d := newDesktop(t, map[string]any{"quarantined": true}, nil)
 	w := d.open([]string{"PAGER=cat", "CLAUDECODE=", "AI_AGENT=", "AGENT="}, "approve", "bed")
-	w.await("To start it once, type its name: ", "bed\n")
-	w.await("type the server's name: ", "no\n")
+	w.answer("to start it once", "bed #\n")
+	w.answer("to approve all that it offers", "no\n")
 	w.end(1, "It wants a login before it tells what it offers.", "Authorization server", "whoami")
 	if s := d.record("", "bed").State(d.entry("", "bed")); s != quarantine.HeldDefinitions {
 		t.Fatalf("bed is %s", s)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,7 +43,7 @@ References in values are written as they are, in single quotes for the shell: '$
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.add(args[0], args[1:], f) },
+		RunE: func(c *cobra.Command, args []string) error { return a.add(c.Context(), args[0], args[1:], f) },
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.url, "url", "", "URL of a server that is reached over HTTP")
@@ -53,7 +54,7 @@ References in values are written as they are, in single quotes for the shell: '$
 	return c
 }
 
-func (a *app) add(name string, command []string, f addFlags) error {
+func (a *app) add(ctx context.Context, name string, command []string, f addFlags) error {
 	options, vars, err := f.options(command)
 	if err != nil {
 		return &exitError{ExitUsage, err}
@@ -73,6 +74,9 @@ func (a *app) add(name string, command []string, f addFlags) error {
 		return failed(fmt.Errorf("the name %q can be taken for %q; choose another one", plain(name), plain(other)))
 	} else if other != "" {
 		fmt.Fprintf(a.err, "Mind that %q can be taken for %q.\n", plain(name), plain(other))
+	}
+	if nobody == nil {
+		nobody = a.sure(ctx, name)
 	}
 	if err := d.write([]addition{{name, options}}, nobody == nil, "add"); err != nil {
 		return failed(err)

@@ -24,7 +24,9 @@ func addOwn(p *place, before string) {
 			t.Fatal(err)
 		}
 	}
-	text := p.open(nil, "add", "notes", "--env", "NOTES_TOKEN=abc", "--start", "eager", "--", "mcpproxy-stdio", "demo-server", "notes").end(0)
+	on := p.open(nil, "add", "notes", "--env", "NOTES_TOKEN=abc", "--start", "eager", "--", "mcpproxy-stdio", "demo-server", "notes")
+	on.answer(askTrust, "notes #\n")
+	text := on.end(0)
 	if !strings.Contains(text, "looks like a secret") || !strings.Contains(text, "mcpproxy-stdio secret set notes.NOTES_TOKEN") {
 		t.Errorf("the terminal shows\n%s", text)
 	}
@@ -67,7 +69,9 @@ func TestAddAgainForgetsTheOldOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.write("config.json", map[string]any{})
-	p.open(nil, "add", "notes", "--", "mcpproxy-stdio", "demo-server", "notes").end(0)
+	on := p.open(nil, "add", "notes", "--", "mcpproxy-stdio", "demo-server", "notes")
+	on.answer(askTrust, "notes #\n")
+	on.end(0)
 	if _, r := p.entry("config.json", "notes"); r.Snapshot() != nil {
 		t.Errorf("its tools are those of the old one: %+v", r.Items)
 	}
@@ -89,7 +93,9 @@ func TestAddUnderAnAgentIsHeld(t *testing.T) {
 func TestAgentCantBringBack(t *testing.T) {
 	p := newPlace(t)
 	args := []string{"add", "notes", "--", "mcpproxy-stdio", "demo-server", "notes"}
-	p.open(nil, args...).end(0)
+	on := p.open(nil, args...)
+	on.answer(askTrust, "notes #\n")
+	on.end(0)
 	p.wantState("config.json", "notes", quarantine.Approved)
 	p.write("config.json", map[string]any{})
 	p.open([]string{"CLAUDECODE=1"}, args...).end(0)
@@ -106,7 +112,9 @@ func TestAgentCantBringBack(t *testing.T) {
 func TestImportOnATerminalIsOwn(t *testing.T) {
 	p := newPlace(t)
 	p.write("other.json", map[string]any{"notes": map[string]any{"command": "mcpproxy-stdio", "args": []string{"demo-server", "notes"}, "env": map[string]string{"A": "${HOME}"}}})
-	text := p.open(nil, "import", p.path("other.json")).end(0)
+	on := p.open(nil, "import", p.path("other.json"))
+	on.answer(askTrust, "import #\n")
+	text := on.end(0)
 	if !strings.Contains(text, "imported") || strings.Contains(text, "held") {
 		t.Errorf("the terminal shows\n%s", text)
 	}

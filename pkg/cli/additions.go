@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -17,6 +18,17 @@ import (
 type addition struct {
 	name    string
 	options []config.Option
+}
+
+// sure asks a person who adds servers, where a script may operate the terminal, whether it is they: what they add is trusted. An error means
+// that nobody answered as a person does.
+func (a *app) sure(ctx context.Context, what string) error {
+	if a.operator().Doubt == "" {
+		return nil
+	}
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	return a.confirm(ctx, newPrinter(a.out), what, "trust it as your own (or Enter, to review it later)")
 }
 
 // write writes entries into the user's file. Typed by a person they are the person's own; else they are held, as those that a tool adds. how is for the log.

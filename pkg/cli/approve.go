@@ -24,12 +24,13 @@ func (a *app) approveCommand() *cobra.Command {
 	var unblock string
 	c := &cobra.Command{
 		Use: "approve NAME | approve --policy", Short: "Approve what waits of a server; you are asked",
-		Long: `Approve shows what waits of a server, as review does, and asks you to type the server's name; nothing
-else approves. A server that was never run is started once first, when you have agreed to that, to see
+		Long: `Approve shows what waits of a server, as review does, and asks you to type the server's name and four
+digits that it shows; nothing else approves. A server that was never run is started once first, when you have agreed to that, to see
 what it offers; one that is isolated is started for that without files and secrets and, unless its package
 has to be fetched, without network; then you are asked once for all of it. A definition in which the scanner found something grave is confirmed by its own name.
 
-It works on a terminal only, and not for commands that an agent runs. A proxy that runs takes the
+It works on a terminal only, and not for commands that an agent runs, whatever their environment says. On a
+terminal that may be operated by a script it asks twice, and says why. A proxy that runs takes the
 decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
 		Example: "  mcpproxy-stdio approve github\n  mcpproxy-stdio approve github --unblock delete_repository\n  mcpproxy-stdio approve --policy",
 		Args: func(c *cobra.Command, args []string) error {
@@ -128,7 +129,7 @@ func (w *approving) unseen() bool {
 	if w.proposal.Digest == "" {
 		return true
 	}
-	decision, _ := w.entry.Record.Clone().Approve(w.entry.Written, w.proposal.Digest, means(), w.entry.judge(w.proposal))
+	decision, _ := w.entry.Record.Clone().Approve(w.entry.Written, w.proposal.Digest, w.means(), w.entry.judge(w.proposal))
 	return decision == "inspect"
 }
 
@@ -140,7 +141,7 @@ func (w *approving) look(ctx context.Context) error {
 		w.p.wrapped("", "", "It is started once to see what it offers: "+how+".")
 	}
 	if hub.AskBeforeInspection(e.Written) {
-		if err := w.app.confirm(ctx, w.p, "To start it once, type its name", e.Written.Name); err != nil {
+		if err := w.app.confirm(ctx, w.p, e.Written.Name, "start it once"); err != nil {
 			return w.refuse(err)
 		}
 	}
@@ -223,7 +224,7 @@ func (w *approving) runOnce(ctx context.Context, logins *oauth.Logins) (live *ca
 func (w *approving) replay(r *quarantine.Record) error {
 	s, judge := w.entry.Written, w.entry.judge(w.proposal)
 	if w.launch != "" {
-		if _, err := r.Approve(s, w.launch, means(), judge); err != nil {
+		if _, err := r.Approve(s, w.launch, w.means(), judge); err != nil {
 			return err
 		}
 	}
@@ -237,25 +238,25 @@ func (w *approving) replay(r *quarantine.Record) error {
 func (w *approving) confirm(ctx context.Context) error {
 	e := w.entry
 	for _, c := range w.proposal.Blocking(e.judge(w.proposal)) {
-		w.p.wrapped("", red, "The scanner found that "+itemWords(c.Item)+" looks hostile (see above). To approve it all the same, type its name; to go on without a tool, "+
+		w.p.wrapped("", red, "The scanner found that "+itemWords(c.Item)+" looks hostile (see above). To approve it all the same, confirm it; to go on without a tool, "+
 			"refuse, and block it: mcpproxy-stdio reject "+config.ShellWord(e.Written.Name)+" --tool NAME")
 		name := inWords(c.ID)
 		if c.ID == "" {
 			name = string(c.Kind)
 		}
-		if err := w.app.confirm(ctx, w.p, "Type "+name+" to confirm", name); err != nil {
+		if err := w.app.confirm(ctx, w.p, name, "confirm it"); err != nil {
 			return err
 		}
 		w.confirmed = append(w.confirmed, c.Name())
 	}
-	return w.app.confirm(ctx, w.p, "To approve "+what(w.proposal)+", type the server's name", e.Written.Name)
+	return w.app.confirm(ctx, w.p, e.Written.Name, "approve "+what(w.proposal))
 }
 
 // what names what is approved.
 func what(p *quarantine.Proposal) string {
 	switch p.State {
 	case quarantine.HeldLaunch:
-		return "this launch, and what it offers first"
+		return "this command and the tools it lists"
 	case quarantine.HeldDefinitions:
 		return "all that it offers"
 	}
@@ -265,7 +266,7 @@ func what(p *quarantine.Proposal) string {
 // record takes the decision down, in one step with all that led to it.
 func (w *approving) record() error {
 	e := w.entry
-	by := means()
+	by := w.means()
 	by.Confirmed = w.confirmed
 	err := e.update(func(r *quarantine.Record) error {
 		if err := w.replay(r); err != nil {
@@ -284,7 +285,7 @@ func (w *approving) record() error {
 	return e.unflag()
 }
 
-// refuse takes down that the person said no, and what an inspection they approved has found.
+// refuse takes down that the person said no, if it was a person, and what an inspection they approved has found.
 func (w *approving) refuse(reason error) error {
 	err := w.entry.update(func(r *quarantine.Record) error {
 		if w.live != nil {
@@ -292,7 +293,9 @@ func (w *approving) refuse(reason error) error {
 				return err
 			}
 		}
-		r.Refused = time.Now()
+		if !errors.Is(reason, errTooFast) {
+			r.Refuse(time.Now())
+		}
 		return nil
 	})
 	return errors.Join(reason, err)

@@ -19,10 +19,10 @@ func (a *app) unblock(ctx context.Context, e *entry, tool string) error {
 	id := e.Record.Blocked[i]
 	p.wrapped("", "", fmt.Sprintf("The tool %s of server %s was blocked. Given back, its approved version is offered again; one that was not approved waits for a review as ever.",
 		inWords(id), plain(e.Written.Name)))
-	if err := a.confirm(ctx, p, "To give it back, type its name", inWords(id)); err != nil {
+	if err := a.confirm(ctx, p, inWords(id), "unblock it"); err != nil {
 		return err
 	}
-	if err := e.update(func(r *quarantine.Record) error { r.Unblock(id, means()); return nil }); err != nil {
+	if err := e.update(func(r *quarantine.Record) error { r.Unblock(id, a.means()); return nil }); err != nil {
 		return err
 	}
 	p.line(p.paint(green, "Given back."), " A proxy that runs takes it over at once.")
@@ -41,7 +41,8 @@ var policyMeanings = map[string]string{
 func (a *app) approvePolicy(ctx context.Context, d *desk) error {
 	p := newPrinter(a.out)
 	written := d.config.Approval
-	if d.policy() == written {
+	loosens := d.desktop && d.config.ApprovalConfirm == config.ConfirmTerminal
+	if d.policy() == written && !loosens {
 		p.line("The policy of approval is ", written, ", as ", plain(d.config.Path), " says. Nothing waits.")
 		return nil
 	}
@@ -49,13 +50,21 @@ func (a *app) approvePolicy(ctx context.Context, d *desk) error {
 	p.line()
 	p.fact("Written", yellow, written+": "+policyMeanings[written])
 	p.fact("In force", "", d.policy()+": "+policyMeanings[d.policy()])
+	if loosens {
+		p.fact("Digits", yellow, "on the terminal; so far they were shown as a desktop notification")
+	}
 	p.fact("From", "", plain(d.config.Path))
 	p.line()
-	if err := a.confirm(ctx, p, "To confirm the written one, type its name", written); err != nil {
+	if err := a.confirm(ctx, p, written, "confirm the written one"); err != nil {
 		return err
 	}
 	if err := d.book.ConfirmApproval(d.config.Path, written); err != nil {
 		return err
+	}
+	if loosens {
+		if err := d.book.ConfirmDesktop(d.config.Path, false); err != nil {
+			return err
+		}
 	}
 	p.line(p.paint(green, "Confirmed."), " A proxy that runs takes it over at once.")
 	return nil

@@ -5,7 +5,7 @@
 // for people go to stderr or a file.
 //
 // What a server or a configuration says is never written raw: people see it escaped, so that it can't play tricks with a terminal or
-// an eye. Approvals are typed by a person on a terminal; taking trust away works everywhere. The records, and what an approval
+// an eye. Approvals are typed by a person on a terminal that no agent operates; taking trust away works everywhere. The records, and what an approval
 // means, are package quarantine's.
 //
 // Exit codes, the same for every command:
@@ -31,6 +31,8 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/rs/zerolog/diode"
 	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/process"
 )
 
 // Exit codes.
@@ -62,6 +64,10 @@ type app struct {
 	logLevel  string
 	in        *os.File
 	out, err  *os.File
+
+	judged    *process.Verdict // who operates the command; see operator
+	doubted   bool             // a person has answered twice already
+	onDesktop bool             // the digits of a question are shown as a desktop notification
 }
 
 // Main runs the command line and returns the exit code.

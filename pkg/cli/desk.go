@@ -25,6 +25,7 @@ type desk struct {
 	workspace string
 	known     []hub.Known
 	confirmed string // policy of approval
+	desktop   bool   // digits were shown as a desktop notification so far
 }
 
 func (a *app) desk() (*desk, error) {
@@ -52,10 +53,11 @@ func (a *app) desk() (*desk, error) {
 		return nil, fmt.Errorf("the state directory: %w – mcpproxy-stdio trusts nothing before it can read it", err)
 	}
 	if base != nil {
-		d.confirmed = base.Approval
+		d.confirmed, d.desktop = base.Approval, base.Desktop
 	} else if c.Exists {
 		d.confirmed = quarantine.Stricter(config.ApprovalHuman, c.Approval)
 	}
+	a.onDesktop = d.desktop || c.ApprovalConfirm == config.ConfirmDesktop
 	d.known = hub.Recorded(c, d.workspace, st, zerolog.Nop())
 	return d, nil
 }

@@ -19,8 +19,8 @@ func TestChangesOfAnApprovedServer(t *testing.T) {
 	}
 	p := workshop(t, mcptest.Server{Builtins: []string{"echo"}, ExtraTools: raws(tool("Finds notes", "query"))})
 	s := p.open(nil, "approve", "tools")
-	s.await(askStart, "tools\n")
-	s.await(askServer, "tools\n")
+	s.answer(askStart, "tools #\n")
+	s.answer(askServer, "tools #\n")
 	s.end(0)
 
 	entry, r := p.entry(proposed, "tools")
@@ -47,7 +47,7 @@ func TestChangesOfAnApprovedServer(t *testing.T) {
 		}
 	}
 	s = p.open(nil, "approve", "tools")
-	s.await("To approve these changes, "+askServer, "tools\n")
+	s.answer("to approve these changes", "tools #\n")
 	s.end(0)
 	if _, r := p.entry(proposed, "tools"); r.Pending(entry) != 0 || len(r.Snapshot().Items[catalog.Tools]) != 3 {
 		t.Errorf("%d wait, %d tools", r.Pending(entry), len(r.Snapshot().Items[catalog.Tools]))

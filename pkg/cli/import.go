@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ on a terminal they are your own; run by an agent or a script they are held.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			return failed(a.importFrom(args[0], args[1:], dry, asJSON))
+		RunE: func(c *cobra.Command, args []string) error {
+			return failed(a.importFrom(c.Context(), args[0], args[1:], dry, asJSON))
 		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be imported, and change nothing")
@@ -49,7 +50,7 @@ type imported struct {
 	Why    string `json:"why,omitempty"`
 }
 
-func (a *app) importFrom(file string, names []string, dry, asJSON bool) error {
+func (a *app) importFrom(ctx context.Context, file string, names []string, dry, asJSON bool) error {
 	from, err := config.Load(file)
 	switch {
 	case err != nil:
@@ -75,7 +76,7 @@ func (a *app) importFrom(file string, names []string, dry, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	own := a.person() == nil
+	own := a.person() == nil && (dry || a.sure(ctx, "import") == nil)
 	var results []imported
 	var additions []addition
 	for _, s := range from.Servers {

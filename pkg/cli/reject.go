@@ -43,25 +43,25 @@ func (a *app) reject(name, tool string) error {
 		return err
 	}
 	if tool == "" {
-		return e.update(rejection(""))
+		return e.update(a.rejection(""))
 	}
 	id, known := e.tool(tool)
 	if !known {
 		fmt.Fprintf(a.err, "No tool %q of server %q is known; the name is blocked all the same.\n", plain(tool), plain(name))
 	}
-	return e.update(rejection(id))
+	return e.update(a.rejection(id))
 }
 
 // rejection is what is changed of a record: all of it, or one tool.
-func rejection(tool string) func(*quarantine.Record) error {
+func (a *app) rejection(tool string) func(*quarantine.Record) error {
 	return func(r *quarantine.Record) error {
 		switch {
 		case tool == "":
-			r.Reject(means())
+			r.Reject(a.means())
 		case slices.Contains(r.Blocked, tool):
 			return quarantine.ErrUnchanged
 		default:
-			r.Block(tool, means())
+			r.Block(tool, a.means())
 		}
 		return nil
 	}
@@ -84,7 +84,7 @@ func (a *app) rejectUnconfigured(name, tool string, why error) error {
 		if r == nil || err != nil {
 			continue
 		}
-		if _, err := book.Update(path, name, rejection(tool)); err != nil {
+		if _, err := book.Update(path, name, a.rejection(tool)); err != nil {
 			return err
 		}
 		why = nil

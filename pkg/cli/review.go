@@ -1,8 +1,9 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ On a terminal it ends with a code of eight digits, valid for ten minutes, for cl
 you: type it in the chat. Nothing is started or approved by looking.`,
 		Example: "  mcpproxy-stdio review\n  mcpproxy-stdio review github",
 		Args:    atMostOne, ValidArgsFunction: a.serverNames,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			d, err := a.desk()
 			if err != nil {
 				return failed(err)
@@ -35,7 +36,7 @@ you: type it in the chat. Nothing is started or approved by looking.`,
 			if len(args) == 0 {
 				return a.inbox(d, show.all, asJSON)
 			}
-			return a.review(d, args[0], show, asJSON, noPager)
+			return a.review(c.Context(), d, args[0], show, asJSON, noPager)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -45,12 +46,12 @@ you: type it in the chat. Nothing is started or approved by looking.`,
 }
 
 // review shows one server.
-func (a *app) review(d *desk, name string, show showing, asJSON, noPager bool) error {
+func (a *app) review(ctx context.Context, d *desk, name string, show showing, asJSON, noPager bool) error {
 	e, err := d.entry(name)
 	if err != nil {
 		return failed(err)
 	}
-	_, show.agent = agentMarker(os.Environ())
+	show.agent = a.agent()
 	if asJSON {
 		return a.printASCII(describeReview(e, show))
 	}
@@ -66,8 +67,8 @@ func (a *app) review(d *desk, name string, show showing, asJSON, noPager bool) e
 		p.wrapped("", "", err.Error())
 		return nil
 	}
-	code, until, err := a.code(e)
-	if err != nil {
+	code, until, err := a.code(ctx, e)
+	if err != nil && !errors.Is(err, errRefused) {
 		fmt.Fprintf(a.err, "No code can be made: %v\n", err)
 	}
 	p.ways(e, code, until)
@@ -75,11 +76,18 @@ func (a *app) review(d *desk, name string, show showing, asJSON, noPager bool) e
 }
 
 // code makes a one-time code where a person reads it, and nobody else: on a terminal, not under an agent, never through another program.
-// It is "" where no code may approve.
-func (a *app) code(e *entry) (code string, until time.Time, err error) {
+// Where a script may read the terminal the person has to ask for it first. It is "" where no code may approve.
+func (a *app) code(ctx context.Context, e *entry) (code string, until time.Time, err error) {
 	p := e.proposal
 	if p.Digest == "" || e.desk.policy() != config.ApprovalHuman || len(p.Blocking(e.judge(p))) > 0 || a.person() != nil {
 		return "", time.Time{}, nil
+	}
+	if a.onDesktop || a.operator().Doubt != "" {
+		ctx, stop := interruptible(ctx)
+		defer stop()
+		if err := a.confirm(ctx, newPrinter(a.out), e.Written.Name, "see a one-time code for the chat (or Enter, for none)"); err != nil {
+			return "", time.Time{}, err
+		}
 	}
 	if err := e.desk.begin(); err != nil {
 		return "", time.Time{}, err

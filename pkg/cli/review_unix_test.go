@@ -25,7 +25,7 @@ func nothingFound(quarantine.Item) scan.Severity { return scan.Info }
 
 func TestCodeIsShownOnATerminalOnly(t *testing.T) {
 	p := workshop(t, clean(0))
-	text := p.open(nil, "review", "tools").end(0)
+	text := p.review(nil, "tools")
 	code := shownCode(text)
 	if code == "" {
 		t.Fatalf("no code:\n%s", text)
@@ -61,11 +61,11 @@ func TestNoCodeElsewhere(t *testing.T) {
 func TestPagerDoesNotGetTheCode(t *testing.T) {
 	p := workshop(t, mcptest.Server{Tools: 60})
 	s := p.open([]string{"PAGER=tee " + p.path("paged")}, "approve", "tools")
-	s.await(askStart, "tools\n")
-	s.await(askServer, "\n")
+	s.answer(askStart, "tools #\n")
+	s.answer(askServer, "\n")
 	s.end(1)
 	os.Remove(p.path("paged"))
-	code := shownCode(p.open([]string{"PAGER=tee " + p.path("paged")}, "review", "tools").end(0))
+	code := shownCode(p.review([]string{"PAGER=tee " + p.path("paged")}, "tools"))
 	paged, err := os.ReadFile(p.path("paged"))
 	if err != nil || !strings.Contains(string(paged), "tool_00060") {
 		t.Fatalf("the pager got %d bytes: %v", len(paged), err)
@@ -75,12 +75,12 @@ func TestPagerDoesNotGetTheCode(t *testing.T) {
 	}
 	// One that can't be started, and none at all.
 	for _, env := range []string{"PAGER=" + p.path("missing") + " -R", "PAGER="} {
-		if text := p.open([]string{env}, "review", "tools").end(0); !strings.Contains(text, "tool_00060") || shownCode(text) == "" {
+		if text := p.review([]string{env}, "tools"); !strings.Contains(text, "tool_00060") || shownCode(text) == "" {
 			t.Errorf("%s: %d bytes shown", env, len(text))
 		}
 	}
 	os.Remove(p.path("paged"))
-	p.open([]string{"PAGER=tee " + p.path("paged")}, "review", "tools", "--no-pager").end(0)
+	p.review([]string{"PAGER=tee " + p.path("paged")}, "tools", "--no-pager")
 	if _, err := os.Stat(p.path("paged")); err == nil {
 		t.Error("--no-pager started it")
 	}
@@ -91,11 +91,11 @@ func TestNothingRawReachesTheTerminal(t *testing.T) {
 		`{"name":"twice","name":"other \u001b[5m","description":"`+"\u202e"+`"}`), ExtraPrompts: raws(`{"name":"p\u2066","description":"\u001b[1A"}`)}
 	p := workshop(t, hostile)
 	s := p.open(nil, "approve", "tools")
-	s.await(askStart, "tools\n")
+	s.answer(askStart, "tools #\n")
 	for _, name := range []string{`cl\x1b[2Jear`, `p\u2066`, "instructions"} {
-		s.await("Type "+name+" to confirm: ", name+"\n")
+		s.answer("to confirm it", name+" #\n")
 	}
-	s.await(askServer, "tools\n")
+	s.answer(askServer, "tools #\n")
 	all := s.end(0)
 	for _, args := range [][]string{{"review", "tools", "--all"}, {"review", "tools", "--all", "--json"}, {"history", "tools"}, {"history", "tools", "instructions"}, {"approvals"},
 		{"approvals", "--json"}, {"history", "tools", "--json"}, {"servers"}, {"check"}} {
@@ -122,8 +122,8 @@ func TestAgentIsNotShownDefinitions(t *testing.T) {
 	hostile := mcptest.Server{Builtins: []string{"echo"}, ExtraTools: raws(`{"name":"canary_name","description":"canary_text"}`)}
 	p := workshop(t, hostile)
 	s := p.open(nil, "approve", "tools")
-	s.await(askStart, "tools\n")
-	s.await(askServer, "no\n")
+	s.answer(askStart, "tools #\n")
+	s.answer(askServer, "no #\n")
 	if !strings.Contains(s.end(1), "canary_text") {
 		t.Fatal("not shown to a person")
 	}

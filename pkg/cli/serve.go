@@ -9,12 +9,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/front"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/process"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
@@ -75,6 +77,7 @@ func (a *app) serve(ctx context.Context) error {
 	var ballast atomic.Pointer[[4 << 20]byte]
 	time.AfterFunc(time.Second, func() { ballast.Store(new([4 << 20]byte)) })
 	defer ballast.Store(nil)
+	defer a.register(log)()
 	h := hub.New(hub.Options{ConfigPath: path, Store: store.Open(store.DefaultDir()), Version: Version(), Log: log})
 	dir, err := os.Getwd()
 	if err != nil {
@@ -82,4 +85,22 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	opts := session.Options{Workspace: a.namedWorkspace(), Dir: dir, Environ: os.Environ(), Version: Version(), Log: log}
 	return failed(front.Run(ctx, a.in, a.out, h, opts))
+}
+
+// register writes down who started this proxy, beside everything else: approve refuses to be run by that program. The wait at the end is
+// short, since clients kill us soon.
+func (a *app) register(log zerolog.Logger) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := process.Register(store.Open(store.DefaultDir())); err != nil {
+			log.Warn().Err(err).Msg("who started this proxy can't be written down")
+		}
+	}()
+	return func() {
+		select {
+		case <-done:
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

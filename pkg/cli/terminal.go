@@ -11,15 +11,18 @@ import (
 	"os/user"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/process"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // agentMarkers are variables that coding agents set for the commands they run. A person's own settings for such a program (CODEX_HOME,
-// CLAUDE_CODE_USE_BEDROCK, AIDER_MODEL, CURSOR_TRACE_ID in every terminal of Cursor, TERM_PROGRAM=vscode) are none. It is a speed bump:
-// who can run commands freely can also take them away.
+// CLAUDE_CODE_USE_BEDROCK, AIDER_MODEL, CURSOR_TRACE_ID in every terminal of Cursor, TERM_PROGRAM=vscode) are none. An agent can take them
+// away from a command, but not from the processes above it.
 var agentMarkers = []struct{ name, agent string }{
 	{"AGENT", "an agent"},          // Goose, Amp, opencode and Bun's convention
 	{"AI_AGENT", "an agent"},       // the convention that VS Code, git and gh follow
@@ -79,31 +82,82 @@ func (a *app) person() error {
 			return fmt.Errorf("%s is not a terminal, and an approval has to be typed by a person. %s", f.name, otherWays)
 		}
 	}
+	if why := a.operator().Agent; why != "" {
+		return fmt.Errorf("an approval has to be a person's, and this command seems to be an agent's: %s. Open a terminal window of your own, outside of the agent, and run it there. %s",
+			plain(why), otherWays)
+	}
 	return nil
 }
 
-// means is how and by whom something is decided here.
-func means() quarantine.Means {
+// operator is who operates the command, as far as the processes around it tell.
+func (a *app) operator() process.Verdict {
+	if a.judged == nil {
+		q := process.Question{Self: os.Getpid(), Clients: process.Clients(store.Open(store.DefaultDir())), Mark: func(environ []string) string {
+			name, agent := agentMarker(environ)
+			if name == "AGENT" || name == "AI_AGENT" { // people have variables of these names; in our own environment they can take them away
+				return ""
+			}
+			return agent
+		}}
+		for _, f := range []*os.File{a.in, a.out} {
+			if term.IsTerminal(int(f.Fd())) {
+				tty, console := process.TTY(f)
+				q.TTYs, q.Console = append(q.TTYs, tty), console
+			}
+		}
+		v := process.Here().Judge(q)
+		a.judged = &v
+	}
+	return *a.judged
+}
+
+// agent names the agent that reads what is printed, "" if it seems to be a person.
+func (a *app) agent() string {
+	if _, agent := agentMarker(os.Environ()); agent != "" {
+		return agent
+	}
+	if a.operator().Agent != "" {
+		return "an agent"
+	}
+	return ""
+}
+
+// means is how and by whom something is decided here, and what program showed them the question.
+func (a *app) means() quarantine.Means {
 	by := quarantine.Means{How: "terminal"}
 	if u, err := user.Current(); err == nil {
 		by.By = u.Username
 	}
-	if name, agent := agentMarker(os.Environ()); name != "" {
-		by.By = strings.TrimSpace(by.By + " through " + agent)
+	if agent := a.agent(); agent != "" {
+		by.By, by.Model = strings.TrimSpace(by.By+" through "+agent), true
+	} else if holder := a.operator().Holder; holder != "" {
+		by.By = strings.TrimSpace(by.By + " at " + holder)
 	}
 	return by
 }
 
-// errRefused is returned when a person did not type what approves.
-var errRefused = errors.New("not approved; nothing was changed")
+var (
+	// errRefused is returned when a person did not type what approves.
+	errRefused = errors.New("not approved; nothing was changed")
+	// errTooFast is returned for an answer that no person can have given.
+	errTooFast = errors.New("the answer came before a person could have read the question; nothing was changed")
+)
 
-// maxAnswer bounds what is read as an answer, in bytes.
-const maxAnswer = 4096
+const (
+	// maxAnswer bounds what is read as an answer, in bytes.
+	maxAnswer = 4096
+	// quickest is the shortest time in which a person reads a line and types what it asks for.
+	quickest = 500 * time.Millisecond
+	// breath lies between two questions, so that what was written for both at once is lost.
+	breath = time.Second
+)
 
-// ask puts a question to the person and returns what was typed. The end of the input and an interrupt are errRefused. Nothing reads the
-// terminal between two questions: a pager may.
+// ask puts a question to the person and returns what was typed after it was shown. The end of the input and an interrupt are errRefused,
+// what came at once is errTooFast. Nothing reads the terminal between two questions: a pager may.
 func (a *app) ask(ctx context.Context, p *printer, question string) (string, error) {
+	flushInput(a.in)
 	io.WriteString(p.w, question)
+	shown := time.Now()
 	type answer struct {
 		text string
 		err  error
@@ -115,9 +169,12 @@ func (a *app) ask(ctx context.Context, p *printer, question string) (string, err
 	}()
 	select {
 	case got := <-typed:
-		if got.err != nil {
+		switch {
+		case got.err != nil:
 			p.line()
 			return "", errRefused
+		case time.Since(shown) < quickest:
+			return "", errTooFast
 		}
 		return strings.TrimSpace(got.text), nil
 	case <-ctx.Done():
@@ -126,10 +183,44 @@ func (a *app) ask(ctx context.Context, p *printer, question string) (string, err
 	}
 }
 
-// confirm wants exactly one text to be typed.
-func (a *app) confirm(ctx context.Context, p *printer, question, text string) error {
-	got, err := a.ask(ctx, p, question+": ")
-	if err == nil && got != text {
+// confirm has the person type a name, and four digits that are shown at that moment only. Where a script may operate the terminal it says so,
+// and asks once more.
+func (a *app) confirm(ctx context.Context, p *printer, name, to string) error {
+	doubt := a.operator().Doubt
+	if a.doubted {
+		doubt = ""
+	}
+	if doubt != "" {
+		p.wrapped("", yellow, "Careful: "+plain(doubt)+". If you did not start this yourself, press Enter: nothing is changed then.")
+	}
+	err := a.challenge(ctx, p, name, "to "+to)
+	if err != nil || doubt == "" {
+		return err
+	}
+	a.doubted = true
+	select {
+	case <-time.After(breath):
+	case <-ctx.Done():
+		return errRefused
+	}
+	return a.challenge(ctx, p, name, "once more")
+}
+
+// challenge asks once. The digits are on the terminal, or where the configuration wants them.
+func (a *app) challenge(ctx context.Context, p *printer, name, to string) error {
+	digits := quarantine.Digits(4)
+	want := name + " " + digits
+	question := fmt.Sprintf("Type \"%s\" %s: ", want, to)
+	if a.onDesktop {
+		withdraw, err := notify(ctx, digits+" are the digits for the approval on your terminal. If you did not start one, do not type them anywhere.")
+		if err != nil {
+			return fmt.Errorf("the configuration has the digits shown as a desktop notification (approval_confirm), and that failed: %w. Run it in a terminal of your desktop session", err)
+		}
+		defer withdraw()
+		question = fmt.Sprintf("Type \"%s\" and the four digits of the desktop notification %s: ", name, to)
+	}
+	got, err := a.ask(ctx, p, question)
+	if err == nil && strings.Join(strings.Fields(got), " ") != want {
 		err = errRefused
 	}
 	return err

@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
-
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
@@ -129,11 +127,11 @@ func (p *place) piped(env []string, args ...string) (stdout, stderr string, code
 
 // screen is a command on a terminal.
 type screen struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	tty  *os.File
-	done chan struct{}
-	seen int
+	t     *testing.T
+	tty   *mcptest.Terminal
+	done  chan struct{}
+	seen  int
+	twice bool // it has asked twice already
 
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -141,19 +139,11 @@ type screen struct {
 
 func (p *place) open(env []string, args ...string) *screen {
 	p.t.Helper()
-	s := &screen{t: p.t, cmd: p.command(env, args...), done: make(chan struct{})}
-	var err error
-	if s.tty, err = pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 200, Cols: 120}); err != nil {
-		p.t.Fatal(err)
-	}
+	s := &screen{t: p.t, tty: mcptest.StartTerminal(p.t, p.command(env, args...), 200, 120), done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		io.Copy(s, s.tty) // an error is the end
+		io.Copy(s, s.tty)
 	}()
-	p.t.Cleanup(func() {
-		s.cmd.Process.Kill()
-		s.tty.Close()
-	})
 	return s
 }
 
@@ -185,14 +175,60 @@ func (s *screen) await(text, typed string) {
 	s.t.Fatalf("the terminal does not show %q:\n%s", text, s)
 }
 
+// review is what a person sees who wants a code, too.
+func (p *place) review(env []string, args ...string) string {
+	p.t.Helper()
+	s := p.open(env, append([]string{"review"}, args...)...)
+	s.answer("to see a one-time code.*", args[0]+" #\n")
+	return s.end(0)
+}
+
+// thinking is how long a person reads at the very least.
+const thinking = quickest + 200*time.Millisecond
+
+var asking = regexp.MustCompile(`Type "([^"]*) (\d{4})" ([^:]*): `)
+
+// answer waits for a question and types as a person does, who reads the digits: # stands for them. What holds the terminal is a test, so that the
+// first right answer of a command is asked for twice.
+func (s *screen) answer(to, typed string) {
+	s.t.Helper()
+	re := regexp.MustCompile(asking.String() + "$")
+	question := s.wait(re, to)
+	digits := question[2]
+	time.Sleep(thinking)
+	s.await("", strings.ReplaceAll(typed, "#", digits))
+	if s.twice || strings.TrimSpace(strings.ReplaceAll(typed, "#", digits)) != question[1]+" "+digits {
+		return
+	}
+	s.twice = true
+	again := s.wait(re, "once more")
+	time.Sleep(thinking)
+	s.await("", again[1]+" "+again[2]+"\n")
+}
+
+// wait waits for a question that was not seen before.
+func (s *screen) wait(re *regexp.Regexp, to string) []string {
+	s.t.Helper()
+	wanted := regexp.MustCompile("^" + to + "$")
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		all := s.String()
+		if m := re.FindStringSubmatch(all[s.seen:]); m != nil && wanted.MatchString(m[3]) {
+			s.seen = len(all)
+			return m
+		}
+	}
+	s.t.Fatalf("the terminal does not ask %q:\n%s", to, s)
+	return nil
+}
+
 // end waits for the exit, wants its code, and returns what was shown.
 func (s *screen) end(code int) string {
 	s.t.Helper()
-	watchdog := time.AfterFunc(20*time.Second, func() { s.cmd.Process.Kill() })
+	watchdog := time.AfterFunc(20*time.Second, s.tty.Close)
 	defer watchdog.Stop()
-	s.cmd.Wait() // the code tells
+	got := s.tty.Wait()
 	<-s.done
-	if got := s.cmd.ProcessState.ExitCode(); got != code {
+	if got != code {
 		s.t.Fatalf("exit code %d, want %d:\n%s", got, code, s)
 	}
 	return s.String()

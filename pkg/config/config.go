@@ -34,6 +34,8 @@ type Config struct {
 	MaxNameLength int           // longest name of a tool or prompt towards clients, in bytes
 	Approval      string        // who may approve what is held: ApprovalHuman, ApprovalOOB, ApprovalHost or ApprovalOff
 
+	ApprovalConfirm string // where the digits of a question are shown: ConfirmTerminal or ConfirmDesktop
+
 	isolation *isolationDefaults // nil: the user's file has none
 	digest    [sha256.Size]byte  // of the bytes read, for Watch
 	key       []byte             // of the launches' literal values; see Keyed
@@ -60,7 +62,7 @@ func Load(path string) (*Config, error) {
 	data, err := readFile(abs)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Config{
-			Path: abs, FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman,
+			Path: abs, FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman, ApprovalConfirm: ConfirmTerminal,
 			digest: absent,
 		}, nil
 	}
@@ -120,7 +122,7 @@ func parseFile(path string, data []byte, user *Config) (*Config, error) {
 		workspace: user != nil,
 		config: &Config{
 			Path: path, Exists: true, digest: digest,
-			FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman,
+			FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman, ApprovalConfirm: ConfirmTerminal,
 		},
 	}
 	if user != nil {

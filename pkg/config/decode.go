@@ -86,6 +86,16 @@ func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 			Value: shown(m.Value), Message: "must be one of " + strings.Join(approvalPolicies, ", "),
 			Remedy: "human is the default",
 		})
+	case keyConfirm:
+		if m.Value.Value.Kind() == '"' && slices.Contains(confirmations, textOf(m.Value)) {
+			d.config.ApprovalConfirm = textOf(m.Value)
+			break
+		}
+		d.config.ApprovalConfirm = ConfirmDesktop // whatever was meant, it was not the default
+		d.topLevelError(key, m.Value, Problem{
+			Value: shown(m.Value), Message: "must be one of " + strings.Join(confirmations, ", "),
+			Remedy: "terminal is the default; desktop is in force until this is mended",
+		})
 	case keyIsolation:
 		d.isolation(m)
 	case keySchema:

@@ -51,10 +51,11 @@ const (
 	keyFirstListWait = "first_list_wait"
 	keyMaxNameLength = "max_name_length"
 	keyApproval      = "approval"
+	keyConfirm       = "approval_confirm"
 	keyIsolation     = "isolation"
 )
 
-var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxNameLength, keyApproval, keyIsolation}
+var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxNameLength, keyApproval, keyConfirm, keyIsolation}
 
 // Values of Config.Approval: who may approve a server that is held.
 const (
@@ -63,6 +64,14 @@ const (
 	ApprovalHost  = "host"  // whoever the client lets call quarantine_approve
 	ApprovalOff   = "off"   // nobody: nothing is held
 )
+
+// Values of Config.ApprovalConfirm: where the digits are shown that a person types on a terminal to approve.
+const (
+	ConfirmTerminal = "terminal" // there
+	ConfirmDesktop  = "desktop"  // in a notification, which whoever operates the terminal can't read there
+)
+
+var confirmations = []string{ConfirmTerminal, ConfirmDesktop}
 
 var approvalPolicies = []string{ApprovalHuman, ApprovalOOB, ApprovalHost, ApprovalOff}
 

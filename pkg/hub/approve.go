@@ -88,7 +88,7 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 		decision, err = h.approve(st, p.Digest, quarantine.Means{How: policy, By: by})
 		return decision, "", err
 	case st.record.Cooling(time.Now()):
-		return "", fmt.Sprintf("a person declined less than %s ago", quarantine.CoolDown), nil
+		return "", fmt.Sprintf("the user declined less than %s ago; ask again after %s", quarantine.CoolDown, st.record.Refused.Add(quarantine.CoolDown).Local().Format("15:04")), nil
 	case !a.s.CanAskForm():
 		return "", "", nil
 	}
@@ -98,7 +98,7 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 		decision, err = h.approve(st, p.Digest, quarantine.Means{How: "elicitation", By: by})
 		return decision, "", err
 	case errors.Is(answer, quarantine.ErrDeclined):
-		_, err = h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error { r.Refused = time.Now(); return nil })
+		_, err = h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error { r.Refuse(time.Now()); return nil })
 		h.recall() // whoever asks again at once is told
 	}
 	h.log.Warn().Str("server", st.key.name).Err(answer).Msg("not approved by the client's form")
@@ -267,7 +267,7 @@ func (a *admin) Reject(name, tool string) error {
 	if err != nil {
 		return err
 	}
-	by := quarantine.Means{How: "tool", By: a.s.Client()}
+	by := quarantine.Means{How: "tool", By: a.s.Client(), Model: true}
 	_, err = a.h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error {
 		if tool != "" {
 			r.Block(tool, by)

@@ -74,6 +74,11 @@ func (h *Hub) settle(c *config.Config) {
 			}
 		}
 	}
+	if base != nil && c.ApprovalConfirm == config.ConfirmDesktop && !base.Desktop {
+		if err := h.book.ConfirmDesktop(c.Path, true); err != nil { // else an edit takes it back unnoticed
+			h.log.Warn().Err(err).Msg("that digits are shown on the desktop can't be recorded")
+		}
+	}
 	h.mu.Lock()
 	h.approval = a
 	h.mu.Unlock()

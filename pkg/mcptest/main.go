@@ -26,13 +26,14 @@ const envGrandchild = "MCPTEST_GRANDCHILD"
 
 // Main turns the running program into the scripted upstream that the environment
 // variable MCPTEST_SERVER_KEY describes, or into the browser of [NewBrowserProgram]
-// or the keeper of a [NewEngine] if it was started as one, and does not come back;
+// or the keeper of a [NewEngine] or a [StartTerminal] if it was started as one, and does not come back;
 // otherwise it does nothing.
 // Call it first in TestMain.
 func Main() {
 	if isBrowserProgram() {
 		os.Exit(browserProgram(os.Args[1:]))
 	}
+	terminalMain()
 	if how := os.Getenv(envGrandchild); how != "" {
 		grandchild()
 	}

@@ -25,3 +25,5 @@ func prepareGrandchild(cmd *exec.Cmd, ownSession bool) (ready func() error, err 
 }
 
 func grandchildReady() {}
+
+func terminalMain() {}

@@ -271,7 +271,8 @@ func (b *Book) All() ([]*Record, error) {
 type Baseline struct {
 	Config   string    `json:"config"`
 	Taken    time.Time `json:"taken"`
-	Approval string    `json:"approval"` // the policy of approval that was confirmed
+	Approval string    `json:"approval"`          // the policy of approval that was confirmed
+	Desktop  bool      `json:"desktop,omitempty"` // digits are shown as a desktop notification
 }
 
 // ReadBaseline returns the baseline of a configuration file, nil if it has never been run.
@@ -318,7 +319,7 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 	if base, err := b.ReadBaseline(c.Path); base != nil || err != nil || !c.Exists {
 		return base, err
 	}
-	base := &Baseline{Config: c.Path, Taken: time.Now().UTC(), Approval: Stricter(config.ApprovalHuman, c.Approval)}
+	base := &Baseline{Config: c.Path, Taken: time.Now().UTC(), Approval: Stricter(config.ApprovalHuman, c.Approval), Desktop: c.ApprovalConfirm == config.ConfirmDesktop}
 	key, err := b.writeKey()
 	if err != nil {
 		return nil, err
@@ -366,26 +367,47 @@ func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
 
 // ConfirmApproval records that a person confirmed a policy of approval.
 func (b *Book) ConfirmApproval(path, policy string) error {
+	return b.confirm(path, policy, func(base *Baseline) bool {
+		same := base.Approval == policy
+		base.Approval = policy
+		return !same
+	})
+}
+
+// ConfirmDesktop records that the digits of a question are shown as a desktop notification from now on, or that a person confirmed that they are not.
+func (b *Book) ConfirmDesktop(path string, on bool) error {
+	how := config.ConfirmTerminal
+	if on {
+		how = config.ConfirmDesktop
+	}
+	return b.confirm(path, "digits on the "+how, func(base *Baseline) bool {
+		same := base.Desktop == on
+		base.Desktop = on
+		return !same
+	})
+}
+
+// confirm changes the baseline of a configuration file, and logs what was confirmed if that is a change.
+func (b *Book) confirm(path, what string, change func(*Baseline) bool) error {
 	key, err := b.writeKey()
 	if err != nil {
 		return err
 	}
 	return b.store.Update(baselineName(path), func(old []byte) ([]byte, error) {
-		base := &Baseline{Config: path, Taken: time.Now().UTC()}
+		base := &Baseline{Config: path, Taken: time.Now().UTC(), Approval: config.ApprovalHuman}
 		if old != nil {
 			var err error
 			if base, err = b.decodeBaseline(path, old); err != nil {
 				return nil, err
 			}
 		}
-		if base.Approval == policy {
+		if !change(base) {
 			return nil, nil
 		}
-		base.Approval = policy
 		data, err := sealBaseline(key, base)
 		if err == nil { // first: a decision without effect is better than one that nobody finds
 			r := &Record{Config: path}
-			r.decide("policy", policy, "", nil)
+			r.decide("policy", what, "", nil)
 			err = b.log(r.Outbox)
 		}
 		return data, err

@@ -27,12 +27,12 @@ const (
 // ErrNotPerson is wrapped when an answer was not what a person would have given.
 var ErrNotPerson = errors.New("the answer was not taken for a person's")
 
-// ErrDeclined is returned when the answer was a refusal.
-var ErrDeclined = errors.New("the request was declined")
+// ErrDeclined is returned when a person refused.
+var ErrDeclined = errors.New("the user declined")
 
 // NewChallenge makes a question about what has this digest.
 func NewChallenge(server, digest string) *Challenge {
-	return &Challenge{Server: server, Digest: digest, Text: server + " " + digits(4), Asked: time.Now()}
+	return &Challenge{Server: server, Digest: digest, Text: server + " " + Digits(4), Asked: time.Now()}
 }
 
 // field is the one member of the form.
@@ -49,12 +49,12 @@ func (c *Challenge) Params(message string) []byte {
 // Check judges the raw result of the elicitation, which came now. The error wraps ErrDeclined or ErrNotPerson.
 func (c *Challenge) Check(result []byte, now time.Time) error {
 	switch action := string(jsonrpc.Unquote(protocol.Field(result, "action"))); {
+	case now.Sub(c.Asked) < quickest: // whatever it says: nobody has read the question
+		return fmt.Errorf("%w: it came within a second, before anybody could read the question", ErrNotPerson)
 	case action == "decline" || action == "cancel":
 		return ErrDeclined
 	case action != "accept":
 		return fmt.Errorf("%w: the action is none of accept, decline and cancel", ErrNotPerson)
-	case now.Sub(c.Asked) < quickest:
-		return fmt.Errorf("%w: it came within a second", ErrNotPerson)
 	case now.Sub(c.Asked) > ChallengeLife:
 		return fmt.Errorf("%w: it came after %s", ErrNotPerson, ChallengeLife)
 	case string(jsonrpc.Unquote(protocol.Field(result, "content", field))) != c.Text:

@@ -53,7 +53,7 @@ func (b *Book) NewCode(path, server, digest string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	code := digits(8)
+	code := Digits(8)
 	c := &Code{Cost: b.CodeCost, Digest: digest, Expires: time.Now().Add(CodeLife).UTC()}
 	if c.Hash, err = hashCode(key, code, c); err != nil {
 		return "", err
@@ -113,8 +113,8 @@ func (b *Book) matches(path, server, code string) (right bool, hash string, err 
 	return hmac.Equal([]byte(r.Code.Hash), []byte(tried)), r.Code.Hash, err
 }
 
-// digits are n random decimal digits.
-func digits(n int) string {
+// Digits are n random decimal digits.
+func Digits(n int) string {
 	most := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 	v, err := rand.Int(rand.Reader, most)
 	if err != nil {

@@ -25,11 +25,12 @@ var (
 	ErrFindings = errors.New("a finding stops the approval")
 )
 
-// Means is how a person said yes.
+// Means is how a decision was taken.
 type Means struct {
 	How       string   // terminal, editor, elicitation, code, host or off
 	By        string   // who asked: the client's name, or the user's
 	Confirmed []string // items with a blocking finding that the person named
+	Model     bool     // nobody was asked: a model did it by itself, or a program that imitates a person
 }
 
 // Approve takes down that a person approved what has this digest. The result says what they approved: "inspect" (the server may be started
@@ -64,7 +65,7 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 	} else {
 		decision = "approve"
 	}
-	r.Refused, r.Code = time.Time{}, nil
+	r.Refused, r.Unasked, r.Code = time.Time{}, false, nil
 	switch decision {
 	case "inspect":
 		r.Inspect, r.Found, r.Seen = s.LaunchKey(), nil, false
@@ -116,17 +117,24 @@ func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
 func (r *Record) Baseline(s *config.Server, how string) {
 	r.approveLaunch(s, &Proposal{Launch: canonicalLaunch(s)})
 	r.First, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, time.Time{}
-	r.Inspect, r.Found, r.Seen, r.Refused, r.Code = "", nil, false, time.Time{}, nil
+	r.Inspect, r.Found, r.Seen, r.Refused, r.Unasked, r.Code = "", nil, false, time.Time{}, false, nil
 	r.decide("baseline", how, "", nil)
 }
 
-// Reject takes back all that was approved of a server, and refuses what waits.
+// Reject takes back all that was approved of a server, and refuses what waits. A model may do so; a person can be asked again at once then.
 func (r *Record) Reject(by Means) {
 	decision := "reject"
 	if r.Launch != nil {
 		decision = "revoke"
 	}
-	*r = Record{Config: r.Config, Server: r.Server, Generation: r.Generation, Tool: true, Blocked: r.Blocked, Outbox: r.Outbox, Last: r.Last, Refused: time.Now()}
+	was := *r
+	*r = Record{Config: r.Config, Server: r.Server, Generation: r.Generation, Tool: true, Blocked: r.Blocked, Outbox: r.Outbox, Last: r.Last}
+	if now := time.Now(); by.Model && was.Cooling(now) {
+		r.Refused = was.Refused // a person's own word stands
+	} else {
+		r.Refuse(now)
+		r.Unasked = by.Model
+	}
 	r.decide(decision, by.How, by.By, nil)
 }
 
@@ -159,7 +167,12 @@ func (r *Record) Hold() { r.Tool, r.Inspect, r.Found, r.Seen = true, "", nil, fa
 const CoolDown = 10 * time.Minute
 
 // Cooling tells whether a person said no a short while ago.
-func (r *Record) Cooling(now time.Time) bool { return r != nil && now.Sub(r.Refused) < CoolDown }
+func (r *Record) Cooling(now time.Time) bool {
+	return r != nil && !r.Unasked && now.Sub(r.Refused) < CoolDown
+}
+
+// Refuse takes down that a person said no.
+func (r *Record) Refuse(now time.Time) { r.Refused, r.Unasked = now, false }
 
 // decide puts a decision where the log is written from.
 func (r *Record) decide(decision, how, by string, items []Item, digest ...string) {

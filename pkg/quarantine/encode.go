@@ -66,6 +66,7 @@ func (r *Record) Encode() []byte {
 	if !r.Refused.IsZero() {
 		line("refused", "%s", r.Refused.UTC().Format(time.RFC3339Nano))
 	}
+	flag("unasked", r.Unasked)
 	if r.Program != nil {
 		object("program", r.Program)
 	}
@@ -173,6 +174,8 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		r.Taken, err = time.Parse(time.RFC3339Nano, string(value))
 	case "refused":
 		r.Refused, err = time.Parse(time.RFC3339Nano, string(value))
+	case "unasked":
+		r.Unasked = true
 	case "program":
 		err = json.Unmarshal(value, &r.Program)
 	case "code":

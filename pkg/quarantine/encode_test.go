@@ -17,7 +17,7 @@ func full(t testing.TB) *Record {
 	odd := "{\"name\":\"o\\u0000\u0085 \\u2028\",\"description\":\"\\u0000\\t\x7f \u202e\U000e0041 end\",\"n\":1e300}"
 	broken := "{\"name\":\"o\xff\xed\xa0\x80 \",\"description\":\"\x00\t\",\"n\":1e400}"
 	r := &Record{
-		Config: "/c\n \"\xff.json", Server: "a b\x00", Generation: 1 << 60, Tool: true, First: true, Overrode: true, Disabled: true, Seen: true,
+		Config: "/c\n \"\xff.json", Server: "a b\x00", Generation: 1 << 60, Tool: true, First: true, Overrode: true, Disabled: true, Seen: true, Unasked: true,
 		Launch: []byte(`{"command":"x y"}`), LaunchKey: "00ff", Inspect: "11",
 		Policy:    Policy{ToolChanges: "auto", Enabled: []string{}, Disabled: []string{"*"}},
 		Blocked:   []string{"plain", "\xff\n", ""},

@@ -47,7 +47,8 @@ type Record struct {
 	Resources [][]byte  // the list as it last was: data
 	Taken     time.Time // of the last whole look
 
-	Refused time.Time // when a person last said no
+	Refused time.Time // when it was last refused
+	Unasked bool      // that was a model's own doing: no person said no
 	Code    *Code
 	Outbox  []Entry // decisions that may not be in the log yet
 }
@@ -159,7 +160,7 @@ func (r *Record) Clone() *Record {
 	return &c
 }
 
-// Rejected tells whether a person said no, and not yes since.
+// Rejected tells whether it was refused, and not approved since.
 func (r *Record) Rejected() bool { return !r.Refused.IsZero() }
 
 // Tighten takes down a policy of the entry that is stricter than the confirmed one, so that a later loosening is seen. It tells whether
