@@ -227,6 +227,7 @@ func TestQuarantineCoolDown(t *testing.T) {
 	f := &forum{}
 	c.Handle("elicitation/create", func(params json.RawMessage) (any, error) {
 		f.note(params)
+		time.Sleep(thinking)
 		return map[string]any{"action": "decline"}, nil
 	})
 	if out := approve(t, c, "new", nil); out.Status != "approval_required" || !strings.Contains(out.Why, "declined") {
@@ -254,6 +255,52 @@ func TestQuarantineCoolDown(t *testing.T) {
 	soon(t, 5*time.Second, "it is held", func() bool { return stateOf(t, c, "new") == "held_launch" })
 	h.changed("new", func(r *quarantine.Record) { r.Refused = time.Now().Add(-quarantine.CoolDown - time.Second) })
 	soon(t, 5*time.Second, "it is known", func() bool { return approve(t, c, "new", nil).Status == "inspected" })
+}
+
+// What a client answers by itself in an instant is no word of the user's, whatever it says: the other ways are told at once, and the user can be asked again. A
+// rejection by the model is none either; the server stays rejected.
+func TestQuarantineInstantAnswers(t *testing.T) {
+	t.Parallel()
+	instant := []string{"decline", "cancel", "accept", "", "no"}
+	h, c, _ := adopted(t, forms, "new")
+	for _, action := range instant {
+		c.Handle("elicitation/create", func(params json.RawMessage) (any, error) {
+			return map[string]any{"action": action, "content": map[string]any{"confirmation": readForm(params).text()}}, nil
+		})
+		for range 2 { // the second is asked as the first was
+			out := approve(t, c, "new", nil)
+			if out.Status != "approval_required" || !strings.Contains(out.Why, "not taken for a person's") || !strings.Contains(out.Why, "within a second") || strings.Contains(out.Why, "declined") || len(out.Ways) != 2 {
+				t.Errorf("%q: %+v", action, out)
+			}
+		}
+		if r := h.record("", "new"); r.Rejected() || r.Cooling(time.Now()) {
+			t.Errorf("%q: taken for a refusal: %+v", action, r)
+		}
+	}
+	if r := c.Tool("quarantine_reject", map[string]any{"name": "new"}); r.IsError() {
+		t.Fatal(r.Text())
+	}
+	held(t, c, "new", "held_launch")
+	if r := h.record("", "new"); !r.Rejected() || r.Cooling(time.Now()) {
+		t.Errorf("rejected by the model: %+v", r)
+	}
+	honest(c)
+	if out := approve(t, c, "new", nil); out.Status != "inspected" {
+		t.Errorf("asked after that: %+v", out)
+	}
+	// A user's own refusal outlasts a model's.
+	c.Handle("elicitation/create", func(json.RawMessage) (any, error) {
+		time.Sleep(thinking)
+		return map[string]any{"action": "cancel"}, nil
+	})
+	if out := approve(t, c, "new", nil); !strings.Contains(out.Why, "declined") {
+		t.Errorf("refused by the user: %+v", out)
+	}
+	c.Tool("quarantine_reject", map[string]any{"name": "new"})
+	honest(c)
+	if out := approve(t, c, "new", nil); out.Status != "approval_required" || !strings.Contains(out.Why, "the user declined") || !strings.Contains(out.Why, "ask again after ") {
+		t.Errorf("asked again: %+v", out)
+	}
 }
 
 // changed is what only a test can do.

@@ -53,14 +53,13 @@ func readProcess(pid int) (p Process, ok bool) {
 		p.Name = strings.TrimSuffix(filepath.Base(exe), " (deleted)")
 	}
 	p.Args, p.Environ = texts(proc(pid, "cmdline")), texts(proc(pid, "environ"))
-	in, _ := os.Readlink(proc(pid, "fd/0"))
-	out, _ := os.Readlink(proc(pid, "fd/1"))
-	p.Piped = piped(in) && piped(out)
+	p.Piped = piped(proc(pid, "fd/0")) && piped(proc(pid, "fd/1"))
 	return p, true
 }
 
-func piped(link string) bool {
-	return strings.HasPrefix(link, "pipe:") || strings.HasPrefix(link, "socket:")
+func piped(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
 }
 
 // texts reads a list of texts that each end in a NUL.

@@ -50,7 +50,7 @@ func (c *Challenge) Params(message string) []byte {
 func (c *Challenge) Check(result []byte, now time.Time) error {
 	switch action := string(jsonrpc.Unquote(protocol.Field(result, "action"))); {
 	case now.Sub(c.Asked) < quickest: // whatever it says: nobody has read the question
-		return fmt.Errorf("%w: it came within a second, before anybody could read the question", ErrNotPerson)
+		return fmt.Errorf("%w: it came within a second, in which nobody reads the question", ErrNotPerson)
 	case action == "decline" || action == "cancel":
 		return ErrDeclined
 	case action != "accept":
