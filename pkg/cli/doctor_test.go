@@ -64,7 +64,7 @@ func TestDoctorTellsWhatAServerGets(t *testing.T) {
 		{"all limits", config.Isolation{Type: "docker", Memory: 512 << 20, CPUs: 1.5, Network: "none", ReadOnly: true}, able(), noneHere,
 			"container of node:24, 256 processes, 512MiB of memory, 1.5 processors, network none, read-only"},
 		{"files", config.Isolation{Type: "docker", Network: "bridge", Dir: "rw", User: "1000", Cache: true, Mounts: []config.Mount{{Host: "/a", ReadOnly: true}, {Host: "/b"}}}, able(), noneHere,
-			"container of node:24, 256 processes, network bridge, working directory writable, 2 mounts (1 writable), user 1000, keeps a cache"},
+			"container of node:24, 256 processes, network bridge, working directory writable, 2 mounts (1 writable), .git, .npmrc and the like read-only there, user 1000, keeps a cache"},
 		{"memory that can't be limited", config.Isolation{Type: "docker", Memory: 1 << 30}, without(func(i *system.Info) { i.MemoryLimit = false }), bubblewrap,
 			"does not start: its Docker engine cannot limit memory – enable that on the engine's machine, or remove isolation.memory_limit"},
 		{"processors that can't be limited, and no sandbox instead", config.Isolation{Type: "auto", CPUs: 1}, without(func(i *system.Info) { i.CPUCfsQuota = false }), bubblewrap,

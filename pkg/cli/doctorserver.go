@@ -6,12 +6,14 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/docker/go-units"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
 // What a server gets.
@@ -139,7 +141,7 @@ func (s *treatedServer) inContainer(iso *config.Isolation) {
 	}
 	s.confine("network "+iso.Network, true)
 	s.confine("read-only", iso.ReadOnly)
-	s.sees(iso)
+	s.sees(iso, strings.HasPrefix(s.engine.Host, "unix:") || strings.HasPrefix(s.engine.Host, "npipe:"))
 	s.confine("user "+iso.User, iso.User != "")
 	s.confine("keeps a cache", iso.Cache)
 }
@@ -149,7 +151,7 @@ func (s *treatedServer) inSandbox(iso *config.Isolation, here sandboxAbilities) 
 	short, why := noSandbox(iso, here)
 	switch {
 	case why == "":
-		s.sandboxed(iso)
+		s.sandboxed(iso, here)
 	case iso.Type == config.IsolationSandbox:
 		s.nothing(short, why)
 	default:
@@ -180,7 +182,7 @@ func (s *treatedServer) unconfined(iso *config.Isolation, short string, why ...s
 	}
 }
 
-func (s *treatedServer) sandboxed(iso *config.Isolation) {
+func (s *treatedServer) sandboxed(iso *config.Isolation, here sandboxAbilities) {
 	if missing := missingMount(iso); missing != "" {
 		s.nothing("", missing)
 		return
@@ -196,7 +198,7 @@ func (s *treatedServer) sandboxed(iso *config.Isolation) {
 	if iso.Memory > 0 {
 		s.confine(units.BytesSize(float64(iso.Memory))+" of memory for each process", true)
 	}
-	s.sees(iso)
+	s.sees(iso, here.Method != sandbox.Landlock)
 	s.confine("keeps a cache", iso.Cache)
 }
 
@@ -206,8 +208,8 @@ func (s *treatedServer) confine(how string, so bool) {
 	}
 }
 
-// sees tells which files of the machine a confined server has.
-func (s *treatedServer) sees(iso *config.Isolation) {
+// sees tells which files of the machine a confined server has; guarded says whether what other programs take orders from is protected.
+func (s *treatedServer) sees(iso *config.Isolation, guarded bool) {
 	s.confine("working directory read-only", iso.Dir == "ro")
 	s.confine("working directory writable", iso.Dir == "rw")
 	if n := len(iso.Mounts); n > 0 {
@@ -221,6 +223,10 @@ func (s *treatedServer) sees(iso *config.Isolation) {
 			text += " (" + strconv.Itoa(writable) + " writable)"
 		}
 		s.confine(text, true)
+	}
+	if writes := func(m config.Mount) bool { return !m.ReadOnly }; iso.Dir == "rw" || slices.ContainsFunc(iso.Mounts, writes) {
+		s.confine(".git, .npmrc and the like read-only there", guarded)
+		s.confine(".git, .npmrc and the like writable too", !guarded)
 	}
 }
 

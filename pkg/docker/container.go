@@ -24,6 +24,7 @@ type Spec struct {
 	RealDir        string   // where Dir leads, if that was checked, else ""
 	RealMounts     []string // the same of each mount of Isolation; nil: of none
 	Isolation      config.Isolation
+	Guards         []Guard // what must stay as it is in what the container may write
 
 	Admit  func(image string) error // decides whether the image, by its id, may be run; nil: every one
 	Sign   func()                   // told of each sign of life

@@ -111,6 +111,9 @@ func (c *Container) settings(image string) (*container.Config, *container.HostCo
 		cfg.WorkingDir = c.spec.Dir
 		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: c.source(c.spec.Dir, c.spec.RealDir), Target: c.spec.Dir, ReadOnly: iso.Dir == "ro"})
 	}
+	for _, g := range c.spec.Guards {
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: c.source(g.Host, g.Host), Target: g.Container, ReadOnly: !g.Pin})
+	}
 	if iso.Cache {
 		cfg.Env = withCacheEnv(cfg.Env)
 	}

@@ -9,6 +9,13 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
+// Guard is a file or directory in a writable mount that becomes a mount of its own: read-only, or as a directory that cannot be
+// renamed. Its path on the host has no links in it.
+type Guard struct {
+	Host, Container string
+	Pin             bool
+}
+
 // place is a file or directory below the workspace. The engine takes it by its path, and looks that up when it starts the
 // container, so that a link put there in between would decide what is mounted.
 type place struct {

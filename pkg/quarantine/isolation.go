@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
 // isolation is the isolation of a canonical launch: what is not at its default.
@@ -164,6 +165,9 @@ func (i *isolation) notes(dir string) []string {
 	}
 	if i.Dir != "" && dir != "" {
 		shows(dir)
+	}
+	if i.Dir == "rw" || slices.ContainsFunc(i.Mounts, func(m mount) bool { return !m.ReadOnly }) {
+		notes = append(notes, sandbox.OrdersNote)
 	}
 	if i.Network == "host" {
 		notes = append(notes, "network host: it reaches everything that listens on the engine's machine")

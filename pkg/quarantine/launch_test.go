@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
 func launchOf(t testing.TB, entry string) []byte { return ShownLaunch(entryOf(t, "s", entry)) }
@@ -68,7 +69,8 @@ func TestReadLaunchTellsIsolation(t *testing.T) {
 	} {
 		want = strings.ReplaceAll(want, `\\`, `\`)
 		got := ReadLaunch(launchOf(t, `{"command":"npx","args":["p@1.0.0"],"isolation":`+isolation+`}`), false)
-		if got.Isolation != want || len(got.Notes) > 0 {
+		writes := strings.Contains(isolation, `"rw"`) || strings.Contains(isolation, `"mounts":["/a:/b"]`) || strings.Contains(isolation, `:/c"`)
+		if got.Isolation != want || strings.Join(got.Notes, "|") != map[bool]string{true: sandbox.OrdersNote}[writes] {
 			t.Errorf("%s\ngot  %s %q\nwant %s", isolation, got.Isolation, got.Notes, want)
 		}
 		if other := seen[got.Isolation]; other != "" {
@@ -96,6 +98,11 @@ func TestReadLaunchNotesMounts(t *testing.T) {
 		"/data": "your home directory", "/root": "your home directory", "/home/me/project": "", "${env:HOME}/p": "", "/srv": "", "/runner": "", "${workspaceFolder}": "", "/x/docker.socket": "",
 	} {
 		got := ReadLaunch(launchOf(t, `{"command":"node","isolation":{"mounts":["`+mount+`:/m"]}}`), true)
+		if n := len(got.Notes); n == 0 || got.Notes[n-1] != sandbox.OrdersNote {
+			t.Errorf("%s: it is not told what it may write: %q", mount, got.Notes)
+			continue
+		}
+		got.Notes = got.Notes[:len(got.Notes)-1]
 		if want == "" && len(got.Notes) > 0 || want != "" && (len(got.Notes) != 1 || !strings.Contains(got.Notes[0], want)) {
 			t.Errorf("%s: %q", mount, got.Notes)
 		}

@@ -88,6 +88,7 @@ var attacks = map[string]func(args []string) error{
 		return errNotFound
 	},
 	"write":    func(a []string) error { return os.WriteFile(a[0], []byte(secret), 0o600) },
+	"orders":   func(a []string) error { return os.WriteFile(a[0], []byte(secret), 0o600) },
 	"truncate": func(a []string) error { return os.Truncate(a[0], 0) },
 	"remove":   func(a []string) error { return os.Remove(a[0]) },
 	"mkdir":    func(a []string) error { return os.Mkdir(a[0], 0o700) },
@@ -183,14 +184,14 @@ var attacks = map[string]func(args []string) error{
 		set.Set(0)
 		return unix.SchedSetaffinity(number(a[0]), &set)
 	},
-	"priority": func(a []string) error { return unix.Setpriority(number(a[0]), number(a[1]), 5) },
+	"priority": func(a []string) error { return unix.Setpriority(number(a[0]), number(a[1]), 19) },
 	"scheduler": func(a []string) error {
 		const batch = 3 // SCHED_BATCH
 		var param [4]byte
 		return callErr(unix.Syscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(number(a[0])), batch, uintptr(unsafe.Pointer(&param))))
 	},
 	"schedattr": func(a []string) error {
-		return unix.SchedSetAttr(number(a[0]), &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: 3}, 0)
+		return unix.SchedSetAttr(number(a[0]), &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: 3, Nice: 19}, 0)
 	},
 	"ioprio": func(a []string) error {
 		return callErr(unix.Syscall(unix.SYS_IOPRIO_SET, uintptr(number(a[0])), uintptr(number(a[1])), 3<<13))

@@ -76,7 +76,7 @@ func (o order) mounts() (args []string) {
 		own, mounted = len(mounted), append(mounted, grant{Path: "/tmp", Write: true})
 	}
 	for _, g := range grants {
-		if over := nearest(mounted, g.Path); over < 0 || over == own || mounted[over].Write != g.Write {
+		if over := nearest(mounted, g.Path); over < 0 || over == own || mounted[over].Write != g.Write || g.Pin {
 			add(bind(g.Write), g.Path, g.Path)
 			mounted = append(mounted, g)
 		}

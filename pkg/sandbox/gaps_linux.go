@@ -15,6 +15,7 @@ var landlockGaps = []gap{
 	{name: "stat", what: "learn whether a file exists, its size, owner and times, and where a link leads"},
 	{name: "inotify", what: "be told when a file or directory is opened or changed"},
 	{name: "cmdline", what: "read the command lines of your other processes, and what else /proc tells everybody"},
+	{name: "orders", what: "change what other programs take orders from (.git, .npmrc, .vscode and more) where it may write"},
 	{name: "kill", what: "end your other processes (from Linux 6.12 on it cannot)", until: abiScope},
 }
 

@@ -17,7 +17,13 @@ func TestGaps(t *testing.T) {
 				if g.name == "cmdline" || g.name == "kill" {
 					on = strconv.Itoa(victim(t, w))
 				}
-				r := m.run(t, w.attacker(t, g.name, on))
+				if g.name == "orders" {
+					on = w.work + "/.npmrc"
+					put(t, on, "", 0o644)
+				}
+				spec := w.attacker(t, g.name, on)
+				spec.Dir, spec.DirAccess = w.work, "rw"
+				r := m.run(t, spec)
 				if m.Method == Landlock && (g.until == 0 || landlockABI() < g.until) {
 					mustSucceed(t, r)
 				} else {

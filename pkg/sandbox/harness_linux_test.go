@@ -83,6 +83,9 @@ func eachMethod(t *testing.T, test func(t *testing.T, m machine)) {
 	}
 }
 
+// methodsWithMounts are those that can make a file read-only in a directory that is not.
+var methodsWithMounts = []Method{Bubblewrap}
+
 func machineOf(t testing.TB, method Method) machine {
 	t.Helper()
 	look := map[Method]func() (machine, error){Bubblewrap: theBwrap, Landlock: theLandlock}[method]

@@ -54,6 +54,11 @@ func (m machine) confine(spec Spec) (_ Confined, err error) {
 	if err := v.listed(spec); err != nil {
 		return Confined{}, err
 	}
+	if m.Method != Landlock { // which cannot do that, see landlockGaps
+		if err := v.guard(); err != nil {
+			return Confined{}, err
+		}
+	}
 	own, tmp, inTmp := []string{p.home}, p.tmp, ""
 	if m.Method == Bubblewrap && !v.visible("/tmp") { // with "/" the person has listed that too
 		tmp, inTmp = "/tmp", p.tmp

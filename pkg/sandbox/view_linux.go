@@ -16,6 +16,7 @@ type grant struct {
 	Path  string `json:"path"`
 	Write bool   `json:"write,omitempty"`
 	File  bool   `json:"file,omitempty"`
+	Pin   bool   `json:"pin,omitempty"` // it is a mount of its own, so that nobody can rename it
 
 	ours bool // not listed by the person
 }
@@ -105,6 +106,38 @@ func (v *view) listed(spec Spec) error {
 			return fmt.Errorf("%s is listed for the sandbox and cannot be used: %w; create it, or take it out", p.Path, cause(err))
 		}
 	}
+	return nil
+}
+
+// guard makes read-only what other programs take orders from, wherever the program may write; see Orders.
+func (v *view) guard() error {
+	for i, g := range v.grants { // one within another is a mount of its own
+		v.grants[i].Pin = !g.ours && g.Write && !g.File
+	}
+	listed := slices.DeleteFunc(slices.Clone(v.grants), func(g grant) bool { return g.ours })
+	slices.SortFunc(listed, func(a, b grant) int { return cmp.Compare(a.Path, b.Path) })
+	var writable []string
+	for _, g := range listed {
+		if g.Write {
+			writable = append(writable, g.Path)
+		}
+	}
+	found, err := Guard(writable)
+	if err != nil {
+		return err
+	}
+	add := func(paths []string, g grant) {
+		for _, path := range paths {
+			if over := nearest(listed, path); over < 0 || !listed[over].Write {
+				continue // somebody listed it as read-only already
+			}
+			info, err := os.Lstat(path)
+			g.Path, g.File = path, err == nil && !info.IsDir()
+			v.grants = append(v.grants, g)
+		}
+	}
+	add(found.Pinned, grant{Write: true, Pin: true})
+	add(found.ReadOnly, grant{})
 	return nil
 }
 

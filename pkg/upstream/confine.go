@@ -33,7 +33,7 @@ func (s *Start) dialLocal() (Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		return s.container(endpoint), nil
+		return s.container(endpoint)
 	case config.IsolationSandbox:
 		return s.process(iso)
 	case config.IsolationAuto:
@@ -52,7 +52,7 @@ func (s *Start) best(iso *config.Isolation) (Conn, error) {
 		cancel()
 	}
 	if noDocker == nil {
-		return s.container(endpoint), nil
+		return s.container(endpoint)
 	}
 	noSandbox := NoSandbox(iso)
 	log := s.Log.Warn().Str("server", s.Server.Name).AnErr("docker", noDocker)
@@ -83,13 +83,17 @@ func NoSandbox(iso *config.Isolation) error {
 }
 
 // container starts the server in a container.
-func (s *Start) container(endpoint docker.Endpoint) Conn {
+func (s *Start) container(endpoint docker.Endpoint) (Conn, error) {
 	iso := *s.Launch.Isolation
+	guards, err := s.guards(endpoint)
+	if err != nil {
+		return nil, err
+	}
 	redact := strings.NewReplacer(secrets(s.Launch)...)
 	spec := docker.Spec{
 		Config: s.Server.Path, Server: s.Server.Name, Digest: s.Server.LaunchKey(), Endpoint: endpoint,
 		Command: s.Launch.Command, Args: s.Launch.Args, Dir: s.Launch.Dir, RealDir: s.Launch.RealDir, RealMounts: s.Launch.RealMounts,
-		Isolation: iso, Admit: s.Gate.Image, Log: s.Log,
+		Isolation: iso, Guards: guards, Admit: s.Gate.Image, Log: s.Log,
 	}
 	for _, v := range s.Launch.Env {
 		spec.Env = append(spec.Env, v.Name+"="+v.Value)
@@ -97,7 +101,7 @@ func (s *Start) container(endpoint docker.Endpoint) Conn {
 	if s.Server.Isolation.Image == "" && filepath.Base(spec.Command) == "pipx" { // the default image has uvx, which fetches pipx
 		spec.Command, spec.Args = "uvx", append([]string{"pipx"}, spec.Args...)
 	}
-	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Replace), redact, confinement("docker " + iso.Image)}
+	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Replace), redact, confinement("docker " + iso.Image)}, nil
 }
 
 // process starts the server as a process, in a sandbox if iso is not nil.
@@ -206,7 +210,8 @@ func (s *Start) sandboxed(iso *config.Isolation) func(*transport.StdioSpec, stri
 		if err != nil {
 			return "", nil, err
 		}
+		tell := s.newOrders()
 		spec.Command, spec.Args, spec.Env, spec.Dir, spec.RealDir = out.Path, out.Args, out.Env, out.Dir, ""
-		return out.Path, out.Release, nil
+		return out.Path, func() { out.Release(); tell() }, nil
 	}
 }
