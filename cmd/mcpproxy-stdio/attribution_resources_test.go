@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +61,14 @@ func TestShownURIs(t *testing.T) {
 	}
 	if got := readText(c, "alice://static/1"); got != "Content of alice://static/1" {
 		t.Errorf("bob took it with a word in a string: %s", got)
+	}
+	// A link at the end of a long result is known as soon as the client has read it.
+	for i := range 5 {
+		uri := fmt.Sprint("bob://item", i)
+		show(c, "bob", `{"content":[{"type":"text","text":"`+mcptest.Text(3<<20)+`"},{"type":"resource_link","name":"n","uri":"`+uri+`"}]}`)
+		if readText(c, uri); !wasAsked(c, "bob", uri) {
+			t.Errorf("bob was not asked for %s", uri)
+		}
 	}
 	// Named, each is asked for what it may have itself.
 	readText(c, "mcpproxy://alice/bob://linked")

@@ -177,8 +177,9 @@ func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err
 	s.calls.remove(c, answer)
 	switch {
 	case err == nil:
+		noted := func() {}
 		if answer.Kind == jsonrpc.Result {
-			s.noteLinks(c.in, answer.Bytes(answer.Result))
+			noted = s.noteLinks(c.in, answer.Bytes(answer.Result))
 		} else if c.in.Name() != "" {
 			answer = s.attributedError(c.in, answer)
 		}
@@ -186,6 +187,7 @@ func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err
 			c.result(answer)
 		}
 		c.reply(answer.WithID(m.Bytes(m.ID)))
+		noted()
 	default:
 		s.unserved(m, c.method, c.reply, err)
 	}
@@ -260,6 +262,9 @@ func (s *Session) getPrompt(m *jsonrpc.Message, p protocol.Params, r reply, last
 
 // complete serves completion/complete. A server that does not run is started, but people who type do not wait for it.
 func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
+	if last {
+		s.links.wait(s.ctx)
+	}
 	server, ok := "", false
 	c := &call{method: protocol.Complete}
 	switch {

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"strconv"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
@@ -17,6 +16,12 @@ func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, r reply, last 
 	if uri == "" {
 		r.fail(m, protocol.InvalidParams, "Invalid params: uri is missing")
 		return true
+	}
+	if !last && s.links.busy() {
+		return false // it may be in a result that the client has just read
+	}
+	if last {
+		s.links.wait(s.ctx)
 	}
 	server, original := s.ownerOf(uri)
 	if method == protocol.Unsubscribe {
@@ -115,65 +120,6 @@ func (s *Session) updated(in *upstream.Instance, m *jsonrpc.Message, p protocol.
 	default:
 		s.write(jsonrpc.Whole(m.Raw))
 	}
-}
-
-// Of a result at most so many URIs are noted, looked for in so many bytes of its beginning and of its end.
-const (
-	mostLinks = 1000
-	mostURI   = 8 << 10
-	linksHead = 768 << 10
-	linksTail = 256 << 10
-)
-
-var uriKey = []byte(`"uri"`)
-
-// noteLinks notes the URIs that a result of a server shows (resource links, embedded resources), so that they are asked of that
-// server. The result is not decoded: what looks like a member "uri" is one.
-func (s *Session) noteLinks(in *upstream.Instance, result []byte) {
-	if bytes.Index(head(result), uriKey) < 0 && bytes.Index(tail(result), uriKey) < 0 {
-		return
-	}
-	if in.Name() == "" || !in.Hello().Declares("resources") {
-		return
-	}
-	view, n := s.view(), 0
-	for _, part := range [...][]byte{head(result), tail(result)} {
-		for n < mostLinks {
-			i := bytes.Index(part, uriKey)
-			if i < 0 {
-				break
-			}
-			part = part[i+len(uriKey):]
-			if uri := stringAfterColon(part); uri != "" {
-				view.Shows(in.Name(), uri)
-				n++
-			}
-		}
-	}
-}
-
-func head(b []byte) []byte { return b[:min(len(b), linksHead)] }
-
-// tail is the end of what head leaves.
-func tail(b []byte) []byte { return b[max(min(len(b), linksHead), len(b)-linksTail):] }
-
-// stringAfterColon decodes the string value of a member whose key ends where b begins, "" if there is none.
-func stringAfterColon(b []byte) string {
-	const space = " \t\r\n"
-	b, ok := bytes.CutPrefix(bytes.TrimLeft(b[:min(len(b), mostURI)], space), []byte(":"))
-	b = bytes.TrimLeft(b, space)
-	if !ok || len(b) == 0 || b[0] != '"' {
-		return ""
-	}
-	for i := 1; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return string(jsonrpc.Unquote(b[:i+1]))
-		}
-	}
-	return ""
 }
 
 // subscribed keeps the books of subscriptions: they keep a server up and are made again when it is started again.

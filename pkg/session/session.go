@@ -87,6 +87,7 @@ type Session struct {
 	back   back
 	notice notices
 	window window
+	links  links
 
 	corked bool                 // the reader's
 	held   []*upstream.Instance // the reader's: what it has corked
