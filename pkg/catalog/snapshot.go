@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -58,6 +59,20 @@ type Snapshot struct {
 // told of it.
 func (k Kind) ID(item []byte) string {
 	return string(jsonrpc.Unquote(protocol.Field(item, k.id())))
+}
+
+// Instead is what stands for an item that is too large to be kept: it can't be read, and so never reaches a client, but people are told.
+func (k Kind) Instead(item []byte) []byte {
+	id := k.ID(item)
+	if len(id) > jsonrpc.MaxName {
+		return []byte("{}")
+	}
+	return append(jsonrpc.AppendQuote([]byte(`{"`+k.id()+`":`), id), ", "+TooLarge(item)+"}"...)
+}
+
+// TooLarge says that a definition is too large.
+func TooLarge(raw []byte) string {
+	return fmt.Sprintf("%d bytes, and no more than %d are kept", len(raw), jsonrpc.MaxItem)
 }
 
 // readable is ID for items that are JSON, "" for others: one of them in a list would take the whole list from the client.

@@ -49,7 +49,8 @@ func (e Endpoint) open() (*engine, error) {
 			return nil, err
 		}
 	}
-	api, err := client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: t, CheckRedirect: client.CheckRedirect}),
+	through := &http.Client{Transport: t, CheckRedirect: client.CheckRedirect}
+	api, err := client.NewClientWithOpts(client.WithHTTPClient(through),
 		client.WithHost(host), client.WithVersionFromEnv(), client.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, refuse(fmt.Errorf("the engine's address %s cannot be used: %s", e.Host, quoted(err)), "Correct isolation.docker_host")
@@ -57,7 +58,46 @@ func (e Endpoint) open() (*engine, error) {
 	if dial != nil {
 		t.DialContext, t.Proxy = dial, nil // WithHost has set both
 	}
+	through.Transport = bounded{t} // only now: the client wants the type of t for its settings
 	return &engine{e, api, t}, nil
+}
+
+// answerLimit is the most bytes of an answer of an engine that is decoded whole; streams of news have limits of their own.
+const answerLimit = 8 << 20
+
+// bounded limits the answers of an engine, which another program may be at the place of: the client decodes whatever comes.
+type bounded struct{ *http.Transport }
+
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.Transport.RoundTrip(req)
+	if err != nil || resp.StatusCode == http.StatusSwitchingProtocols || resp.StatusCode == http.StatusOK && isStream(req.URL.Path) {
+		return resp, err
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{&limitedAnswer{resp.Body, answerLimit}, resp.Body}
+	return resp, nil
+}
+
+// isStream tells the requests whose answers go on as long as something goes on; their readers bound each piece.
+func isStream(path string) bool {
+	return strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/images/create") || strings.HasSuffix(path, "/stats")
+}
+
+// limitedAnswer fails where io.LimitReader would end: what is cut must not pass for whole.
+type limitedAnswer struct {
+	from io.Reader
+	left int
+}
+
+func (l *limitedAnswer) Read(b []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, fmt.Errorf("its answer exceeds %d bytes", answerLimit)
+	}
+	n, err := l.from.Read(b[:min(len(b), l.left)])
+	l.left -= n
+	return n, err
 }
 
 // close closes the connections, once they are idle.

@@ -10,15 +10,6 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	// MaxItem is the most bytes of an item of a list.
-	MaxItem = 1 << 20
-	// MaxNodes is the most values and keys in it: decoded, each takes far more memory than written.
-	MaxNodes = 100_000
-	// maxItemDepth leaves room for the levels of a list around an item.
-	maxItemDepth = MaxDepth - 7
-)
-
 // ErrSize is wrapped for an item that is too large.
 var ErrSize = errors.New("too large")
 

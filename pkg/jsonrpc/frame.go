@@ -14,9 +14,6 @@ const (
 	ContentLength                // header block and body, as in the Language Server Protocol
 )
 
-// MaxMessage is the default size limit of one message in bytes.
-const MaxMessage = 64 << 20
-
 // Frame is one message to write, in up to three pieces, so that an id can be replaced without a copy.
 type Frame [3][]byte
 

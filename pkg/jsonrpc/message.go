@@ -41,10 +41,6 @@ func (m *Message) Bytes(s Span) []byte { return s.In(m.Raw) }
 // MethodName returns the decoded method, "" for a response.
 func (m *Message) MethodName() string { return string(Unquote(m.Bytes(m.Method))) }
 
-// MaxDepth is how many levels a message may have. The JSON parser of the Rust SDK reads no more, and one message that it does not read ends
-// its session; Python's SDK reads 200, Python itself a thousand.
-const MaxDepth = 127
-
 // Parse splits raw, which has to be JSON throughout: what it has let through may be relayed, on one line. On an error the message still tells the
 // members that could be made out, so that a request can be refused under its id, and an answer ends its call. Errors wrap
 // ErrSyntax, ErrDepth, ErrNumber, ErrInvalid or ErrAmbiguous; ErrBatch is returned as it is.

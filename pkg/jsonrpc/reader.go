@@ -103,7 +103,7 @@ func (r *Reader) fill() error {
 		r.end = copy(r.buf, r.buf[r.start:r.end])
 		r.start = 0
 	case r.end == len(r.buf):
-		bigger := make([]byte, max(2*len(r.buf), r.hint))
+		bigger := make([]byte, min(max(2*len(r.buf), r.hint), max(r.limit, kept)+readSize)) // a longer line is not kept
 		r.end = copy(bigger, r.buf[r.start:r.end])
 		r.start, r.buf = 0, bigger
 	}

@@ -205,9 +205,6 @@ func skipEscape(b []byte, i int) (int, error) {
 	return i, textError(i, "%q is no escape", b[i:i+2])
 }
 
-// maxNumber is the most characters of a number: Python reads no more digits.
-const maxNumber = 4300
-
 // pastDigits returns where the digits at b[i] end.
 func pastDigits(b []byte, i int) int {
 	for i < len(b) && b[i]-'0' <= 9 {

@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"errors"
+
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
@@ -76,15 +78,20 @@ func Field(raw []byte, path ...string) []byte {
 }
 
 // Items splits one page of a list: the raw elements of result[key], and the raw nextCursor, nil at the end. A page that is no JSON is
-// divided all the same, because the fault of one element need not cost the others: each has to be checked.
-func Items(result []byte, key string) (items [][]byte, next []byte, err error) {
+// divided all the same, because the fault of one element need not cost the others: each has to be checked. No more than most items are
+// returned.
+func Items(result []byte, key string, most int) (items [][]byte, next []byte, err error) {
 	found, err := jsonrpc.Find(result, jsonrpc.Span{Start: 0, End: len(result)}, key, "nextCursor")
 	if jsonrpc.Broken(err) {
 		list := jsonrpc.RoughField(result, key)
 		if len(list) == 0 || list[0] != '[' {
 			return nil, nil, err
 		}
-		if !jsonrpc.RoughElements(list, jsonrpc.Span{Start: 0, End: len(list)}, func(at jsonrpc.Span) { items = append(items, at.In(list)) }) {
+		if !jsonrpc.RoughElements(list, jsonrpc.Span{Start: 0, End: len(list)}, func(at jsonrpc.Span) {
+			if len(items) < most {
+				items = append(items, at.In(list))
+			}
+		}) {
 			return nil, nil, err
 		}
 		if next = jsonrpc.RoughField(result, "nextCursor"); string(next) == "null" || jsonrpc.Check(next) != nil {
@@ -96,14 +103,22 @@ func Items(result []byte, key string) (items [][]byte, next []byte, err error) {
 		return nil, nil, err
 	}
 	err = jsonrpc.Elements(result, found[0], func(s jsonrpc.Span) error {
+		if len(items) == most {
+			return errMost
+		}
 		items = append(items, s.In(result))
 		return nil
 	})
 	if next = found[1].In(result); string(next) == "null" {
 		next = nil
 	}
+	if errors.Is(err, errMost) {
+		err = nil
+	}
 	return items, next, err
 }
+
+var errMost = errors.New("there are more")
 
 // ToolError is the raw result of a tools/call that failed in a way the model should read.
 func ToolError(text string) []byte {

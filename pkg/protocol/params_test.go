@@ -90,7 +90,7 @@ func TestItems(t *testing.T) {
 		{`{"tools":[]}`, "", ""}, {`{"tools":[{"a":1.0},  2 ,"x"],"nextCursor":"c"}`, `{"a":1.0}|2|"x"|`, `"c"`},
 		{`{"nextCursor":"","tools":[1]}`, "1|", `""`}, {`{"tools":[1],"nextCursor":null}`, "1|", ""},
 	} {
-		items, next, err := Items([]byte(one.result), "tools")
+		items, next, err := Items([]byte(one.result), "tools", 100)
 		got := ""
 		for _, it := range items {
 			got += string(it) + "|"
@@ -100,7 +100,7 @@ func TestItems(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{``, `null`, `{}`, `{"tools":{}}`, `{"tools":[1}`, `{"tools":null}`, `{"tools":[],"tools":[1]}`} {
-		if items, _, err := Items([]byte(bad), "tools"); err == nil {
+		if items, _, err := Items([]byte(bad), "tools", 100); err == nil {
 			t.Errorf("%s: %s", bad, items)
 		}
 	}

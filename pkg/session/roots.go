@@ -107,7 +107,7 @@ func (s *Session) firstRoot() string {
 
 // firstFolder is the path of the first file:// root in the raw result of roots/list.
 func firstFolder(result []byte) string {
-	items, _, err := protocol.Items(result, "roots")
+	items, _, err := protocol.Items(result, "roots", 1000)
 	if err != nil {
 		return ""
 	}

@@ -204,9 +204,9 @@ func (r *sseReader) field(line []byte, own bool) {
 			r.drop(line)
 		}
 	case "event":
-		r.event.name = string(value)
+		r.event.name = string(value[:min(len(value), sseKept)]) // none of ours is so long
 	case "id":
-		if bytes.IndexByte(value, 0) < 0 {
+		if bytes.IndexByte(value, 0) < 0 && len(value) <= sseKept { // it is sent back in a header
 			r.id = string(value)
 		}
 	case "retry":

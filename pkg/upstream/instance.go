@@ -6,6 +6,7 @@
 package upstream
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"time"
@@ -395,10 +396,13 @@ func (h *Hello) undeclared() [catalog.Kinds]bool {
 }
 
 func readHello(result []byte) *Hello {
-	h := &Hello{Version: string(jsonrpc.Unquote(protocol.Field(result, "protocolVersion"))), Capabilities: protocol.Field(result, "capabilities")}
-	if raw := protocol.Field(result, "instructions"); raw != nil && jsonrpc.Check(raw) != nil {
-		h.Unreadable = raw
-	} else {
+	h := &Hello{Version: string(jsonrpc.Unquote(protocol.Field(result, "protocolVersion"))), Capabilities: bytes.Clone(protocol.Field(result, "capabilities"))}
+	switch raw := protocol.Field(result, "instructions"); {
+	case len(raw) > jsonrpc.MaxItem:
+		h.Unreadable = []byte("{" + catalog.TooLarge(raw) + "}")
+	case raw != nil && jsonrpc.Check(raw) != nil:
+		h.Unreadable = bytes.Clone(raw)
+	default:
 		h.Instructions = string(jsonrpc.Unquote(raw))
 	}
 	return h

@@ -20,8 +20,6 @@ const (
 	rereadMost  = 5 * time.Second // between two readings of a list that changes all the time
 	retryMost   = time.Minute     // between two readings of one that fails
 	listTimeout = 30 * time.Second
-	maxPages    = 1000
-	maxItems    = 100_000
 )
 
 // Known says how much of a server's lists has been read.
@@ -324,21 +322,26 @@ func (in *Instance) listed(conn Conn, r listResult) bool {
 
 // ReadList asks the running server for all pages of one list, within a time.
 func (in *Instance) ReadList(k catalog.Kind, most time.Duration) ([][]byte, error) {
-	return in.readItems(k.List(), k.Key(), k == catalog.Resources, most)
+	stand := k.Instead
+	if k == catalog.Resources {
+		stand = nil
+	}
+	return in.readItems(k.List(), k.Key(), stand, most)
 }
 
 // ReadItems is ReadList for any method that lists data: the items are in the member key of its result. What may not stand in a list beside
 // what other servers have is left out. Definitions are not: people are told of those that can't be read.
 func (in *Instance) ReadItems(method, key string, most time.Duration) ([][]byte, error) {
-	return in.readItems(method, key, true, most)
+	return in.readItems(method, key, nil, most)
 }
 
-func (in *Instance) readItems(method, key string, data bool, most time.Duration) ([][]byte, error) {
+// readItems reads a list within its limits. What is too large to be kept has its place taken by what instead returns; it is nil for data.
+func (in *Instance) readItems(method, key string, instead func(item []byte) []byte, most time.Duration) ([][]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	var all [][]byte
 	var cursor []byte
-	for page := 0; ; page++ {
+	for page, size := 1, 0; ; page++ {
 		var params []byte
 		if cursor != nil {
 			params = append(append([]byte(`{"cursor":`), cursor...), '}')
@@ -350,29 +353,55 @@ func (in *Instance) readItems(method, key string, data bool, most time.Duration)
 		if err != nil {
 			return all, err
 		}
-		items, next, err := protocol.Items(result, key)
+		items, next, err := protocol.Items(result, key, jsonrpc.MaxItems-len(all))
 		if err != nil {
 			return all, fmt.Errorf("%s: %w", method, err)
 		}
-		if data {
-			items = slices.DeleteFunc(items, func(item []byte) bool {
-				err := jsonrpc.Check(item)
-				if err != nil {
-					in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", method).Err(err).Msg("an entry that can't be read is left out of the list")
-				}
-				return err != nil
-			})
-		}
-		all = append(all, items...)
+		size += len(result)
+		all = append(all, in.keep(method, items, instead)...)
+		full := len(all) >= jsonrpc.MaxItems || size >= jsonrpc.MaxList
 		switch {
-		case next == nil:
+		case next == nil && !full:
 			return all, nil
-		case string(next) == string(cursor) || page >= maxPages || len(all) > maxItems:
-			in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", method).Int("items", len(all)).Msg("the server pages on without an end; the list was cut")
+		case full || string(next) == string(cursor) || page >= jsonrpc.MaxPages || len(next) > jsonrpc.MaxName:
+			in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", method).Int("items", len(all)).Int("bytes", size).
+				Msg("the list is too long, or the server pages on without an end; it was cut")
 			return all, nil
 		}
-		cursor = next
+		cursor = bytes.Clone(next)
 	}
+}
+
+// keep copies the items of a page, of which nothing else is kept in memory.
+func (in *Instance) keep(method string, items [][]byte, instead func(item []byte) []byte) [][]byte {
+	var reason error
+	size, left := 0, len(items)
+	items = slices.DeleteFunc(items, func(item []byte) bool {
+		if instead != nil {
+			return false
+		}
+		err := jsonrpc.Check(item)
+		if err != nil {
+			reason = err
+		}
+		return err != nil
+	})
+	if left -= len(items); left > 0 {
+		in.spec.Log.Warn().Str("server", in.spec.Name).Str("list", method).Int("entries", left).Err(reason).Msg("entries that can't be read are left out of the list")
+	}
+	for i, item := range items {
+		if len(item) > jsonrpc.MaxItem {
+			items[i] = instead(item)
+		}
+		size += len(items[i])
+	}
+	block := make([]byte, 0, size)
+	for i, item := range items {
+		start := len(block)
+		block = append(block, item...)
+		items[i] = block[start:len(block):len(block)]
+	}
+	return items
 }
 
 // Offers tells whether the running server offers an item now. known is false while that can't be said.

@@ -191,6 +191,9 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 	if m.Kind == jsonrpc.Failure {
 		return fmt.Errorf("it refused initialize with the error %s", in.excerpt(m.Bytes(m.Error)))
 	}
+	if raw := protocol.Field(m.Bytes(m.Result), "capabilities"); len(raw) > jsonrpc.MaxItem {
+		return fmt.Errorf("it answered initialize with capabilities of %s", catalog.TooLarge(raw))
+	}
 	hello := readHello(m.Bytes(m.Result))
 	if !protocol.Known(hello.Version) {
 		return fmt.Errorf("it answered initialize with the protocol version %s, which is none of %s", in.excerpt([]byte(hello.Version)), strings.Join(protocol.Revisions, ", "))
