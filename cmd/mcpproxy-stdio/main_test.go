@@ -7,19 +7,33 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/zalando/go-keyring"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // asProxy makes the test binary be the proxy, so that the race detector and coverage see it.
 const asProxy = "MCPPROXY_TEST_AS_PROXY"
 
+// envClient has the proxy look for its client, as it does in earnest; envAccount is the home directory of the account.
+const (
+	envClient  = "MCPPROXY_TEST_CLIENT"
+	envAccount = "MCPPROXY_TEST_ACCOUNT"
+)
+
 func TestMain(m *testing.M) {
 	mcptest.Main()
 	if os.Getenv(asProxy) != "" {
+		// Tests write a configuration and run the proxy themselves: they are older than the file, and not the client that it asks for. Those that
+		// are about the client start the proxy through another process, with envClient set.
+		if os.Getenv(envClient) == "" {
+			cli.ClientStarted = func() (time.Time, bool) { return time.Now(), true }
+		}
+		store.AccountHome = func() string { return os.Getenv(envAccount) }
 		os.Exit(cli.Main(os.Args[1:]))
 	}
 	keyring.MockInitWithError(errors.New("tests look at the state of proxies without a keyring"))
@@ -31,6 +45,7 @@ type home struct {
 	t      testing.TB
 	dir    string
 	config string
+	more   []string // environment
 }
 
 func newHome(t testing.TB) *home {
@@ -76,7 +91,7 @@ func (h *home) initialized(caps string) *mcptest.Client {
 func (h *home) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], append([]string{"--config", h.config}, args...)...)
 	cmd.Dir = h.dir
-	cmd.Env = append(os.Environ(), asProxy+"=1", "GORACE=atexit_sleep_ms=0", "HOME="+h.dir, "DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(h.dir, "no-bus"),
+	cmd.Env = append(os.Environ(), asProxy+"=1", "GORACE=atexit_sleep_ms=0", "HOME="+h.dir, envAccount+"="+h.dir, "DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(h.dir, "no-bus"),
 		"XDG_STATE_HOME="+filepath.Join(h.dir, "state"), "XDG_CONFIG_HOME="+filepath.Join(h.dir, "xdg-config"))
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
 // What appears in the user's own file after the first run is to be confirmed: an agent can edit files too.
@@ -329,10 +330,13 @@ func TestQuarantineFirstRun(t *testing.T) {
 	if starts(t, trace) != 0 {
 		t.Error("started")
 	}
-	// A person writes the file while the proxy runs without one: that is the first run.
+	// A file that is written while the proxy runs without one can be an agent's: one question covers all of it.
 	h = newHome(t)
 	c = h.initialized("")
-	h.set(entries{"a": a}, nil)
+	h.set(entries{"a": a, "b": b}, nil)
+	soon(t, 5*time.Second, "they are held", func() bool { return stateOf(t, c, "a") == "held_launch" && stateOf(t, c, "b") == "held_launch" })
+	tells(t, c.Tool("a__echo", map[string]any{"message": "x"}), quarantine.MissingFile, "mcpproxy-stdio approve --all")
+	h.allowFile()
 	soon(t, 5*time.Second, "it is listed", func() bool { return strings.Contains(toolNames(c), " a__echo ") })
 	answers(t, c, "a")
 }

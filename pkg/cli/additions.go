@@ -62,7 +62,7 @@ func (d *desk) write(all []addition, own bool, how string) error {
 			return fmt.Errorf("%w – it is in the file, and held: mcpproxy-stdio approve %s", err, config.ShellWord(e.name))
 		}
 	}
-	_, err = d.book.TakeBaseline(after) // of a file that did not exist: what comes into it from now on is to confirm
+	_, err = d.book.TakeBaseline(after, "") // of a file that did not exist: what comes into it from now on is to confirm
 	return err
 }
 

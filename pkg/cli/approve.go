@@ -20,10 +20,10 @@ import (
 )
 
 func (a *app) approveCommand() *cobra.Command {
-	var policy, noPager bool
+	var policy, all, noPager bool
 	var unblock string
 	c := &cobra.Command{
-		Use: "approve NAME | approve --policy", Short: "Approve what waits of a server; you are asked",
+		Use: "approve NAME | approve --all | approve --policy", Short: "Approve what waits of a server; you are asked",
 		Long: `Approve shows what waits of a server, as review does, and asks you to type the server's name and four
 digits that it shows; nothing else approves. A server that was never run is started once first, when you have agreed to that, to see
 what it offers; one that is isolated is started for that without files and secrets and, unless its package
@@ -34,10 +34,13 @@ terminal that may be operated by a script it asks twice, and says why. A proxy t
 decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
 		Example: "  mcpproxy-stdio approve github\n  mcpproxy-stdio approve github --unblock delete_repository\n  mcpproxy-stdio approve --policy",
 		Args: func(c *cobra.Command, args []string) error {
-			if policy && len(args) == 0 && unblock == "" {
-				return nil
-			} else if policy {
+			switch alone := len(args) == 0 && unblock == ""; {
+			case policy && all, policy && !alone:
 				return errors.New("approve: --policy stands alone")
+			case all && !alone:
+				return errors.New("approve: --all stands alone")
+			case policy || all:
+				return nil
 			}
 			return oneServer(c, args)
 		},
@@ -58,6 +61,9 @@ decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
 			if policy {
 				return failed(a.approvePolicy(ctx, d))
 			}
+			if all {
+				return failed(a.approveFile(ctx, d, noPager))
+			}
 			e, err := d.entry(args[0])
 			if err != nil {
 				return failed(err)
@@ -69,6 +75,7 @@ decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
 			return failed(w.run(ctx))
 		},
 	}
+	c.Flags().BoolVar(&all, "all", false, "approve all servers of your file that were not run yet, in one step")
 	c.Flags().BoolVar(&policy, "policy", false, "confirm the policy of approval that the configuration says")
 	c.Flags().StringVar(&unblock, "unblock", "", "give back a tool that was blocked")
 	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")

@@ -26,6 +26,8 @@ type desk struct {
 	known     []hub.Known
 	confirmed string // policy of approval
 	desktop   bool   // digits were shown as a desktop notification so far
+	doubted   string // why the whole file waits
+	doubt     func(*config.Config) string
 }
 
 func (a *app) desk() (*desk, error) {
@@ -47,13 +49,13 @@ func (a *app) desk() (*desk, error) {
 		return nil, fmt.Errorf("the state directory: %w – mcpproxy-stdio trusts nothing before it can read it", err)
 	}
 	c = c.Keyed(key)
-	d := &desk{config: c, store: st, book: book, workspace: a.workspaceFolder(), confirmed: config.ApprovalHuman}
+	d := &desk{config: c, store: st, book: book, workspace: a.workspaceFolder(), confirmed: config.ApprovalHuman, doubt: a.typedDoubt}
 	base, err := d.book.ReadBaseline(c.Path)
 	if err != nil {
 		return nil, fmt.Errorf("the state directory: %w – mcpproxy-stdio trusts nothing before it can read it", err)
 	}
 	if base != nil {
-		d.confirmed, d.desktop = base.Approval, base.Desktop
+		d.confirmed, d.desktop, d.doubted = base.Approval, base.Desktop, base.Doubt
 	} else if c.Exists {
 		d.confirmed = quarantine.Stricter(config.ApprovalHuman, c.Approval)
 	}
@@ -68,7 +70,10 @@ func (d *desk) policy() string { return quarantine.Stricter(d.config.Approval, d
 // begin takes the baseline of a configuration that was never run, as its first run would: a record that is written before would make the
 // rest of the file look like added later.
 func (d *desk) begin() error {
-	_, err := d.book.TakeBaseline(d.config)
+	base, err := d.book.TakeBaseline(d.config, d.doubt(d.config))
+	if err == nil {
+		err = d.book.Remember(d.config.Path, base)
+	}
 	return err
 }
 

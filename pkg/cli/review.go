@@ -134,6 +134,9 @@ func (a *app) inbox(d *desk, all, asJSON bool) error {
 		p.inbox(report.Servers)
 		p.line()
 		p.line("Look at one with: mcpproxy-stdio review NAME")
+		if d.doubted != "" {
+			p.wrapped("", yellow, "All servers of the file wait, because "+d.doubted+". To approve them in one step: mcpproxy-stdio approve --all")
+		}
 	} else {
 		fmt.Fprintln(a.err, "Nothing waits for a review.")
 	}

@@ -129,6 +129,10 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) 
 			p.fact("Confirmed", "", policyWords(e.Record.Policy))
 		}
 	}
+	p.fact("Reason", yellow, e.Record.Doubt)
+	if base := e.desk.doubted; base != "" && e.Record.OfWholeFile(e.Written) {
+		p.fact("Reason", yellow, base+"; to approve all of it in one step: mcpproxy-stdio approve --all")
+	}
 	if e.Record.Rejected() {
 		p.fact("Refused", "", ago(time.Since(e.Record.Refused)))
 	}

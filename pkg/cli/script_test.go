@@ -15,6 +15,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -29,6 +30,8 @@ func TestMain(m *testing.M) {
 	mockKeyring()
 	testscript.Main(m, map[string]func(){"mcpproxy-stdio": func() {
 		mockKeyring()
+		ClientStarted = func() (time.Time, bool) { return time.Now(), true } // the tests are older than their files
+		store.AccountHome = func() string { return os.Getenv("WORK") }
 		if text := os.Getenv("TEST_KEYRING_ERROR"); text != "" {
 			keyring.MockInitWithError(errors.New(text))
 		}
@@ -120,7 +123,7 @@ func visit(ts *testscript.TestScript, neg bool, args []string) {
 	defer cancel()
 	program, err := exec.LookPath("mcpproxy-stdio")
 	ts.Check(err)
-	c, err := connect(ctx, os.Stderr, env, program)
+	c, err := connect(ctx, os.Stderr, "", env, program)
 	ts.Check(err)
 	var ignored struct{}
 	ts.Check(c.call(ctx, "initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": map[string]any{}}, &ignored, nil))

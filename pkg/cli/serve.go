@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -77,8 +78,16 @@ func (a *app) serve(ctx context.Context) error {
 	var ballast atomic.Pointer[[4 << 20]byte]
 	time.AfterFunc(time.Second, func() { ballast.Store(new([4 << 20]byte)) })
 	defer ballast.Store(nil)
-	defer a.register(log)()
-	h := hub.New(hub.Options{ConfigPath: path, Store: store.Open(store.DefaultDir()), Version: Version(), Log: log})
+	st := store.Open(store.DefaultDir())
+	st.Repaired = func(dir string) {
+		log.Warn().Str("dir", dir).Msg("others could use the state directory; its mode is 0700 now")
+	}
+	if dir := st.Dir(); !filepath.IsAbs(dir) || a.inWorkspace(dir, store.AccountDir()) {
+		st.Refuse(fmt.Errorf("%w: the state directory %s lies in the folder that is open, whose files approve nothing; unset XDG_STATE_HOME, or name a directory of your own with it",
+			store.ErrUnsafe, plain(dir)))
+	}
+	defer a.register(st, log)()
+	h := hub.New(hub.Options{ConfigPath: path, Store: st, Version: Version(), Log: log, Doubt: a.doubt})
 	dir, err := os.Getwd()
 	if err != nil {
 		log.Warn().Err(err).Msg("no working directory")
@@ -89,11 +98,11 @@ func (a *app) serve(ctx context.Context) error {
 
 // register writes down who started this proxy, beside everything else: approve refuses to be run by that program. The wait at the end is
 // short, since clients kill us soon.
-func (a *app) register(log zerolog.Logger) (wait func()) {
+func (a *app) register(st *store.Store, log zerolog.Logger) (wait func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := process.Register(store.Open(store.DefaultDir())); err != nil {
+		if err := process.Register(st); err != nil {
 			log.Warn().Err(err).Msg("who started this proxy can't be written down")
 		}
 	}()

@@ -40,10 +40,10 @@ type rpcError struct {
 
 func (e *rpcError) Error() string { return fmt.Sprintf("error %d: %s", e.Code, e.Message) }
 
-// connect starts the program. When ctx ends it is ended too.
-func connect(ctx context.Context, stderr *os.File, env []string, program string, args ...string) (*client, error) {
+// connect starts the program in a directory. When ctx ends it is ended too.
+func connect(ctx context.Context, stderr *os.File, dir string, env []string, program string, args ...string) (*client, error) {
 	c := &client{cmd: exec.CommandContext(ctx, program, args...), lines: make(chan message, 64)}
-	c.cmd.Env, c.cmd.Stderr = env, stderr
+	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr = dir, env, stderr
 	var err error
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err

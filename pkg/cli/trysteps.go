@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // step is one thing that is shown. It returns what happened, in a line and perhaps more of them; an error says what was
@@ -54,8 +56,24 @@ func (t *trial) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(t.config(), text, 0o600)
+	if err = errors.Join(os.Mkdir(t.work(), 0o700), os.WriteFile(t.config(), text, 0o600)); err != nil {
+		return err
+	}
+	c, err := config.Load(t.config())
+	if err != nil {
+		return err
+	}
+	// The proxy will find the file younger than its client, which is this process.
+	book := quarantine.NewBook(store.Open(filepath.Join(t.dir, "xdg_state_home", "mcpproxy-stdio")))
+	key, err := book.Key()
+	if err == nil {
+		_, err = book.TakeBaseline(c.Keyed(key), "")
+	}
+	return err
 }
+
+// work is the folder that is open, with nothing in it.
+func (t *trial) work() string { return filepath.Join(t.dir, "work") }
 
 func (t *trial) config() string { return filepath.Join(t.dir, "mcp_config.json") }
 
@@ -71,7 +89,7 @@ func (t *trial) environ() []string {
 // start starts the proxy and initializes it.
 func (t *trial) start() (string, []string, error) {
 	var err error
-	if t.client, err = connect(t.ctx, t.log, t.environ(), t.self, "--config", t.config()); err != nil {
+	if t.client, err = connect(t.ctx, t.log, t.work(), t.environ(), t.self, "--config", t.config()); err != nil {
 		return "", nil, err
 	}
 	var hello struct {

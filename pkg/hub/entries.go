@@ -46,14 +46,26 @@ func (h *Hub) know(servers []*config.Server) {
 }
 
 // baseline is that of a configuration, taken now if the file was never run. What this hub has run is not run for the first time when
-// somebody removes the state directory: what was approved is gone, and nothing is trusted in its place.
+// somebody removes the state directory: then the empty baseline is written back, for other processes too.
 func (h *Hub) baseline(c *config.Config) (*quarantine.Baseline, error) {
-	if h.ran.Load() {
-		return h.book.ReadBaseline(c.Path)
+	doubt := ""
+	switch {
+	case h.ran.Load():
+		doubt = quarantine.RemovedBaseline
+	case !c.Exists && h.broken != nil:
+		doubt = quarantine.BrokenFile
+	case !c.Exists:
+		doubt = quarantine.MissingFile
+	case h.opts.Doubt != nil:
+		doubt = h.opts.Doubt(c)
 	}
-	base, err := h.book.TakeBaseline(c)
-	if base != nil {
-		h.ran.Store(true)
+	base, err := h.book.TakeBaseline(c, doubt)
+	if base != nil && !h.ran.Swap(true) {
+		h.work.Go(func() {
+			if err := h.book.Remember(c.Path, base); err != nil {
+				h.log.Warn().Err(err).Msg("which file was run can't be recorded")
+			}
+		})
 	}
 	return base, err
 }
@@ -67,7 +79,7 @@ func (h *Hub) settle(c *config.Config) {
 	}
 	a := approval{written: c.Approval, confirmed: config.ApprovalHuman}
 	if base != nil {
-		a.confirmed = base.Approval
+		a.confirmed, a.doubt = base.Approval, base.Doubt
 		if tighter := quarantine.Stricter(a.written, a.confirmed); tighter != a.confirmed {
 			if err := h.book.ConfirmApproval(c.Path, tighter); err == nil {
 				a.confirmed = tighter
@@ -212,14 +224,10 @@ func (h *Hub) recall() {
 	}
 	c := h.config
 	h.mu.Unlock()
-	if base, err := h.book.ReadBaseline(c.Path); err == nil {
-		confirmed := config.ApprovalHuman
-		if base != nil {
-			confirmed = base.Approval
-		}
+	if base, err := h.baseline(c); err == nil {
 		h.mu.Lock()
-		other := h.approval.confirmed != confirmed
-		h.approval.confirmed = confirmed
+		other := h.approval.confirmed != base.Approval || h.approval.doubt != base.Doubt
+		h.approval.confirmed, h.approval.doubt = base.Approval, base.Doubt
 		h.mu.Unlock()
 		if other {
 			h.settle(c)

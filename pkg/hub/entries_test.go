@@ -112,8 +112,8 @@ func TestInspectionIsWaitedFor(t *testing.T) {
 	h.Close()
 }
 
-// A tool's failed attempt to add a server spoils no first run.
-func TestFailedAddLeavesTheFirstRun(t *testing.T) {
+// A file that comes after the first run is not taken for the person's own: one question covers all of it, and names the reason.
+func TestFileThatComesLater(t *testing.T) {
 	web := mcptest.NewHTTP(t, mcptest.HTTPOptions{Server: mcptest.Server{Name: "web"}})
 	h := newHub(t, nil)
 	if err := os.RemoveAll(filepath.Join(h.dir, "state")); err != nil {
@@ -124,14 +124,19 @@ func TestFailedAddLeavesTheFirstRun(t *testing.T) {
 	}
 	h.open()
 	c, done := h.client(session.Options{})
-	if got := text(c, "upstream_servers", map[string]any{"operation": "add", "name": "bad", "protocol": "nonsense"}); !strings.Contains(got, "not changed") {
-		t.Fatal(got)
-	}
 	c.Close()
 	<-done
 	h.write(map[string]json.RawMessage{"web": remote(web.URL)})
 	h.open()
 	c, done = h.client(session.Options{})
+	c.List("tools/list")
+	if got := text(c, "web__echo", map[string]any{"message": "x"}); !strings.Contains(got, quarantine.MissingFile) || !strings.Contains(got, "approve --all") {
+		t.Error(got)
+	}
+	if err := h.book.ApproveFile(h.config.Path, h.config.Servers, quarantine.Means{How: "terminal"}); err != nil {
+		t.Fatal(err)
+	}
+	h.recall()
 	c.List("tools/list")
 	if got := text(c, "web__echo", map[string]any{"message": "x"}); got != "Echo: x" {
 		t.Error(got)

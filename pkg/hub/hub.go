@@ -32,6 +32,8 @@ type Options struct {
 	Store      *store.Store
 	Version    string // of the proxy
 	Log        zerolog.Logger
+	// Doubt says why a configuration file that was never run is not taken for the person's own, "" if it is. It may be nil.
+	Doubt func(*config.Config) string
 }
 
 // Hub serves sessions. It is safe for concurrent use.
@@ -75,10 +77,7 @@ type Hub struct {
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
 		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, programs: map[key]time.Time{}}
-	opts.Store.Repaired = func(dir string) {
-		h.log.Warn().Str("dir", dir).Msg("others could use the state directory; its mode is 0700 now")
-	}
-	go h.book.Prepare()
+	h.work.Go(h.book.Prepare)
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.logins = oauth.New(oauth.Options{Store: opts.Store, Log: opts.Log, LoggedIn: h.loggedIn})
 	h.boxes = docker.NewOwner(opts.Store, opts.Log)

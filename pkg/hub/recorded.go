@@ -27,12 +27,18 @@ func Recorded(c *config.Config, workspace string, st *store.Store, log zerolog.L
 	}
 	base, err := h.book.ReadBaseline(c.Path)
 	h.approval = approval{written: c.Approval, confirmed: config.ApprovalHuman}
+	doubt := ""
 	if base != nil {
-		h.approval.confirmed = base.Approval
+		h.approval.confirmed, h.approval.doubt = base.Approval, base.Doubt
+	} else if err == nil {
+		if doubt, err = h.book.Trace(c); doubt == "" && !c.Exists {
+			doubt = quarantine.MissingFile
+		}
+		h.approval.doubt = doubt
 	}
 	written := withWorkspace(c, workspace)
 	h.know(written.Servers)
-	if err == nil && base == nil {
+	if err == nil && base == nil && doubt == "" {
 		for _, s := range written.Servers {
 			if !s.Workspace && !s.Quarantined && h.entries[keyOf(s)].record == nil {
 				r := &quarantine.Record{Config: s.Path, Server: s.Name}

@@ -23,6 +23,7 @@ func keyOf(s *config.Server) key { return key{s.Path, s.Name} }
 // approval is the policy of approval.
 type approval struct {
 	written, confirmed string
+	doubt              string // why the whole file waits for a person; "": it does not
 }
 
 // policy is the one in force: the one that is written, once it was confirmed if it is looser.
@@ -54,7 +55,7 @@ func (h *Hub) derive(workspace string, written *config.Config) *scope {
 		if h.approval.policy() == config.ApprovalOff {
 			c.ToolChanges, c.Enabled = config.ToolChangesAuto, s.Enabled
 		}
-		if c.Held = heldBecause(s, e); c.Held == "" && s.Enabled && !c.Enabled {
+		if c.Held = heldBecause(s, e, h.approval.doubt); c.Held == "" && s.Enabled && !c.Enabled {
 			c.Held = "it was disabled, and its file was edited to enable it: a person has to confirm that." + toApprove(s)
 		}
 		if !s.Enabled && e.failed == nil {
@@ -84,7 +85,7 @@ func Lookalike(name string, names []string) string {
 }
 
 // heldBecause says why an entry is held, "" if it is not. It has no word of the server's.
-func heldBecause(s *config.Server, e *entry) string {
+func heldBecause(s *config.Server, e *entry, doubt string) string {
 	if e.failed != nil {
 		return "what was approved of it can't be read or written, so it is not run – see to the state directory, it is tried again: " + e.failed.Error()
 	}
@@ -101,6 +102,9 @@ func heldBecause(s *config.Server, e *entry) string {
 	if s.Workspace {
 		from = " It comes from " + strconv.QuoteToASCII(s.Path) + "."
 	}
+	if doubt != "" && e.record.OfWholeFile(s) {
+		from += " The whole file waits, because " + doubt + "; one question on a terminal covers all of it: " + approveAll(s) + "."
+	}
 	if e.record != nil && e.record.Doubt != "" {
 		from += " What was approved before does not count: " + e.record.Doubt + "."
 	}
@@ -110,6 +114,15 @@ func heldBecause(s *config.Server, e *entry) string {
 // toApprove says how a person approves what waits of an entry.
 func toApprove(s *config.Server) string {
 	return " quarantine_review shows it, quarantine_approve asks the person; on a terminal: " + command("approve", s)
+}
+
+// approveAll is what a person types on a terminal to approve a file as a whole.
+func approveAll(s *config.Server) string {
+	words := "mcpproxy-stdio approve --all"
+	if standard, err := config.StandardPath(); err != nil || standard != s.Path {
+		words += " --config " + config.ShellWord(s.Path)
+	}
+	return words
 }
 
 // command is what a person types on a terminal about an entry, wherever the terminal is.

@@ -3,7 +3,6 @@ package quarantine
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,8 +23,23 @@ type Book struct {
 	// CodeCost is how many rounds of PBKDF2 a one-time code takes. Tests lower it.
 	CodeCost int
 
-	mu    sync.Mutex // guards index
+	mu    sync.Mutex // guards what follows
 	index *readIndex // as it was last read
+	reals map[string]string
+}
+
+// real is the path under which a configuration file is known, whatever names it has. It stays the same as long as the book lives.
+func (b *Book) real(path string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if real, ok := b.reals[path]; ok {
+		return real
+	}
+	if b.reals == nil {
+		b.reals = map[string]string{}
+	}
+	b.reals[path] = config.RealPath(path)
+	return b.reals[path]
 }
 
 // NewBook returns the book in a store.
@@ -59,6 +73,7 @@ func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // Read returns the record of an entry: by the path of its configuration file, and its name. It is nil if there is none.
 func (b *Book) Read(path, server string) (*Record, error) {
+	path = b.real(path)
 	file := name(recordsDir, path, server)
 	data, err := b.store.Read(file)
 	if missing(err) {
@@ -137,6 +152,7 @@ var ErrUnchanged = errors.New("unchanged")
 // Update changes an entry's record under a lock across processes, and returns what is stored now. When it returns without an error the
 // change, and the decisions in it, are on disk. A record that is not there begins empty; one that can't be read is not replaced.
 func (b *Book) Update(path, server string, change func(*Record) error) (*Record, error) {
+	path = b.real(path)
 	r, decided, err := b.update(path, server, change)
 	if decided {
 		b.empty(path, server) // what can't be logged now stays in the record, where Log finds it, and is tried again
@@ -216,8 +232,11 @@ func (b *Book) writeKey() (*sealKey, error) {
 		return was, err
 	}
 	key, err := b.keys.current(true)
-	if err != nil || !key.ring {
-		return key, err
+	if err == nil && !key.ring {
+		return b.keys.fileCurrent()
+	}
+	if err != nil {
+		return nil, err
 	}
 	records, err := b.store.List(recordsDir)
 	baselines, err2 := b.store.List(baselinesDir)
@@ -265,153 +284,6 @@ func (b *Book) All() ([]*Record, error) {
 		all = append(all, r)
 	}
 	return all, err
-}
-
-// Baseline is what the first run with a configuration file found.
-type Baseline struct {
-	Config   string    `json:"config"`
-	Taken    time.Time `json:"taken"`
-	Approval string    `json:"approval"`          // the policy of approval that was confirmed
-	Desktop  bool      `json:"desktop,omitempty"` // digits are shown as a desktop notification
-}
-
-// ReadBaseline returns the baseline of a configuration file, nil if it has never been run.
-func (b *Book) ReadBaseline(path string) (*Baseline, error) {
-	data, err := b.store.Read(baselineName(path))
-	if missing(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return b.decodeBaseline(path, data)
-}
-
-func (b *Book) decodeBaseline(path string, data []byte) (*Baseline, error) {
-	text, err := b.keys.unseal(baselineName(path), data)
-	if err != nil && !errors.Is(err, errSeal) {
-		return nil, err
-	}
-	base := &Baseline{}
-	if err == nil {
-		if err = json.Unmarshal(text, base); err == nil && !slices.Contains(strictness, base.Approval) {
-			err = ErrFormat
-		}
-	}
-	if err != nil { // nothing in it counts: a policy that can't be read was not confirmed
-		return nil, fmt.Errorf("%s: %w – remove the file to have the servers reviewed anew", b.store.Path(baselineName(path)), err)
-	}
-	return base, nil
-}
-
-// sealBaseline is the content of a baseline's file.
-func sealBaseline(key *sealKey, base *Baseline) ([]byte, error) {
-	text, err := json.Marshal(base)
-	if err != nil {
-		return nil, err
-	}
-	return key.seal(baselineName(base.Config), append(text, '\n')), nil
-}
-
-// TakeBaseline records the servers of a configuration file as the person's own, if the file was never run before; a file that does not exist
-// is not run. Records without a baseline mean that somebody has removed it: then nothing is trusted.
-func (b *Book) TakeBaseline(c *config.Config) (*Baseline, error) {
-	if base, err := b.ReadBaseline(c.Path); base != nil || err != nil || !c.Exists {
-		return base, err
-	}
-	base := &Baseline{Config: c.Path, Taken: time.Now().UTC(), Approval: Stricter(config.ApprovalHuman, c.Approval), Desktop: c.ApprovalConfirm == config.ConfirmDesktop}
-	key, err := b.writeKey()
-	if err != nil {
-		return nil, err
-	}
-	err = b.store.Update(baselineName(c.Path), func(old []byte) (data []byte, err error) {
-		if old != nil { // another process was quicker
-			base, err = b.decodeBaseline(c.Path, old)
-			return nil, err
-		}
-		untouched := func(r *Record) bool { // cut short a moment ago, or taken back
-			return r.First && r.Taken.IsZero() || r.Launch == nil && r.Inspect == "" && !r.Tool && !r.Rejected()
-		}
-		for _, s := range c.Servers {
-			if r, err := b.Read(c.Path, s.Name); err != nil || r != nil && !untouched(r) {
-				return sealBaseline(key, base)
-			}
-		}
-		records, _ := b.All() // also of servers that the file has no more; one that can't be read is no reason
-		for _, r := range records {
-			if r.Config == c.Path && !untouched(r) {
-				return sealBaseline(key, base)
-			}
-		}
-		for _, s := range c.Servers {
-			if s.Workspace || s.Quarantined {
-				continue
-			}
-			if _, _, err := b.update(c.Path, s.Name, func(r *Record) error { // logged with what the first look finds
-				if r.LaunchKey == s.LaunchKey() {
-					return ErrUnchanged
-				}
-				r.Baseline(s, "first run")
-				return nil
-			}); err != nil {
-				return nil, err
-			}
-		}
-		return sealBaseline(key, base)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return base, nil
-}
-
-// ConfirmApproval records that a person confirmed a policy of approval.
-func (b *Book) ConfirmApproval(path, policy string) error {
-	return b.confirm(path, policy, func(base *Baseline) bool {
-		same := base.Approval == policy
-		base.Approval = policy
-		return !same
-	})
-}
-
-// ConfirmDesktop records that the digits of a question are shown as a desktop notification from now on, or that a person confirmed that they are not.
-func (b *Book) ConfirmDesktop(path string, on bool) error {
-	how := config.ConfirmTerminal
-	if on {
-		how = config.ConfirmDesktop
-	}
-	return b.confirm(path, "digits on the "+how, func(base *Baseline) bool {
-		same := base.Desktop == on
-		base.Desktop = on
-		return !same
-	})
-}
-
-// confirm changes the baseline of a configuration file, and logs what was confirmed if that is a change.
-func (b *Book) confirm(path, what string, change func(*Baseline) bool) error {
-	key, err := b.writeKey()
-	if err != nil {
-		return err
-	}
-	return b.store.Update(baselineName(path), func(old []byte) ([]byte, error) {
-		base := &Baseline{Config: path, Taken: time.Now().UTC(), Approval: config.ApprovalHuman}
-		if old != nil {
-			var err error
-			if base, err = b.decodeBaseline(path, old); err != nil {
-				return nil, err
-			}
-		}
-		if !change(base) {
-			return nil, nil
-		}
-		data, err := sealBaseline(key, base)
-		if err == nil { // first: a decision without effect is better than one that nobody finds
-			r := &Record{Config: path}
-			r.decide("policy", what, "", nil)
-			err = b.log(r.Outbox)
-		}
-		return data, err
-	})
 }
 
 // Watched are the directories in which every decision of another process shows.

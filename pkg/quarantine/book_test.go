@@ -176,19 +176,22 @@ const (
 
 func TestBaseline(t *testing.T) {
 	w := newWorld(t)
-	missing := must(config.Load(w.path))(t)
-	if base := must(w.book.TakeBaseline(missing))(t); base != nil {
-		t.Errorf("a file that is not there was run: %+v", base)
+	other := newWorld(t)
+	if base := must(other.book.TakeBaseline(must(config.Load(other.path))(t), MissingFile))(t); base == nil || base.Doubt != MissingFile {
+		t.Errorf("a file that is not there: %+v", base)
+	}
+	if c := other.load(one); must(other.book.TakeBaseline(c, ""))(t).Doubt != MissingFile || other.states(c) != "held_launch" {
+		t.Errorf("a file that came later: %s", other.states(c))
 	}
 	c := w.load(two)
-	base := must(w.book.TakeBaseline(c))(t)
+	base := must(w.book.TakeBaseline(c, ""))(t)
 	if got := w.states(c); got != "approved approved held_launch approved" || base.Approval != config.ApprovalHuman || base.Config != c.Path {
 		t.Errorf("%s, %+v", got, base)
 	}
 	before := must(w.book.Log())(t)
 	// It is taken once: what comes later is to confirm, a changed launch and a looser policy included.
 	later := w.load(`{"approval":"off","mcpServers":{"a":{"command":"x","args":["new"]},"b":{"command":"y","tool_changes":"auto"},"new":{"command":"n"}}}`)
-	if base := must(w.book.TakeBaseline(later))(t); base.Approval != config.ApprovalHuman {
+	if base := must(w.book.TakeBaseline(later, ""))(t); base.Approval != config.ApprovalHuman {
 		t.Errorf("%+v", base)
 	}
 	if got := w.states(later); got != "held_launch approved held_launch" {
@@ -202,9 +205,8 @@ func TestBaseline(t *testing.T) {
 	}
 	// A second file has its own.
 	second := &world{t, w.book, filepath.Join(t.TempDir(), "c.json")}
-	other := second.load(one)
-	must(w.book.TakeBaseline(other))(t)
-	if got := second.states(other); got != "approved" {
+	must(w.book.TakeBaseline(second.load(one), ""))(t)
+	if got := second.states(second.load(one)); got != "approved" {
 		t.Error(got)
 	}
 }
@@ -217,13 +219,13 @@ func TestRemovedBaseline(t *testing.T) {
 		"by a tool": func(r *Record) error { *r = Record{Config: r.Config, Server: r.Server, Tool: true}; return nil },
 	} {
 		w := newWorld(t)
-		must(w.book.TakeBaseline(w.load(one)))(t)
+		must(w.book.TakeBaseline(w.load(one), ""))(t)
 		must(w.book.Update(w.path, "a", change))(t)
 		if err := w.book.store.Remove(name("baselines", w.path)); err != nil {
 			t.Fatal(err)
 		}
 		c := w.load(two)
-		base := must(w.book.TakeBaseline(c))(t)
+		base := must(w.book.TakeBaseline(c, ""))(t)
 		if got := w.states(c); base == nil || !strings.HasSuffix(got, "held_launch held_launch held_launch") {
 			t.Errorf("%s: %s", what, got)
 		}
@@ -231,9 +233,9 @@ func TestRemovedBaseline(t *testing.T) {
 	// A first run that was killed in the middle is done again, and a change that was taken back leaves nothing.
 	w := newWorld(t)
 	c := w.load(two)
-	must(w.book.Update(c.Path, "a", func(r *Record) error { r.Baseline(c.Server("a"), "first run"); return nil }))(t)
-	must(w.book.Update(c.Path, "gone", func(*Record) error { return nil }))(t)
-	must(w.book.TakeBaseline(c))(t)
+	w.book.update(c.Path, "a", func(r *Record) error { r.Baseline(c.Server("a"), "first run"); return nil })
+	w.book.update(c.Path, "gone", func(*Record) error { return nil })
+	must(w.book.TakeBaseline(c, ""))(t)
 	if got := w.states(c); got != "approved approved held_launch approved" {
 		t.Error(got)
 	}
@@ -250,7 +252,7 @@ func TestDamagedBaseline(t *testing.T) {
 		if base, err := w.book.ReadBaseline(c.Path); base != nil || err == nil || !strings.Contains(err.Error(), w.book.store.Dir()) {
 			t.Errorf("%q: %+v, %v", text, base, err)
 		}
-		if base, err := w.book.TakeBaseline(c); base != nil || err == nil {
+		if base, err := w.book.TakeBaseline(c, ""); base != nil || err == nil {
 			t.Errorf("%q: taken: %+v, %v", text, base, err)
 		}
 		if got := w.states(c); strings.Contains(got, "approved") {
@@ -265,7 +267,7 @@ func TestBaselineOfSeveralProcesses(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			base, err := bookIn(w.book.store.Dir()).TakeBaseline(c)
+			base, err := bookIn(w.book.store.Dir()).TakeBaseline(c, "")
 			if err != nil || base == nil || base.Approval != config.ApprovalHuman {
 				t.Errorf("%+v, %v", base, err)
 			}
@@ -282,7 +284,7 @@ func TestBaselineOfSeveralProcesses(t *testing.T) {
 
 func TestConfirmApproval(t *testing.T) {
 	w := newWorld(t)
-	must(w.book.TakeBaseline(w.load(one)))(t)
+	must(w.book.TakeBaseline(w.load(one), ""))(t)
 	for _, policy := range []string{config.ApprovalOff, config.ApprovalOff, config.ApprovalOOB} {
 		if err := w.book.ConfirmApproval(w.path, policy); err != nil {
 			t.Fatal(err)

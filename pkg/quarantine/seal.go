@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
@@ -65,12 +66,25 @@ type keyRing struct {
 	store   *store.Store
 	keyring func(lock func() (unlock func(), err error)) ([]byte, error) // secret.ApprovalKey
 
+	kept keptKey // what the file had last
+
 	// asking guards what follows and is held while the keyring is asked: whoever else needs the key wants this answer.
 	asking sync.Mutex
 	key    *sealKey
 	failed error     // why there is none
 	absent bool      // the keyring works, and has none yet
 	at     time.Time // when it was asked; compared by the monotonic clock
+}
+
+type keptKey struct{ key atomic.Pointer[[]byte] }
+
+func (k *keptKey) Store(key []byte) { k.key.Store(&key) }
+
+func (k *keptKey) Load() []byte {
+	if key := k.key.Load(); key != nil {
+		return *key
+	}
+	return nil
 }
 
 // current is the key that seals, and the only one whose seals count: the keyring's, else the file's. A keyring that works and has none yet
@@ -133,7 +147,7 @@ func (k *keyRing) sealedByRing() bool {
 	return err == nil && bytes.Contains(data, []byte("\nseal "+ringKind+"-"))
 }
 
-// file is the key in the state directory, made when it is first needed.
+// file is the key in the state directory, made when it is first needed. One that was removed while this process runs is put back.
 func (k *keyRing) file() (key []byte, err error) {
 	if key, err = k.known(); key != nil || err != nil {
 		return key, err
@@ -142,11 +156,31 @@ func (k *keyRing) file() (key []byte, err error) {
 		if key = old; len(old) == sha256.Size {
 			return nil, nil
 		}
-		key = make([]byte, sha256.Size)
-		rand.Read(key)
+		if key = k.kept.Load(); key == nil {
+			key = make([]byte, sha256.Size)
+			rand.Read(key)
+		}
 		return key, nil
 	})
+	if err == nil {
+		k.kept.Store(key)
+	}
 	return key, err
+}
+
+// fileCurrent is the key in the file as it is now, for writing.
+func (k *keyRing) fileCurrent() (*sealKey, error) {
+	key, err := k.file()
+	if err != nil {
+		return nil, err
+	}
+	now := newSealKey(fileKind, key)
+	k.asking.Lock()
+	defer k.asking.Unlock()
+	if k.key != nil && !k.key.ring {
+		k.key = now
+	}
+	return now, nil
 }
 
 // known is the key in the state directory, nil if there is none.
@@ -154,6 +188,9 @@ func (k *keyRing) known() ([]byte, error) {
 	key, err := k.store.ReadSecret(keyFile)
 	if missing(err) || err == nil && len(key) != sha256.Size {
 		return nil, nil
+	}
+	if err == nil {
+		k.kept.Store(key)
 	}
 	return key, err
 }

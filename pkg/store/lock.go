@@ -77,6 +77,9 @@ func lockAt(path string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
+// LockFile is the file of the lock that Update takes for a name.
+func (s *Store) LockFile(name string) string { return s.lockFile(name) }
+
 func (s *Store) lockFile(name string) string {
 	return filepath.Join(s.Locks(), strings.ReplaceAll(name, "/", "-"))
 }

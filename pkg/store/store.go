@@ -26,7 +26,11 @@ type Store struct {
 	dir string
 	// Repaired is called when a directory of the store could be used by others and is the user's alone now; it may be nil.
 	Repaired func(dir string)
+	refused  error
 }
+
+// Refuse makes every use of the store fail with this error. It is called before the first.
+func (s *Store) Refuse(err error) { s.refused = err }
 
 // DefaultDir is mcpproxy-stdio under the user's state directory (XDG Base Directory 0.8).
 func DefaultDir() string { return filepath.Join(xdg.StateHome, "mcpproxy-stdio") }
@@ -109,31 +113,43 @@ func (s *Store) Write(name string, data []byte) (err error) {
 
 // make makes a directory of the store, if need be.
 func (s *Store) make(dir string) error {
+	if s.refused != nil {
+		return s.refused
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
 	return s.own(dir)
 }
 
-// own sees to it that the store's directory, and one in it, are the user's alone. One of another user's is refused. One that is not there is fine.
+// own sees to it that the store's directory is the user's alone, and that nobody else can write the one in it. What is not there is fine.
 func (s *Store) own(dir string) error {
-	for _, d := range []string{s.dir, dir} {
-		info, err := os.Lstat(d)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		repaired, err := makePrivate(d, info)
-		if err != nil {
-			return err
-		}
-		if repaired && s.Repaired != nil {
-			s.Repaired(d)
-		}
+	if s.refused != nil {
+		return s.refused
 	}
-	return nil
+	info, err := os.Lstat(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	repaired, err := makePrivate(s.dir, info)
+	if err != nil {
+		return err
+	}
+	if repaired && s.Repaired != nil {
+		s.Repaired(s.dir)
+	}
+	if dir == s.dir {
+		return nil
+	}
+	if info, err = os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return checkPrivate(dir, info)
 }
 
 // sweep removes what a process that was killed while it wrote has left.
@@ -175,6 +191,9 @@ func (s *Store) lock(name string) (unlock func(), err error) {
 
 // Remove deletes the file; a missing one is fine.
 func (s *Store) Remove(name string) error {
+	if s.refused != nil {
+		return s.refused
+	}
 	if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -193,6 +212,9 @@ func (s *Store) Exclusive(name string, work func() error) error {
 
 // Size is the size of a file in bytes. The error wraps fs.ErrNotExist or ErrUnsafe, among others.
 func (s *Store) Size(name string) (int64, error) {
+	if err := s.own(filepath.Dir(s.Path(name))); err != nil {
+		return 0, err
+	}
 	info, err := os.Lstat(s.Path(name))
 	if err == nil {
 		err = checkPrivate(s.Path(name), info)
@@ -270,6 +292,9 @@ func (s *Store) endsInLine(name string) (bool, error) {
 
 // List returns the names of the files in a directory, sorted; a missing one is empty.
 func (s *Store) List(dir string) ([]string, error) {
+	if err := s.own(s.Path(dir)); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(s.Path(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,30 +58,35 @@ func TestRefusesWhatOthersCanChange(t *testing.T) {
 	}
 }
 
-// Directories that others could use are the user's alone again, which is told; another user's are refused.
-func TestDirectoriesAreRepaired(t *testing.T) {
+// A state directory that others could use is the user's alone again, which is told; another user's is refused.
+func TestDirectoryIsRepaired(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o777, 0o1777, 0o770, 0o755, 0o701} {
-		for _, open := range []string{"", "sub", "locks"} {
-			s := Open(filepath.Join(t.TempDir(), "state"))
-			var told []string
-			s.Repaired = func(dir string) { told = append(told, dir) }
-			if err := s.Update("sub/f", func([]byte) ([]byte, error) { return []byte("x"), nil }); err != nil || told != nil {
-				t.Fatal(told, err)
+		s := Open(filepath.Join(t.TempDir(), "state"))
+		var told []string
+		s.Repaired = func(dir string) { told = append(told, dir) }
+		if err := s.Update("sub/f", func([]byte) ([]byte, error) { return []byte("x"), nil }); err != nil || told != nil {
+			t.Fatal(told, err)
+		}
+		if err := errors.Join(os.Chmod(s.Dir(), mode), os.Chmod(s.Path("locks/sub-f"), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Update("sub/f", func([]byte) ([]byte, error) { return nil, nil }); err != nil || !slices.Equal(told, []string{s.Dir()}) {
+			t.Errorf("%o: told %q, %v", mode, told, err)
+		}
+		for path, want := range map[string]fs.FileMode{s.Dir(): 0o700, s.Path("locks/sub-f"): 0o600} {
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+				t.Errorf("%o: %s is %v, %v", mode, path, info.Mode(), err)
 			}
-			if err := os.Chmod(s.Path(open), mode); err != nil {
-				t.Fatal(err)
-			}
-			if open == "locks" {
-				os.Chmod(s.Path("locks/sub-f"), 0o666)
-			}
-			if err := s.Update("sub/f", func([]byte) ([]byte, error) { return nil, nil }); err != nil || !slices.Equal(told, []string{s.Path(open)}) {
-				t.Errorf("%o %q: told %q, %v", mode, open, told, err)
-			}
-			for path, want := range map[string]fs.FileMode{s.Path(open): 0o700, s.Path("locks/sub-f"): 0o600} {
-				if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
-					t.Errorf("%o %q: %s is %v, %v", mode, open, path, info.Mode(), err)
-				}
-			}
+		}
+	}
+	for _, dir := range []string{"sub", "locks"} { // who could write there has written what: a person looks first
+		s := Open(filepath.Join(t.TempDir(), "state"))
+		update := func() error { return s.Update("sub/f", func([]byte) ([]byte, error) { return []byte("x"), nil }) }
+		if err := errors.Join(update(), os.Chmod(s.Path(dir), 0o777)); err != nil {
+			t.Fatal(err)
+		}
+		if err := update(); !errors.Is(err, ErrUnsafe) || !strings.Contains(err.Error(), "chmod") {
+			t.Errorf("%s that others can write: %v", dir, err)
 		}
 	}
 	if os.Geteuid() == 0 {

@@ -1,0 +1,58 @@
+package quarantine
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
+)
+
+// That a configuration file was run is also noted outside of the state directory, so that removing that directory, or naming another, makes no
+// first run: in the keyring, and in the cache directory of the account, whatever the environment says. Files in the system's directory for
+// temporary files, which are gone tomorrow, are not noted.
+
+// seenFile is the note in the cache directory, "" for none.
+func seenFile(path string) string {
+	if cache := store.AccountCache(); cache != "" && !config.Inside(path, config.RealPath(os.TempDir())) {
+		return filepath.Join(cache, "mcpproxy-stdio", "seen", filepath.Base(baselineName(path)))
+	}
+	return ""
+}
+
+// seen tells whether a file was noted.
+func (b *Book) seen(path string) bool {
+	file := seenFile(path)
+	if file == "" {
+		return false
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return true
+	}
+	return b.keys.works() && secret.Marked(filepath.Base(file))
+}
+
+// markSeen notes a file. What can't be written is not noted: the state directory is what counts.
+func (b *Book) markSeen(path string) {
+	file := seenFile(path)
+	if file == "" {
+		return
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return
+	}
+	if os.MkdirAll(filepath.Dir(file), 0o700) == nil {
+		os.WriteFile(file, []byte(path+"\n"), 0o600)
+	}
+	if b.keys.works() {
+		secret.Mark(filepath.Base(file))
+	}
+}
+
+// works tells whether the keyring answers.
+func (k *keyRing) works() bool {
+	_, err := k.keyring(nil)
+	return err == nil || errors.Is(err, secret.ErrNotFound)
+}
