@@ -10,6 +10,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
@@ -127,9 +128,9 @@ func (c *Conn) answer(ctx context.Context, m *jsonrpc.Message) ([]byte, error) {
 		}
 		text, err := call(ctx, c.admin, params.Name, args)
 		if err != nil {
-			return json.Marshal(mcp.NewToolResultError(err.Error()))
+			return json.Marshal(mcp.NewToolResultError(confusables.PlainLines(err.Error())))
 		}
-		return json.Marshal(mcp.NewToolResultText(text))
+		return json.Marshal(mcp.NewToolResultText(confusables.PlainLines(text)))
 	default:
 		return nil, fmt.Errorf("the own tools do not serve %s", method)
 	}

@@ -63,7 +63,7 @@ type app struct {
 	logFile   string
 	logLevel  string
 	in        *os.File
-	out, err  *os.File
+	out, err  output
 
 	judged    *process.Verdict // who operates the command; see operator
 	doubted   bool             // a person has answered twice already
@@ -72,7 +72,7 @@ type app struct {
 
 // Main runs the command line and returns the exit code.
 func Main(args []string) int {
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	a := &app{in: os.Stdin, out: output{os.Stdout}, err: output{os.Stderr}}
 	root := a.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
@@ -179,7 +179,7 @@ func (a *app) logger() (log zerolog.Logger, flush func(), err error) {
 		if err != nil {
 			return zerolog.Nop(), nil, failed(fmt.Errorf("--log-file: %w", err))
 		}
-		out = f
+		out = output{f}
 	}
 	queue := diode.NewWriter(struct{ io.Writer }{out}, logQueue, 0, nil) // without its Close: stderr is not ours to close
 	flush = func() {

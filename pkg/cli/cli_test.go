@@ -53,10 +53,10 @@ func TestReadmeExamplesAreRight(t *testing.T) {
 func TestPlain(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain – text":          "plain – text",
-		"a\x1b[31mred":          `a\x1b[31mred`,
-		"line\nbreak\t":         `line\nbreak\t`,
+		"a\x1b[31mred":          `a\u001b[31mred`,
+		"line\nbreak\t":         `line\u000abreak\u0009`,
 		"\u202eright to left":   `\u202eright to left`,
-		"bad \xff UTF-8":        `bad \xff UTF-8`,
+		"bad \xff UTF-8":        `bad \ufffd UTF-8`,
 		"a real \ufffd":         "a real \ufffd",
 		"\u0085C1 and \u00a0":   `\u0085C1 and \u00a0`,
 		"zero\u200bwidth 日本語 é": `zero\u200bwidth 日本語 é`,

@@ -132,7 +132,7 @@ func TestDoctorDescribesAnEngine(t *testing.T) {
 			"          ! it has no seccomp filter: servers can use every system call of its kernel; take seccomp-profile out of its configuration, or use a kernel and an engine that have it",
 		}},
 		{"hostile", engineWith(without(func(i *system.Info) { i.ServerVersion = "1\x1b[2J\u202e"; i.DefaultRuntime = strings.Repeat("x", 5000) })),
-			[]string{`          1\x1b[2J\u202e, linux/x86_64, `}},
+			[]string{`          1\u001b[2J\u202e, linux/x86_64, `}},
 		{"full", func() *dockerEngine {
 			e := &dockerEngine{Seccomp: true, StorageFree: 1 << 30}
 			e.warn(able())

@@ -6,23 +6,46 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
+
+// output is stdout, stderr or a log: whatever is written to it, nothing in it can deceive a terminal or an eye. Frames go to the
+// file itself.
+type output struct{ *os.File }
+
+// Write implements [io.Writer].
+func (o output) Write(p []byte) (int, error) {
+	return confusables.Writer{To: o.File, Colors: o.colors()}.Write(p)
+}
+
+// WriteString implements [io.StringWriter].
+func (o output) WriteString(s string) (int, error) { return o.Write([]byte(s)) }
+
+// terminal tells whether it is one.
+func (o output) terminal() bool { return term.IsTerminal(int(o.Fd())) }
+
+// colors tells whether text is coloured there.
+func (o output) colors() bool {
+	kind := os.Getenv("TERM")
+	return kind != "" && kind != "dumb" && os.Getenv("NO_COLOR") == "" && o.terminal() // no-color.org
+}
 
 // printer writes for people: aligned, with colours and cut to the width only where a terminal shows it.
 type printer struct {
 	w     io.Writer
-	width int  // columns of the terminal; 0: not a terminal, nothing is cut
-	live  bool // a line can be written again
+	file  *os.File // of the terminal, for what moves on it
+	width int      // columns of the terminal; 0: not a terminal, nothing is cut
+	live  bool     // a line can be written again
 	color bool
 }
 
-func newPrinter(f *os.File) *printer {
-	p := &printer{w: f}
-	if !term.IsTerminal(int(f.Fd())) {
+func newPrinter(f output) *printer {
+	p := &printer{w: f, file: f.File}
+	if !f.terminal() {
 		return p
 	}
 	p.width = 80
@@ -31,7 +54,7 @@ func newPrinter(f *os.File) *printer {
 	}
 	kind := os.Getenv("TERM")
 	p.live = kind != "" && kind != "dumb"
-	p.color = p.live && os.Getenv("NO_COLOR") == "" // no-color.org
+	p.color = f.colors()
 	return p
 }
 
@@ -59,7 +82,7 @@ func (p *printer) line(parts ...string) {
 // passing shows text until the next passing or line, on a terminal only. An empty text takes it away.
 func (p *printer) passing(text string) {
 	if p.live {
-		io.WriteString(p.w, "\r\x1b[K"+shorten(text, p.width-1))
+		io.WriteString(p.file, "\r\x1b[K"+confusables.Plain(shorten(text, p.width-1)))
 	}
 }
 
@@ -156,29 +179,13 @@ func shorten(s string, n int) string {
 	return string([]rune(s)[:max(0, n-1)]) + "…"
 }
 
-// plain escapes what could play tricks with a terminal or a reader's eye: control characters, direction marks, bad UTF-8.
-func plain(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i]), 16))
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-	}
-	return b.String()
-}
+// plain is a text of somebody else as it may be shown on one line.
+func plain(s string) string { return confusables.Plain(s) }
 
 // plainLines is plain for a text of several lines.
 func plainLines(s string) string {
-	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	for i, line := range lines {
-		lines[i] = plain(strings.ReplaceAll(strings.TrimRight(line, "\r"), "\t", "    "))
-	}
-	return strings.Join(lines, "\n")
+	s = strings.ReplaceAll(strings.ReplaceAll(strings.TrimRight(s, "\r\n"), "\r\n", "\n"), "\t", "    ")
+	return confusables.PlainLines(s)
 }
 
 // printJSON writes v for programs.

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // paged collects what write prints and shows it: through the pager where a terminal is too small for it, else as it is.
@@ -18,7 +20,7 @@ func (a *app) paged(noPager bool, write func(*printer)) error {
 	var text bytes.Buffer
 	p.w = &text
 	write(p)
-	if !noPager && p.live && !fits(text.String(), a.out) && page(text.Bytes(), a.out) {
+	if !noPager && p.live && !fits(text.String(), a.out.File) && page(text.Bytes(), a.out) {
 		return nil
 	}
 	_, err := a.out.Write(text.Bytes())
@@ -40,7 +42,7 @@ func fits(text string, out *os.File) bool {
 }
 
 // page shows a text in the program that PAGER names, less by default, and tells whether it could be started. No shell reads the name.
-func page(text []byte, out *os.File) bool {
+func page(text []byte, out output) bool {
 	words := strings.Fields(os.Getenv("PAGER"))
 	if len(words) == 0 {
 		if _, set := os.LookupEnv("PAGER"); set {
@@ -49,7 +51,9 @@ func page(text []byte, out *os.File) bool {
 		words = []string{"less", "-R"}
 	}
 	c := exec.Command(words[0], words[1:]...)
-	c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(text), out, os.Stderr
+	var safe bytes.Buffer
+	confusables.Writer{To: &safe, Colors: out.colors()}.Write(text)
+	c.Stdin, c.Stdout, c.Stderr = &safe, out.File, os.Stderr // the files themselves: a pager draws
 	c.Env = os.Environ()
 	if os.Getenv("LESS") == "" {
 		c.Env = append(c.Env, "LESS=FRX") // colours, and the text stays on the screen

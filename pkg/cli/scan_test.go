@@ -35,7 +35,7 @@ func runScan(t *testing.T, stdin string, args ...string) (out string, err error)
 		t.Cleanup(func() { f.Close() })
 		return f
 	}
-	a := &app{in: open("in", stdin), out: open("out", ""), err: open("err", ""), logLevel: "warn", config: filepath.Join(dir, "mcp_config.json")}
+	a := &app{in: open("in", stdin), out: output{open("out", "")}, err: output{open("err", "")}, logLevel: "warn", config: filepath.Join(dir, "mcp_config.json")}
 	c := a.scanCommand()
 	c.SetArgs(args)
 	c.SilenceErrors, c.SilenceUsage = true, true

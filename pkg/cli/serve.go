@@ -93,7 +93,7 @@ func (a *app) serve(ctx context.Context) error {
 		log.Warn().Err(err).Msg("no working directory")
 	}
 	opts := session.Options{Workspace: a.namedWorkspace(), Dir: dir, Environ: os.Environ(), Version: Version(), Log: log}
-	return failed(front.Run(ctx, a.in, a.out, h, opts))
+	return failed(front.Run(ctx, a.in, a.out.File, h, opts))
 }
 
 // register writes down who started this proxy, beside everything else: approve refuses to be run by that program. The wait at the end is

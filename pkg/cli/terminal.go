@@ -77,7 +77,7 @@ func (a *app) person() error {
 	for _, f := range []struct {
 		file *os.File
 		name string
-	}{{a.in, "stdin"}, {a.out, "stdout"}} {
+	}{{a.in, "stdin"}, {a.out.File, "stdout"}} {
 		if !term.IsTerminal(int(f.file.Fd())) {
 			return fmt.Errorf("%s is not a terminal, and an approval has to be typed by a person. %s", f.name, otherWays)
 		}
@@ -99,7 +99,7 @@ func (a *app) operator() process.Verdict {
 			}
 			return agent
 		}}
-		for _, f := range []*os.File{a.in, a.out} {
+		for _, f := range []*os.File{a.in, a.out.File} {
 			if term.IsTerminal(int(f.Fd())) {
 				tty, console := process.TTY(f)
 				q.TTYs, q.Console = append(q.TTYs, tty), console

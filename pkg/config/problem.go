@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // Severities of a [Problem].
@@ -38,7 +40,7 @@ func (p Problem) String() string {
 		b.WriteString(p.Server + ": ")
 	}
 	b.WriteString(sentence(p.Message, p.Value, p.Remedy))
-	return b.String()
+	return confusables.Plain(b.String())
 }
 
 // reason is what stands in Server.Refused: the problem without the place, which
@@ -61,7 +63,7 @@ func sentence(message, value, remedy string) string {
 	if remedy != "" {
 		message += " – " + remedy
 	}
-	return message
+	return confusables.Plain(message)
 }
 
 // SyntaxError says why a whole file could not be read. Whoever runs on an

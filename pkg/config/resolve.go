@@ -17,6 +17,8 @@ type Resolver struct {
 	Env       func(name string) (string, bool)
 	Keyring   func(name string) (string, error)
 	Workspace string // absolute path of the session's workspace; empty: it has none
+
+	into *Launch // notes what it was given
 }
 
 // Launch is a fully resolved launch. It may hold secrets anywhere, so formatting
@@ -32,6 +34,8 @@ type Launch struct {
 	Headers           []Var
 	OAuth             *OAuth     // nil: the entry has none
 	Isolation         *Isolation // nil: it is not confined
+
+	given, kept []string // what ${env:} and ${keyring:} gave
 }
 
 // Format implements [fmt.Formatter], so that no verb prints a resolved secret.
@@ -67,7 +71,9 @@ func (s *Server) expanded(workspace string, with func(option string) Resolver) (
 	l := Launch{Protocol: s.Protocol}
 	var failed error
 	expand := func(option, text string) string {
-		resolved, err := with(option).expand(text, s.objectForm)
+		r := with(option)
+		r.into = &l
+		resolved, err := r.expand(text, s.objectForm)
 		if err == nil && strings.ContainsRune(resolved, 0) {
 			err = errors.New("what it refers to contains a NUL character – store it without")
 		}
@@ -147,6 +153,13 @@ func (r Resolver) expand(text string, bare bool) (string, error) {
 		value, err := r.value(p)
 		if err != nil {
 			return "", err
+		}
+		switch {
+		case r.into == nil || value == Placeholder:
+		case p.kind == partEnv:
+			r.into.given = append(r.into.given, value)
+		case p.kind == partKeyring:
+			r.into.kept = append(r.into.kept, value)
 		}
 		b.WriteString(value)
 	}

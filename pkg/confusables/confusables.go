@@ -3,6 +3,8 @@
 // A name is reduced to its skeleton: what is left of it when all that an eye overlooks is taken away. Two servers or tools
 // whose skeletons are equal must not stand side by side. The package judges strings only; it knows nothing of the rules
 // for names, of scripts that may stand together, or of what to do about a likeness.
+//
+// It also makes a text of somebody else safe to show ([Plain]): what a reader or a terminal could be deceived with is escaped.
 package confusables
 
 import (

@@ -29,6 +29,7 @@ type Spec struct {
 	Admit  func(image string) error // decides whether the image, by its id, may be run; nil: every one
 	Sign   func()                   // told of each sign of life
 	Stderr io.Writer                // what the server writes there
+	Redact func(string) string      // takes secrets out of what the engine says; nil: it knows the values of Env alone
 	Log    zerolog.Logger
 }
 

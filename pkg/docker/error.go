@@ -41,13 +41,16 @@ func quoted(err error) string {
 	return text
 }
 
-// said is quoted, without the values of the entry's variables: an engine quotes what it does not like.
+// said is quoted, without the secrets of the launch: an engine quotes what it does not like.
 func (c *Container) said(err error) string {
 	text := err.Error()
 	for _, kv := range c.spec.Env {
 		if name, value, _ := strings.Cut(kv, "="); len(value) >= secretSize {
 			text = strings.ReplaceAll(text, value, "(the value of "+name+")")
 		}
+	}
+	if c.spec.Redact != nil {
+		text = c.spec.Redact(text)
 	}
 	return quoted(errors.New(text))
 }

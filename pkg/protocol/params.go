@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
@@ -120,8 +121,8 @@ func Items(result []byte, key string, most int) (items [][]byte, next []byte, er
 
 var errMost = errors.New("there are more")
 
-// ToolError is the raw result of a tools/call that failed in a way the model should read.
+// ToolError is the raw result of a tools/call that failed in a way the model should read; what could deceive in it is escaped.
 func ToolError(text string) []byte {
-	b := jsonrpc.AppendQuote([]byte(`{"content":[{"type":"text","text":`), text)
+	b := jsonrpc.AppendQuote([]byte(`{"content":[{"type":"text","text":`), confusables.PlainLines(text))
 	return append(b, `}],"isError":true}`...)
 }

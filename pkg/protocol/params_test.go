@@ -107,7 +107,7 @@ func TestItems(t *testing.T) {
 }
 
 func TestToolError(t *testing.T) {
-	if got := string(ToolError("it <failed>:\n\"x\" \u2028")); got != `{"content":[{"type":"text","text":"it <failed>:\n\"x\" \u2028"}],"isError":true}` {
+	if got := string(ToolError("it <failed>:\n\"x\" \u2028")); got != `{"content":[{"type":"text","text":"it <failed>:\n\"x\" \\u2028"}],"isError":true}` {
 		t.Error(got)
 	}
 }

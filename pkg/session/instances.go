@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
@@ -358,6 +359,6 @@ func (s *Session) Warn(text string) {
 	if !s.greeted() || slices.Index(protocol.LogLevels, level) > slices.Index(protocol.LogLevels, "warning") {
 		return
 	}
-	params := append([]byte(`{"level":"warning","logger":"`+ownName+`","data":`), jsonrpc.Quote(text)...)
+	params := append([]byte(`{"level":"warning","logger":"`+ownName+`","data":`), jsonrpc.Quote(confusables.PlainLines(text))...)
 	s.conn.Out.SendDroppable(jsonrpc.Whole(jsonrpc.NewNotification(protocol.LogMessage, append(params, '}'))))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
@@ -23,6 +24,7 @@ type HTTPSpec struct {
 	Headers []Header
 	Login   *oauth.Login   // puts a login into the requests; nil: there is none
 	SSE     bool           // the older HTTP+SSE transport (MCP 2024-11-05) instead of streamable HTTP
+	Secrets []string       // further values that are not quoted from the server's answers
 	Limit   int            // largest message from the server in bytes, 0 for jsonrpc.MaxMessage
 	Log     zerolog.Logger // gets no headers, no bodies, no URLs
 }
@@ -58,7 +60,7 @@ type HTTP struct {
 	spec    HTTPSpec
 	url     *url.URL
 	header  http.Header // of the entry
-	secrets []string
+	secrets config.Redactor
 	client  *http.Client
 	wait    waits
 
@@ -99,7 +101,7 @@ func DialHTTP(spec HTTPSpec) (*HTTP, error) {
 		spec.Limit = jsonrpc.MaxMessage
 	}
 	h := &HTTP{
-		spec: spec, url: to, header: header, secrets: secretsOf(spec, to),
+		spec: spec, url: to, header: header, secrets: config.NewRedactor(secretsOf(spec, to), "…"),
 		out: jsonrpc.NewQueue(0), in: newInbox(), calls: map[string]*call{},
 		wait: waits{
 			ready: 10 * time.Second, notice: 2 * time.Second, start: time.Second,

@@ -14,12 +14,13 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
@@ -32,7 +33,7 @@ const (
 
 // secretsOf lists what must not be quoted back from a server's answer.
 func secretsOf(spec HTTPSpec, u *url.URL) []string {
-	var list []string
+	list := slices.Clone(spec.Secrets)
 	add := func(s string) {
 		if s = strings.TrimSpace(s); len(s) >= secretSize {
 			list = append(list, s)
@@ -62,9 +63,7 @@ func secretsOf(spec HTTPSpec, u *url.URL) []string {
 }
 
 func (h *HTTP) redact(s string) string {
-	for _, secret := range h.secrets {
-		s = strings.ReplaceAll(s, secret, "…")
-	}
+	s = h.secrets.Redact(s)
 	if h.spec.Login != nil {
 		s = h.spec.Login.Redact(s)
 	}
@@ -215,20 +214,12 @@ func (h *HTTP) excerpt(kind, body string) string {
 	return printable(h.redact(strings.Join(strings.Fields(strings.ToValidUTF8(body, "\ufffd")), " ")))
 }
 
-// printable escapes what could play tricks with a terminal or a reader's eye, and cuts.
+// printable is the beginning of a text of the server's, as it may be shown.
 func printable(s string) string {
-	var b strings.Builder
-	for n, c := range []rune(s) {
-		switch {
-		case n == excerptSize:
-			return b.String() + "…"
-		case unicode.IsPrint(c):
-			b.WriteRune(c)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
-		}
+	if runes := []rune(s); len(runes) > excerptSize {
+		return confusables.Plain(string(runes[:excerptSize])) + "…"
 	}
-	return b.String()
+	return confusables.Plain(s)
 }
 
 func (h *HTTP) wrongType(kind string, body []byte) error {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
@@ -24,6 +25,7 @@ type lines struct {
 	kept   ring
 	noise  noise
 	half   []byte // of a line of stderr that is traced, WriteErr's
+	skip   bool   // the rest of that line is not traced, WriteErr's
 
 	started time.Time
 	sign    atomic.Int64 // nanoseconds from started to the last sign of life
@@ -112,6 +114,9 @@ func (s *lines) dropLine(line []byte) {
 	}
 }
 
+// unlogged is how much of the end of an overlong line is left out, in bytes.
+const unlogged = 8 << 10
+
 // clean is output of the server as it may be logged.
 func (s *lines) clean(b []byte) string {
 	if s.redact == nil {
@@ -132,11 +137,19 @@ func (s *lines) writeErr(b []byte) {
 func (s *lines) traceLines(b []byte) []byte {
 	for {
 		i := bytes.IndexByte(b, '\n')
-		if i < 0 && len(b) < ringSize {
+		switch {
+		case s.skip && i < 0:
+			return nil
+		case s.skip:
+			s.skip, b = false, b[i+1:]
+			continue
+		case i < 0 && len(b) < ringSize:
 			return append([]byte(nil), b...)
-		}
-		if i < 0 {
-			i = len(b) - 1
+		case i < 0: // its end, where half a secret would not be known, is not logged
+			line := s.clean(bytes.TrimSpace(b))
+			s.out.Trace().Str("line", strings.ToValidUTF8(line[:max(0, len(line)-unlogged)], "")).Msg("stderr, cut")
+			s.skip = true
+			return nil
 		}
 		s.out.Trace().Str("line", s.clean(bytes.TrimSpace(b[:i+1]))).Msg("stderr")
 		b = b[i+1:]
@@ -144,8 +157,18 @@ func (s *lines) traceLines(b []byte) []byte {
 }
 
 // Diagnostics returns the last 64 KiB of the server's stderr, then the lines on stdout that were no messages.
-// It is what the server wrote: untrusted text.
-func (s *lines) Diagnostics() string { return s.kept.String() + s.noise.String() }
+// It is what the server wrote: untrusted text. A line that is cut at the front is left out, since half a secret would not be known.
+func (s *lines) Diagnostics() string {
+	kept := s.kept.String()
+	if len(kept) > ringSize-utf8.UTFMax {
+		if i := strings.IndexByte(kept[:unlogged], '\n'); i >= 0 {
+			kept = kept[i+1:]
+		} else {
+			kept = kept[unlogged:]
+		}
+	}
+	return kept + s.noise.String()
+}
 
 const (
 	noiseKept = 10  // lines

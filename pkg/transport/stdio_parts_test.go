@@ -1,9 +1,12 @@
 package transport
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/rs/zerolog"
 )
 
 func TestRing(t *testing.T) {
@@ -52,5 +55,31 @@ func TestBatchLine(t *testing.T) {
 	}
 	if _, err := batchLine(`C:\%x.cmd`, nil); err == nil {
 		t.Error("a percent sign in the path was passed on")
+	}
+}
+
+// A secret that is cut by a limit is no more told than a whole one.
+func TestCutSecrets(t *testing.T) {
+	const secret = "secret-0123456789-secret"
+	var log bytes.Buffer
+	s := &lines{out: zerolog.New(&log).Level(zerolog.TraceLevel), redact: func(s string) string { return strings.ReplaceAll(s, secret, "…") }}
+	for at := range len(secret) { // it lies across the end of what is kept, and of the longest line that is traced
+		text := strings.Repeat("x", ringSize-at) + secret + strings.Repeat("y", 100)
+		s.writeErr([]byte(text[:ringSize-3]))
+		s.writeErr([]byte(text[ringSize-3 : ringSize+2]))
+		s.writeErr([]byte(text[ringSize+2:] + "\nnext line " + secret + "\n"))
+		s.kept = ring{}
+		s.kept.Write([]byte("x" + secret + strings.Repeat("z", ringSize-at) + "\nend\n"))
+		for what, told := range map[string]string{"log": log.String(), "kept": s.redact(s.Diagnostics())} {
+			for i := 0; i+6 <= len(secret); i++ {
+				if strings.Contains(told, secret[i:i+6]) {
+					t.Fatalf("cut at %d, the %s tells %q", at, what, secret[i:i+6])
+				}
+			}
+		}
+		if !strings.Contains(log.String(), "next line …") || !strings.HasSuffix(s.Diagnostics(), "\nend\n") {
+			t.Fatalf("%d: the rest is not told", at)
+		}
+		log.Reset()
 	}
 }

@@ -255,8 +255,8 @@ func (in *Instance) excerpt(b []byte) string {
 	in.mu.Lock()
 	conn := in.conn
 	in.mu.Unlock()
-	if d, ok := conn.(*discreet); ok {
-		b = []byte(d.redact.Replace(string(b[:min(len(b), 4<<10)])))
+	if d, ok := conn.(interface{ Redact(string) string }); ok {
+		b = []byte(d.Redact(string(b[:min(len(b), 64<<10)]))) // more than is shown: half a secret would not be known
 	}
 	const most = 300
 	if len(b) > most {

@@ -89,11 +89,11 @@ func (s *Start) container(endpoint docker.Endpoint) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	redact := strings.NewReplacer(secrets(s.Launch)...)
+	redact := s.redactor()
 	spec := docker.Spec{
 		Config: s.Server.Path, Server: s.Server.Name, Digest: s.Server.LaunchKey(), Endpoint: endpoint,
 		Command: s.Launch.Command, Args: s.Launch.Args, Dir: s.Launch.Dir, RealDir: s.Launch.RealDir, RealMounts: s.Launch.RealMounts,
-		Isolation: iso, Guards: guards, Admit: s.Gate.Image, Log: s.Log,
+		Isolation: iso, Guards: guards, Admit: s.Gate.Image, Redact: redact.Redact, Log: s.Log,
 	}
 	for _, v := range s.Launch.Env {
 		spec.Env = append(spec.Env, v.Name+"="+v.Value)
@@ -101,7 +101,7 @@ func (s *Start) container(endpoint docker.Endpoint) (Conn, error) {
 	if s.Server.Isolation.Image == "" && filepath.Base(spec.Command) == "pipx" { // the default image has uvx, which fetches pipx
 		spec.Command, spec.Args = "uvx", append([]string{"pipx"}, spec.Args...)
 	}
-	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Replace), redact, confinement("docker " + iso.Image)}, nil
+	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Redact), redact, confinement("docker " + iso.Image)}, nil
 }
 
 // process starts the server as a process, in a sandbox if iso is not nil.
@@ -118,10 +118,10 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 
 // started starts a program that was found. programs were approved as they were read, and r is where it was installed, nil for nowhere.
 func (s *Start) started(d *launch.Direct, dir string, iso *config.Isolation, programs []launch.Program, r *launch.Resolution) (*discreet, error) {
-	redact := strings.NewReplacer(secrets(s.Launch)...)
+	redact := s.redactor()
 	spec := transport.StdioSpec{
 		Name: s.Server.Name, Command: s.Launch.Command, Path: d.Path, Args: d.Args, Env: d.Env, Dir: dir,
-		Log: s.Log, Redact: redact.Replace,
+		Log: s.Log, Redact: redact.Redact,
 	}
 	if d.Name != "" {
 		spec.Command = d.Name
@@ -151,7 +151,7 @@ func (s *Start) started(d *launch.Direct, dir string, iso *config.Isolation, pro
 	if r != nil {
 		from.path = "" // the installation tells more
 	}
-	return &discreet{Stdio: conn, redact: redact, confinement: how, ran: from, resolved: r}, nil
+	return &discreet{Stdio: conn, Redactor: redact, confinement: how, ran: from, resolved: r}, nil
 }
 
 // local finds the program, and has the files of the workspace admitted that decide what is run.

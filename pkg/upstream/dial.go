@@ -3,8 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -52,6 +50,16 @@ type Gate struct {
 // Dial starts a server, or connects to it, as its resolved launch says. A confinement that it asks for and that cannot be given is an
 // error: there is no other way from here to running it.
 func (s *Start) Dial() (Conn, error) {
+	conn, err := s.dial()
+	return conn, s.redactor().Error(err)
+}
+
+// redactor knows the secrets of the launch.
+func (s *Start) redactor() config.Redactor {
+	return config.NewRedactor(s.Launch.Secrets(), config.Redacted)
+}
+
+func (s *Start) dial() (Conn, error) {
 	if s.Launch.Protocol == config.ProtocolStdio {
 		return s.dialLocal()
 	}
@@ -59,7 +67,7 @@ func (s *Start) Dial() (Conn, error) {
 	for i, h := range s.Launch.Headers {
 		headers[i] = transport.Header{Name: h.Name, Value: h.Value}
 	}
-	return transport.DialHTTP(transport.HTTPSpec{Name: s.Server.Name, URL: s.Launch.URL, Headers: headers, Login: s.Login, SSE: s.Launch.Protocol == config.ProtocolSSE, Log: s.Log})
+	return transport.DialHTTP(transport.HTTPSpec{Name: s.Server.Name, URL: s.Launch.URL, Headers: headers, Login: s.Login, Secrets: s.Launch.Secrets(), SSE: s.Launch.Protocol == config.ProtocolSSE, Log: s.Log})
 }
 
 // ran is what a server on this machine was started from.
@@ -80,7 +88,7 @@ func (r ran) Ran() (path string, programs [][]byte) {
 // key likes to quote it.
 type discreet struct {
 	*transport.Stdio
-	redact *strings.Replacer
+	config.Redactor
 	confinement
 	ran
 	resolved *launch.Resolution // what it was started from, nil if that was not installed for it
@@ -108,37 +116,20 @@ func (d *discreet) Close(grace time.Duration) {
 }
 
 // Diagnostics is what the server wrote to stderr.
-func (d *discreet) Diagnostics() string { return d.redact.Replace(d.Stdio.Diagnostics()) }
+func (d *discreet) Diagnostics() string { return d.Redact(d.Stdio.Diagnostics()) }
 
 // contained is discreet for a server in a container.
 type contained struct {
 	*transport.Docker
-	redact *strings.Replacer
+	config.Redactor
 	confinement
 }
 
 // Diagnostics is what the server wrote to stderr.
-func (c *contained) Diagnostics() string { return c.redact.Replace(c.Docker.Diagnostics()) }
+func (c *contained) Diagnostics() string { return c.Redact(c.Docker.Diagnostics()) }
 
 // confinement is how a local server is confined, in a few words; "" if it is not.
 type confinement string
 
 // Confinement implements what Instance asks of a connection.
 func (c confinement) Confinement() string { return string(c) }
-
-// secretSize is the shortest value that is taken for a secret, in bytes: shorter ones occur everywhere.
-const secretSize = 8
-
-// secrets are the values of an entry's variables that are no paths or addresses, each followed by what is shown instead.
-func secrets(launch config.Launch) []string {
-	env := slices.Clone(launch.Env)
-	slices.SortFunc(env, func(a, b config.Var) int { return len(b.Value) - len(a.Value) }) // of two that begin alike the longer goes first
-	var pairs []string
-	for _, v := range env {
-		place := strings.HasPrefix(v.Value, "/") || strings.HasPrefix(v.Value, `C:\`) || strings.Contains(v.Value, "://") && !strings.Contains(v.Value, "@")
-		if len(v.Value) >= secretSize && !place {
-			pairs = append(pairs, v.Value, config.Redacted)
-		}
-	}
-	return pairs
-}

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
@@ -57,19 +57,9 @@ func tail(s string) string {
 	if len(s) > most {
 		s = "…" + s[len(s)-most:]
 	}
-	all := strings.Split(strings.TrimRight(printable(s), "\n"), "\n")
+	all := strings.Split(strings.TrimRight(confusables.PlainLines(s), "\n"), "\n")
 	if all = all[max(0, len(all)-lines):]; len(all) == 1 && all[0] == "" {
 		return ""
 	}
 	return "> " + strings.Join(all, "\n> ")
-}
-
-// printable replaces what does not show (control characters, direction marks, invisible letters) by a dot.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || strconv.IsGraphic(r) && r != utf8.RuneError {
-			return r
-		}
-		return '·'
-	}, s)
 }

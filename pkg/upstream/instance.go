@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
@@ -171,7 +172,7 @@ func (in *Instance) Diagnostics() string {
 	if conn != nil {
 		said = conn.Diagnostics()
 	}
-	if said = printable(strings.TrimRight(said, "\n")); said == "" {
+	if said = confusables.PlainLines(strings.TrimRight(said, "\n")); said == "" {
 		return ""
 	}
 	return "> " + strings.ReplaceAll(said, "\n", "\n> ")

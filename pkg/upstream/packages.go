@@ -22,8 +22,8 @@ import (
 // installing is a local server whose packages have to be installed before it can be started. It is there at once, so that a start can be
 // watched and ended; what is sent waits.
 type installing struct {
-	what    string
-	redact  *strings.Replacer
+	what string
+	config.Redactor
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when conn or err is set for good
 	started time.Time
@@ -43,7 +43,7 @@ type installing struct {
 func (s *Start) install(in *launch.Installer, q *launch.Request, start func(context.Context, *launch.Resolution) (Conn, error), whole func() (Conn, error)) Conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &installing{
-		what: strings.Join(q.Runner.Packages, ", "), redact: strings.NewReplacer(secrets(s.Launch)...),
+		what: strings.Join(q.Runner.Packages, ", "), Redactor: s.redactor(),
 		cancel: cancel, done: make(chan struct{}), started: time.Now(),
 	}
 	in.Run = s.runner(q.Closed, c.watch)
@@ -194,9 +194,9 @@ func (c *installing) Diagnostics() string {
 	case c.conn != nil:
 		return c.conn.Diagnostics()
 	case c.step != nil:
-		return c.redact.Replace(c.step.Diagnostics())
+		return c.Redact(c.step.Diagnostics())
 	}
-	return c.redact.Replace(c.said)
+	return c.Redact(c.said)
 }
 
 // Stage is what is done before the server runs.
