@@ -53,7 +53,7 @@ func TestHTTPRefusals(t *testing.T) {
 		{"503 with Retry-After", refuse(503, "", "Retry-After", "120"), "", "(try again in 2m0s)", true},
 		{"500 with a page", refuse(500, "<!doctype html><html><head><style>x{}</style><title>\n Oops &amp; sorry </title></head><body><h1>Hi</h1>", "Content-Type", "text/html"), "", "HTTP 500 Internal Server Error: Oops & sorry", false},
 		{"a page without title", refuse(502, "<html><script>evil()</script><b>bad</b> gateway"), "", "Bad Gateway: bad gateway", false},
-		{"control characters", refuse(500, "a\x1b[31mb\u202ec\n\nd\xff"), "", `a\x1b[31mb\u202ec d` + "\ufffd", false},
+		{"control characters", refuse(500, "a\x1b[31mb\u202ec\n\nd\xff"), "", `a\u001b[31mb\u202ec d` + "\ufffd", false},
 		{"a long text", refuse(500, strings.Repeat("é", 300)), "", ": " + strings.Repeat("é", 200) + "…", false},
 		{"304", refuse(304, ""), "", "HTTP 304", false},
 	}
