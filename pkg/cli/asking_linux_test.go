@@ -140,7 +140,7 @@ func TestInstantAnswerIsNoPersons(t *testing.T) {
 	defer in.Close()
 	io.WriteString(typed, "yes\n")
 	typed.Close()
-	a := &app{in: in, out: os.Stdout}
+	a := &app{in: in, out: output{os.Stdout}}
 	if got, err := a.ask(t.Context(), &printer{w: io.Discard}, "? "); !errors.Is(err, errTooFast) {
 		t.Errorf("%q, %v", got, err)
 	}
