@@ -300,7 +300,7 @@ func (w *approving) refuse(reason error) error {
 				return err
 			}
 		}
-		if !errors.Is(reason, errTooFast) {
+		if errors.Is(reason, errRefused) {
 			r.Refuse(time.Now())
 		}
 		return nil

@@ -26,7 +26,7 @@ func Register(st *store.Store) error {
 	if _, ok := s.Find(os.Getpid()); !ok {
 		return nil
 	}
-	Clients(st)
+	s.registered(st, boot)
 	data, err := json.Marshal(stored{s.ClientOf(os.Getpid()), boot})
 	if err != nil {
 		return err
@@ -53,9 +53,15 @@ func write(dir, name string, data []byte) error {
 	return err
 }
 
-// Clients returns those of the proxies that use the state directory, as long as any of their processes lives. Others are removed.
-func Clients(st *store.Store) (all []Client) {
-	s, boot := Here(), Boot()
+// Clients returns those of the proxies that use the state directory, as long as any of their processes lives.
+func Clients(st *store.Store) []Client {
+	s := Here()
+	all := s.registered(st, Boot())
+	return append(all, s.unregistered(st.Dir(), all)...)
+}
+
+// registered are those that have a file. What is left of others is removed.
+func (s System) registered(st *store.Store, boot string) (all []Client) {
 	names, _ := st.List(clientsDir)
 	for _, name := range names {
 		data, err := st.Read(name)
@@ -69,5 +75,5 @@ func Clients(st *store.Store) (all []Client) {
 		}
 		all = append(all, c.Client)
 	}
-	return append(all, s.unregistered(st.Dir(), all)...)
+	return all
 }

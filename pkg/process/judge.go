@@ -41,7 +41,7 @@ func (s System) Judge(q Question) Verdict {
 			v.Agent = "the other end of this terminal is held by " + h.String() + ": " + why
 			return v
 		}
-		if why := s.suspicious(h, q); why != "" && v.Doubt == "" {
+		if why := s.suspicious(h, own, q); why != "" && v.Doubt == "" {
 			v.Doubt = why
 		}
 	}
@@ -148,12 +148,12 @@ func (s System) holders(ttys []uint64, own []Process) (all []Process) {
 }
 
 // suspicious tells why what holds a terminal may be a script, "" if it is what a person sits at.
-func (s System) suspicious(h Process, q Question) string {
+func (s System) suspicious(h Process, own []Process, q Question) string {
 	switch kindOf(h) {
 	case terminal, editor, login, relay:
 		return ""
 	case multiplexer:
-		if s.attached(h, q) {
+		if s.attached(h, own, q) {
 			return ""
 		}
 		return "nobody is attached to " + h.String()
@@ -162,14 +162,18 @@ func (s System) suspicious(h Process, q Question) string {
 }
 
 // attached tells whether a person looks at a multiplexer: one of its clients runs on a terminal of theirs.
-func (s System) attached(h Process, q Question) bool {
+func (s System) attached(h Process, own []Process, q Question) bool {
 	if s.Named == nil {
 		return true // it can't be told here
 	}
 	names := []string{h.Name, h.Name + ": client"}
+	socket := ""
+	if i := slices.IndexFunc(own, func(p Process) bool { return p.PID == h.PID }); i > 0 {
+		socket = own[i-1].socket() // as the multiplexer has set it
+	}
 	for _, name := range names {
 		for _, client := range s.Named(name) {
-			if client.PID == h.PID || client.TTY == 0 {
+			if client.PID == h.PID || client.TTY == 0 || socket != "" && client.socket() != socket {
 				continue
 			}
 			line := append([]Process{client}, s.Ancestors(client.PID)...)
@@ -185,6 +189,27 @@ func (s System) attached(h Process, q Question) bool {
 		}
 	}
 	return false
+}
+
+// socket is the name of the tmux server that a process belongs to: by what it was started with, else by its environment.
+func (p Process) socket() string {
+	for i, arg := range p.Args {
+		for _, flag := range []string{"-L", "-S"} {
+			if value, ok := strings.CutPrefix(arg, flag); ok && normal(p.Name) == "tmux" {
+				if value == "" && i+1 < len(p.Args) {
+					value = p.Args[i+1]
+				}
+				return base(value)
+			}
+		}
+	}
+	for _, kv := range p.Environ {
+		if value, ok := strings.CutPrefix(kv, "TMUX="); ok {
+			file, _, _ := strings.Cut(value, ",")
+			return base(file)
+		}
+	}
+	return "default"
 }
 
 // loopback tells that a session came over SSH from this very machine, where whoever came can't be seen.

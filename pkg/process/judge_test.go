@@ -117,6 +117,15 @@ var judged = map[string]struct {
 	"tmux that a person is attached to": {13, []Process{
 		of(10, 1, "xterm"), of(11, 10, "bash").on(pts1), of(13, 1, "tmux").titled("tmux: server"), of(12, 11, "tmux").titled("tmux: client").on(pts1),
 		of(14, 13, "bash").on(pts0), of(100, 14, "mcpproxy-stdio").on(pts0)}, "", "", "tmux"},
+	"tmux that a person is attached to, by name": {13, []Process{
+		of(10, 1, "xterm"), of(11, 10, "bash").on(pts1), of(13, 1, "tmux", "-Lx").titled("tmux: server"), of(12, 11, "tmux", "-L", "x", "attach").titled("tmux: client").on(pts1),
+		of(14, 13, "bash").on(pts0).with("TMUX=/tmp/tmux-0/x,13,0"), of(100, 14, "mcpproxy-stdio").on(pts0)}, "", "", "tmux"},
+	"another tmux than the one that a person is attached to": {13, []Process{
+		of(10, 1, "xterm"), of(11, 10, "bash").on(pts1), of(9, 1, "tmux").titled("tmux: server"), of(12, 11, "tmux").titled("tmux: client").on(pts1),
+		of(13, 1, "tmux", "-L", "x").titled("tmux: server"), of(14, 13, "bash").on(pts0).with("TMUX=/tmp/tmux-0/x,13,0"), of(100, 14, "mcpproxy-stdio").on(pts0)}, "", "nobody is attached to tmux", "tmux"},
+	"VS Code on macOS": {13, []Process{
+		of(10, 1, "Electron"), of(11, 10, "Code Helper (Plugin)"), of(50, 11, "mcpproxy-stdio").piping(), of(13, 10, "Code Helper"), of(14, 13, "zsh", "-l").on(pts0),
+		of(100, 14, "mcpproxy-stdio").on(pts0)}, "", "", "code helper"},
 	"tmux that nobody is attached to": {13, []Process{
 		of(13, 1, "tmux").titled("tmux: server"), of(14, 13, "bash").on(pts0), of(100, 14, "mcpproxy-stdio").on(pts0)}, "", "nobody is attached to tmux", "tmux"},
 	"tmux that an agent is attached to": {13, []Process{

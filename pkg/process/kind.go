@@ -35,7 +35,7 @@ var (
 	terminals    = set(`xterm uxterm rxvt urxvt urxvtd gnome-terminal gnome-terminal-server gnome-terminal- kgx gnome-console ptyxis ptyxis-agent konsole yakuake
 		xfce4-terminal lxterminal mate-terminal qterminal terminator tilix guake terminology alacritty kitty foot footclient wezterm wezterm-gui
 		wezterm-mux-server ghostty rio st sakura cool-retro-term contour hyper tabby warp warp-terminal stable deepin-terminal blackbox
-		io.elementary.terminal terminal iterm2 itermserver rio windowsterminal conhost openconsole mintty winpty-agent kmscon fbterm`)
+		io.elementary.terminal terminal iterm2 itermserver flatpak-session-helper windowsterminal conhost openconsole mintty winpty-agent kmscon fbterm`)
 	multiplexers = set("tmux screen zellij dtach abduco byobu")
 	editors      = set(`code code-insiders code-oss codium vscodium cursor windsurf trae positron kiro antigravity void theia zed zed-editor zeditor
 		nvim vim vi gvim emacs emacs-gtk emacs-nox emacsclient helix hx kak kate sublime_text subl lapce fleet gnome-builder eclipse idea idea64 pycharm pycharm64
@@ -59,6 +59,7 @@ func kindOf(p Process) kind {
 	if name == "" {
 		name = title
 	}
+	name, _, _ = strings.Cut(name, " helper") // of an application with a window, on macOS
 	script := strings.ReplaceAll(p.script(), `\`, "/")
 	file := normal(script)
 	interpreted := interpreters[strings.TrimRight(name, "0123456789.")] || interpreters[name]
@@ -72,7 +73,7 @@ func kindOf(p Process) kind {
 			return shell
 		}
 		return wrapper
-	case interpreted && contains(script, editorPaths), editors[name], strings.HasPrefix(name, "code helper"), strings.HasPrefix(name, "cursor helper"):
+	case interpreted && contains(script, editorPaths), editors[name]:
 		return editor
 	case terminals[name], interpreted && terminals[file] && strings.HasPrefix(script, "/usr/"):
 		return terminal
