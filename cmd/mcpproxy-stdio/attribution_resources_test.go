@@ -161,3 +161,28 @@ func TestHeldServersAreNotAsked(t *testing.T) {
 		t.Error("alice was asked for what a held server may have")
 	}
 }
+
+// TestOwnersSurvive: what a server listed first is its own after a restart too, whoever stands before it in the file and lists it since,
+// and also for a client that lists nothing.
+func TestOwnersSurvive(t *testing.T) {
+	t.Parallel()
+	rug := &mcptest.Rug{After: 1, File: t.TempDir() + "/pulled", Resources: []string{"bob://static/1", "BOB://static/%32"}}
+	h := behind(t, map[string]mcptest.Server{"alice": quickly(mcptest.Server{URIBase: "alice://", Rug: rug}), "bob": quickly(mcptest.Server{URIBase: "bob://"})})
+	c := h.initialized("")
+	c.List("resources/list")
+	c.Tool("alice__echo", map[string]any{"message": "now"})
+	comesTrue(t, "alice lists more", func() bool { return len(c.Names("resources/list")) == 8 })
+	c.Close()
+	c = h.initialized("")
+	if got := strings.Join(c.Names("resources/list"), " "); strings.Count(got, "://") != 6 || strings.Contains(got, "mcpproxy:") {
+		t.Errorf("recorded: %s", got)
+	}
+	c.Close()
+	c = h.initialized("")
+	c.Tool("alice__echo", map[string]any{"message": "it runs, and bob does not"})
+	for _, uri := range []string{"bob://static/1", "bob://static/2"} {
+		if got := readText(c, uri); got != "Content of "+uri || wasAsked(c, "alice", uri) {
+			t.Errorf("%s was asked of another: %s", uri, got)
+		}
+	}
+}

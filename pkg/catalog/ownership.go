@@ -74,7 +74,7 @@ func (v *View) listed(server, uri string) string {
 }
 
 // described is the other server whose template keeps a URI from being the given server's, "" if there is none. A template
-// that says no more than a scheme keeps nothing from a server that shows a URI.
+// that says no more than a common scheme keeps nothing from a server that shows a URI.
 func (v *View) described(server, normal string) string {
 	other := ""
 	for _, t := range v.templates {

@@ -147,7 +147,7 @@ func TestTemplatesOwn(t *testing.T) {
 		}
 	}
 	for _, one := range []struct{ server, uri, want string }{
-		{"bob", "file:///shown", "bob"}, {"alice", "file:///shown", "bob"}, {"alice", "test://item/8", "bob"}, {"carol", "test://item/9", "carol"}, {"bob", "test://item/9", "carol"},
+		{"bob", "file:///shown", "bob"}, {"bob", "wide:y", "alice"}, {"bob", "WIDE:z", "alice"}, {"alice", "file:///shown", "bob"}, {"alice", "test://item/8", "bob"}, {"carol", "test://item/9", "carol"}, {"bob", "test://item/9", "carol"},
 		{"bob", "new://x", "bob"}, {"alice", "NEW://x/", "bob"},
 	} {
 		if got := v.Shows(one.server, one.uri); got != one.want {

@@ -56,9 +56,12 @@ func reservedURI(uri string) bool {
 // template is a URI template that owns what it expands to: one with a literal scheme.
 type template struct {
 	text   string // its literal parts in normal form
-	narrow bool   // its literal part says more than the scheme
+	narrow bool   // its literal part says more than a scheme that many servers use
 	prefix int    // length of the literal part
 }
+
+// common are the schemes under which any server may have something.
+var common = map[string]bool{"file": true, "http": true, "https": true, "ftp": true, "data": true, "urn": true, "git": true, "ws": true, "wss": true}
 
 // readTemplate reads an RFC 6570 template; ok is false for one that owns nothing.
 func readTemplate(text string) (t template, ok bool) {
@@ -84,7 +87,7 @@ func readTemplate(text string) (t template, ok bool) {
 	}
 	head = scheme + ":" + head
 	t.text = head + normalLiterals(text[len(literal):])
-	t.narrow = strings.Trim(rest, "/") != ""
+	t.narrow = strings.Trim(rest, "/") != "" || !common[scheme]
 	t.prefix = len(head)
 	return t, true
 }

@@ -57,6 +57,9 @@ func (s *Session) initialize(m *jsonrpc.Message, r reply) {
 	s.hello.mu.Unlock()
 
 	view := s.view()
+	for _, k := range []catalog.Kind{catalog.Resources, catalog.Templates} {
+		s.noteListed(k) // what was recorded was shown before
+	}
 	b := append([]byte(`{"protocolVersion":`), jsonrpc.Quote(version)...)
 	b = append(append(b, `,"capabilities":`...), capabilitiesFor(version, s.host.Sources(s))...)
 	b = append(b, `,"serverInfo":{"name":"mcpproxy-stdio","title":"mcpproxy","version":`...)
