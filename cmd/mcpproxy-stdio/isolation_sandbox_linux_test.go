@@ -18,15 +18,18 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
-// envPoor makes this program one on a machine that can do less: "bubblewrap" does not work there, or neither does "landlock".
+// envPoor makes this program one on a machine that can do less: "bubblewrap", "mounts" or "landlock" do not work there.
 const envPoor = "MCPPROXY_TEST_POOR"
 
-const poorInBubblewrap, poorInAll = envPoor + "=bubblewrap", envPoor + "=bubblewrap landlock"
+const poorInBubblewrap, poorInMounts, poorInAll = envPoor + "=bubblewrap", envPoor + "=bubblewrap mounts", envPoor + "=bubblewrap mounts landlock"
 
 func init() {
 	poor := os.Getenv(envPoor)
 	var denied []uint32
 	if strings.Contains(poor, "bubblewrap") {
+		denied = append(denied, unix.SYS_UNSHARE) // with which it keeps programs from namespaces of their own
+	}
+	if strings.Contains(poor, "mounts") {
 		denied = append(denied, unix.SYS_MOUNT)
 	}
 	if strings.Contains(poor, "landlock") {
@@ -57,7 +60,7 @@ func deny(calls []uint32) {
 }
 
 // sandboxes are the ways to make one, by what upstream_servers calls it, with what a machine that has no better one is started with.
-var sandboxes = map[string][]string{"sandbox (bubblewrap)": nil, "sandbox (landlock)": {poorInBubblewrap}}
+var sandboxes = map[string][]string{"sandbox (bubblewrap)": nil, "sandbox (namespaces)": {poorInBubblewrap}, "sandbox (landlock)": {poorInMounts}}
 
 // needs skips a test where such a sandbox cannot be made, or fails it where skips are forbidden.
 func needs(t *testing.T, how string) {

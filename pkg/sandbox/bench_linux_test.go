@@ -15,7 +15,7 @@ func BenchmarkStart(b *testing.B) {
 			}
 		}
 	})
-	for _, method := range []Method{Bubblewrap, Landlock} {
+	for _, method := range []Method{Bubblewrap, Namespaces, Landlock} {
 		m := machineOf(b, method)
 		b.Run(string(m.Method), func(b *testing.B) {
 			for b.Loop() {

@@ -54,39 +54,63 @@ func (o order) bwrapArgs(program, env []string) ([]string, error) {
 	return append(append(args, "--"), program...), nil
 }
 
-func (o order) mounts() (args []string) {
-	add := func(words ...string) { args = append(args, words...) }
+// masked are places of /proc where root may write, whatever namespace it is in.
+var masked = []string{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi"}
+
+// placed is what is mounted, in this order: a path of the machine, at a path inside.
+type placed struct {
+	source, path string
+	write        bool
+}
+
+// placing plans a file system: whether it is built on the machine's own, what is mounted on it, and its links. /proc and /dev come
+// before what is mounted.
+func (o order) placing() (root *grant, mounts []placed, links []link) {
 	grants := o.Grants
 	var mounted []grant
-	root := len(grants) > 0 && grants[0].Path == "/"
-	if root {
-		add(bind(grants[0].Write), "/", "/")
+	if len(grants) > 0 && grants[0].Path == "/" {
+		root = &grants[0]
 		mounted, grants = grants[:1:1], grants[1:]
-	}
-	add("--proc", "/proc", "--dev", "/dev")
-	for _, path := range []string{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi"} {
-		add("--ro-bind-try", path, path) // root may write there, whatever namespace it is in
-	}
-	if o.Bwrap.Recent {
-		add("--size", sharedMemory, "--tmpfs", "/dev/shm")
 	}
 	own := -1 // where the program's own /tmp stands, which has nothing of what /tmp has outside
 	if o.Tmp != "" {
-		add("--bind", o.Tmp, "/tmp")
+		mounts = append(mounts, placed{o.Tmp, "/tmp", true})
 		own, mounted = len(mounted), append(mounted, grant{Path: "/tmp", Write: true})
 	}
 	for _, g := range grants {
 		if over := nearest(mounted, g.Path); over < 0 || over == own || mounted[over].Write != g.Write || g.Pin {
-			add(bind(g.Write), g.Path, g.Path)
+			mounts = append(mounts, placed{g.Path, g.Path, g.Write})
 			mounted = append(mounted, g)
 		}
 	}
 	for _, l := range o.Links {
 		if over := nearest(mounted, l.Path); over < 0 || over == own {
-			add("--symlink", l.Target, l.Path)
+			links = append(links, l)
 		}
 	}
-	if !root {
+	return root, mounts, links
+}
+
+func (o order) mounts() (args []string) {
+	add := func(words ...string) { args = append(args, words...) }
+	root, mounts, links := o.placing()
+	if root != nil {
+		add(bind(root.Write), "/", "/")
+	}
+	add("--proc", "/proc", "--dev", "/dev")
+	for _, path := range masked {
+		add("--ro-bind-try", path, path)
+	}
+	if o.Bwrap.Recent {
+		add("--size", sharedMemory, "--tmpfs", "/dev/shm")
+	}
+	for _, m := range mounts {
+		add(bind(m.write), m.source, m.path)
+	}
+	for _, l := range links {
+		add("--symlink", l.Target, l.Path)
+	}
+	if root == nil {
 		add("--remount-ro", "/")
 	}
 	return args

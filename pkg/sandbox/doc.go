@@ -1,5 +1,6 @@
 // Package sandbox runs one program with less of the machine than the person has who started it: on Linux, without Docker and
 // without special rights. Bubblewrap (https://github.com/containers/bubblewrap) makes the sandbox where it works, else
+// this program itself with the same namespaces (see namespace_linux.go), else
 // Landlock (https://docs.kernel.org/userspace-api/landlock.html); with both come an allow-list of system calls, resource limits,
 // no_new_privs and no capabilities. On other systems there is none, and the package says so.
 //
@@ -21,6 +22,6 @@
 // What it costs a program: no 32-bit programs on a 64-bit system, no namespaces (Chromium needs --no-sandbox), no Unix sockets
 // but socketpair(2) (Python's multiprocessing needs the start method "fork" or "spawn"), no io_uring, under Landlock neither
 // /tmp by name nor POSIX and System V shared memory. Files of /etc are those of the start: a server that outlives a
-// change of /etc/resolv.conf has to be started again. Under bubblewrap SIGTERM ends a program at once; its time to end is that
+// change of /etc/resolv.conf has to be started again. But for Landlock, SIGTERM ends a program at once; its time to end is that
 // between the closing of its stdin and the signal.
 package sandbox

@@ -37,7 +37,7 @@ type attempt struct {
 func (s *attempt) stale() bool {
 	select {
 	case <-s.done:
-		return s.result.Method != Bubblewrap && time.Since(s.at) > again
+		return s.result.Method != Bubblewrap && s.result.Method != Namespaces && time.Since(s.at) > again
 	default:
 		return false
 	}
@@ -76,12 +76,16 @@ func look() machine {
 	if noBwrap == nil {
 		return m
 	}
-	m, noLandlock := lookForLandlock()
-	if noLandlock == nil {
-		m.Why = noBwrap.Error()
+	m, noNamespaces := lookForNamespaces()
+	if noNamespaces == nil {
 		return m
 	}
-	return machine{Abilities: Abilities{Why: fmt.Sprintf("no sandbox can be made here: %v; and %v", noBwrap, noLandlock)}}
+	m, noLandlock := lookForLandlock()
+	if noLandlock == nil {
+		m.Why = fmt.Sprintf("%v; nor can this program make namespaces (%v)", noBwrap, noNamespaces)
+		return m
+	}
+	return machine{Abilities: Abilities{Why: fmt.Sprintf("no sandbox can be made here: %v; this program cannot make namespaces (%v); and %v", noBwrap, noNamespaces, noLandlock)}}
 }
 
 // lookForBwrap lets bubblewrap tell its version from within a sandbox.
@@ -108,6 +112,21 @@ func lookForBwrap() (machine, error) {
 		return m, nil
 	}
 	return machine{}, errors.New("bubblewrap is not installed; install it (apt install bubblewrap, dnf install bubblewrap)")
+}
+
+// lookForNamespaces runs this program in namespaces of its own, where it looks whether it is confined.
+func lookForNamespaces() (machine, error) {
+	var kernel unix.Utsname
+	if err := unix.Uname(&kernel); err != nil {
+		return machine{}, err
+	}
+	m := machine{Abilities: Abilities{Method: Namespaces, Version: "Linux " + unix.ByteSliceToString(kernel.Release[:])}}
+	v := newView("/")
+	v.system()
+	if _, err := try(order{Method: Namespaces, Dir: "/", Grants: v.sorted(), Links: v.links}, selfExe, hookArg, probeArg); err != nil {
+		return machine{}, err
+	}
+	return m, nil
 }
 
 // lookForLandlock runs this program confined, which looks whether it is.
@@ -176,8 +195,10 @@ func userNamespaces() string {
 // probed is the exit status of a program that looks around in its sandbox: 0 if it is one.
 func probed() int {
 	_, err := os.ReadDir("/")
+	var root unix.Statfs_t // with namespaces it may list the root, which is one of its own
+	own := unix.Statfs("/", &root) == nil && root.Type == unix.TMPFS_MAGIC && root.Flags&unix.ST_RDONLY != 0 && os.Getppid() == 1
 	fd, socketErr := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil || socketErr == nil {
+	if err == nil && !own || socketErr == nil {
 		fmt.Fprintln(os.Stderr, "it confines nothing:", err, fd, socketErr)
 		return 1
 	}

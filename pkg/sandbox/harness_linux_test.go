@@ -78,23 +78,25 @@ func (w world) attacker(t testing.TB, args ...string) Spec {
 // eachMethod runs a test under every method; one that this machine does not have is missing.
 func eachMethod(t *testing.T, test func(t *testing.T, m machine)) {
 	t.Helper()
-	for _, method := range []Method{Bubblewrap, Landlock} {
+	for _, method := range []Method{Bubblewrap, Namespaces, Landlock} {
 		t.Run(string(method), func(t *testing.T) { test(t, machineOf(t, method)) })
 	}
 }
 
 // methodsWithMounts are those that can make a file read-only in a directory that is not.
-var methodsWithMounts = []Method{Bubblewrap}
+var methodsWithMounts = []Method{Bubblewrap, Namespaces}
 
 func machineOf(t testing.TB, method Method) machine {
 	t.Helper()
-	look := map[Method]func() (machine, error){Bubblewrap: theBwrap, Landlock: theLandlock}[method]
+	look := map[Method]func() (machine, error){Bubblewrap: theBwrap, Namespaces: theNamespaces, Landlock: theLandlock}[method]
 	m, err := look()
 	if err != nil {
 		missing(t, err.Error())
 	}
 	return m
 }
+
+var theNamespaces = sync.OnceValues(lookForNamespaces)
 
 var theBwrap, theLandlock = sync.OnceValues(lookForBwrap), sync.OnceValues(lookForLandlock)
 

@@ -36,13 +36,20 @@ func runHook() {
 	if os.Args[2] == probeArg {
 		os.Exit(probed())
 	}
-	fmt.Fprintln(os.Stderr, "mcpproxy-stdio: the program was not run:", follow(os.Args[2:]))
+	stage, args := "", os.Args[2:]
+	if args[0] == builderArg || args[0] == lastArg {
+		stage, args = args[0], args[1:]
+	}
+	fmt.Fprintln(os.Stderr, "mcpproxy-stdio: the program was not run:", follow(stage, args))
 	os.Exit(exitRefused)
 }
 
-// follow does what it is ordered to, and returns only if that failed.
-func follow(args []string) error {
+// follow does what it is ordered to, and returns only if that failed. With namespaces there are several stages.
+func follow(stage string, args []string) error {
 	var o order
+	if len(args) == 0 {
+		return fmt.Errorf("there is no order for its sandbox")
+	}
 	if err := json.Unmarshal([]byte(args[0]), &o); err != nil {
 		return fmt.Errorf("the order for its sandbox cannot be read: %w", err)
 	}
@@ -51,6 +58,12 @@ func follow(args []string) error {
 	}
 	if err := inheritOnly012(); err != nil {
 		return fmt.Errorf("its sandbox cannot close inherited files: %w", err)
+	}
+	switch {
+	case o.Method == Namespaces && stage == "":
+		return o.inNamespaces(args)
+	case o.Method == Namespaces && stage == builderArg:
+		return o.build(args)
 	}
 	if err := unix.Chdir(o.Dir); err != nil {
 		return fmt.Errorf("its working directory %s cannot be entered: %w", o.Dir, err)
@@ -61,6 +74,8 @@ func follow(args []string) error {
 		path = o.Bwrap.Path
 		argv, err = o.bwrapArgs(argv, env)
 		env = []string{}
+	case Namespaces:
+		err = o.last()
 	case Landlock:
 		err = o.restrict()
 	default:

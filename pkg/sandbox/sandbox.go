@@ -8,6 +8,7 @@ type Method string
 // The methods, the better one first.
 const (
 	Bubblewrap Method = "bubblewrap"
+	Namespaces Method = "namespaces" // as bubblewrap makes them, made by this program
 	Landlock   Method = "landlock"
 )
 

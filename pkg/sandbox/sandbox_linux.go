@@ -60,7 +60,7 @@ func (m machine) confine(spec Spec) (_ Confined, err error) {
 		}
 	}
 	own, tmp, inTmp := []string{p.home}, p.tmp, ""
-	if m.Method == Bubblewrap && !v.visible("/tmp") { // with "/" the person has listed that too
+	if m.Method != Landlock && !v.visible("/tmp") { // with "/" the person has listed that too
 		tmp, inTmp = "/tmp", p.tmp
 	} else {
 		own = append(own, p.tmp)
