@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
@@ -240,5 +241,152 @@ func TestModulesObeyNoWorkspace(t *testing.T) {
 				t.Error("the workspace's code was run")
 			}
 		})
+	}
+}
+
+// says runs a command of the proxy's own, which must succeed, and gives what it printed.
+func (r *runnerRig) says(args ...string) string {
+	r.t.Helper()
+	cmd := r.command(args...)
+	cmd.Dir = r.workspace
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("%q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// installation is what is in use of the demo package, and where that is written.
+func (r *runnerRig) installation() (file string, current map[string]any, dir string) {
+	r.t.Helper()
+	files, _ := filepath.Glob(filepath.Join(r.dir, "state/mcpproxy-stdio/packages/*/current.json"))
+	if len(files) != 1 {
+		r.t.Fatalf("%v", files)
+	}
+	data, err := os.ReadFile(files[0])
+	if err == nil {
+		err = json.Unmarshal(data, &current)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return files[0], current, filepath.Join(filepath.Dir(files[0]), current["install"].(string))
+}
+
+// age makes what is installed one of long ago, so that a newer version is looked for.
+func (r *runnerRig) age() {
+	r.t.Helper()
+	file, current, _ := r.installation()
+	current["at"] = "2026-01-01T00:00:00Z"
+	delete(current, "checked")
+	data, err := json.Marshal(current)
+	if err == nil {
+		err = os.WriteFile(file, data, 0o600)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// A newer version under a floating tag is found in the background, started the next time, and told. A pin keeps the version, byte for
+// byte, and brings it back when its files are gone.
+func TestRunnerVersions(t *testing.T) {
+	r := newRunnerRig(t)
+	c := r.serve(nil, "npx", "-y", demoPackage)
+	if w := whereabouts(t, c); w.Version != "1.0.0" {
+		t.Fatalf("%+v", w)
+	}
+	installed := func(version string) func() bool {
+		return func() bool { return strings.Contains(r.says("servers", "--json"), `"version": "`+version+`"`) }
+	}
+	comesTrue(t, "the version is recorded", installed("1.0.0"))
+	c.Close()
+	if shown := r.says("review", "demo"); !strings.Contains(shown, demoPackage+"@1.0.0 (sha512-") {
+		t.Errorf("review: %s", shown)
+	}
+
+	r.publish("2.0.0")
+	asked := len(r.registry.Asked())
+	if w := whereabouts(t, r.open()); w.Version != "1.0.0" || len(r.registry.Asked()) != asked {
+		t.Errorf("a warm start asked the registry, or started %s", w.Version)
+	}
+	r.age()
+	c = r.open()
+	if w := whereabouts(t, c); w.Version != "1.0.0" {
+		t.Errorf("a start waited for a newer version: %+v", w)
+	}
+	for n := 0; !strings.Contains(fmt.Sprint(r.installationOf()), "2.0.0"); n++ { // some seconds after the start
+		if n > 1200 {
+			t.Fatal("the newer version was not installed")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	c.Close()
+	c = r.open()
+	if w := whereabouts(t, c); w.Version != "2.0.0" {
+		t.Errorf("%+v", w)
+	}
+	comesTrue(t, "the newer version is recorded", installed("2.0.0"))
+	c.Close()
+	for _, told := range []string{r.says("servers", "--json"), r.says("history", "demo")} {
+		if !strings.Contains(told, "1.0.0") || !strings.Contains(told, "2.0.0") {
+			t.Errorf("the change of version is not told: %s", told)
+		}
+	}
+
+	if said := r.says("pin", "demo"); !strings.Contains(said, demoPackage+"@2.0.0") {
+		t.Errorf("pin: %s", said)
+	}
+	r.publish("3.0.0")
+	r.age()
+	_, _, dir := r.installation()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	c = r.open()
+	if w := whereabouts(t, c); w.Version != "2.0.0" || !strings.HasPrefix(w.File, dir) {
+		t.Errorf("not restored: %+v", w)
+	}
+	c.Close()
+	file := filepath.Join(dir, "node_modules", filepath.FromSlash(demoPackage), "server.js")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, append(text, "// another byte"...), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = r.open()
+	tells(t, c.Tool("demo__where", nil), `server "demo"`, "changed since it was pinned", "pin --remove demo")
+	c.Close()
+	if shown := r.says("servers", "--json"); !strings.Contains(shown, `"pinned": true`) {
+		t.Errorf("servers: %s", shown)
+	}
+	r.says("pin", "--remove", "demo")
+	if w := whereabouts(t, r.open()); w.Version == "" {
+		t.Errorf("%+v", w)
+	}
+}
+
+func (r *runnerRig) installationOf() any {
+	_, current, _ := r.installation()
+	return current["packages"]
+}
+
+// A package that can't be installed is told with the installer's own words, without the server's secrets; a held server installs nothing.
+func TestRunnerFailures(t *testing.T) {
+	r := newRunnerRig(t)
+	c := r.serve(nil, "npx", "-y", "@mcpproxy-demo/missing")
+	tells(t, c.Tool("demo__where", nil), `server "demo"`, "installing @mcpproxy-demo/missing failed", "404")
+	c.Close()
+	held := newRunnerRig(t)
+	c = held.serve(map[string]any{"quarantined": true}, "npx", "-y", demoPackage)
+	c.Tool("demo__where", nil)
+	c.Close()
+	held.says("check")
+	held.says("doctor")
+	held.says("review", "demo")
+	if asked := held.registry.Asked(); len(asked) > 0 {
+		t.Errorf("a server that is held was installed: %v", asked)
 	}
 }

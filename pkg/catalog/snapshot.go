@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
@@ -48,11 +49,12 @@ type Snapshot struct {
 	Taken        time.Time
 	Capabilities []byte // raw, of the answer to initialize
 	Instructions string
-	Unreadable   []byte          // raw instructions that can't be read, and so are never shown to clients
-	Image        string          // id of the image that its container was made of; "": it was in none
-	Path         string          // of the program that was started; "": none was on this machine
-	Programs     [][]byte        // files of the workspace that decided what was run, as launch.Program.JSON
-	Items        [Kinds][][]byte // raw items in the server's order
+	Unreadable   []byte             // raw instructions that can't be read, and so are never shown to clients
+	Image        string             // id of the image that its container was made of; "": it was in none
+	Path         string             // of the program that was started; "": none was on this machine
+	Programs     [][]byte           // files of the workspace that decided what was run, as launch.Program.JSON
+	Installed    *launch.Resolution // what its runner's packages came to; nil: none were installed for it
+	Items        [Kinds][][]byte    // raw items in the server's order
 }
 
 // ID returns what identifies a raw item: its name, URI template or URI. An item that is no JSON may still have one, by which people are

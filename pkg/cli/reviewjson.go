@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
@@ -55,6 +56,8 @@ type serverReview struct {
 	Values    []string           `json:"changed_values,omitempty"` // by name
 	Policy    *quarantine.Policy `json:"looser_policy,omitempty"`
 	Blocked   []string           `json:"blocked,omitempty"`
+	Packages  []launch.Version   `json:"packages,omitempty"` // what its runner installed
+	Pinned    bool               `json:"pinned,omitempty"`
 	Changed   []changeReport     `json:"changed,omitempty"`
 	Unchanged []itemReport       `json:"unchanged,omitempty"`
 	Withheld  string             `json:"withheld,omitempty"` // why the definitions are not here
@@ -105,6 +108,9 @@ func describeWaiting(e *entry) waiting {
 
 func describeReview(e *entry, show showing) serverReview {
 	r := serverReview{waiting: describeWaiting(e), Launch: launchReport(quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), show.agent == "")), Blocked: e.Record.Blocked}
+	if i := e.Record.Installed; i != nil {
+		r.Packages, r.Pinned = i.Packages, i.Pin != nil
+	}
 	items := e.items()
 	if p := e.proposal; p != nil {
 		if p.Was != nil {

@@ -108,6 +108,7 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) 
 	} else {
 		p.fact(label, "", text.Line)
 	}
+	p.fact("Package", "", packageWords(e.Record.Installed))
 	p.fact("Directory", "", quotedDir(text.Dir, e))
 	p.fact("Variables", "", strings.Join(text.Env, ", "))
 	p.fact("Headers", "", strings.Join(text.Headers, ", "))

@@ -11,6 +11,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
@@ -22,18 +23,22 @@ type serversReport struct {
 
 // seenServer is a configured server with what was recorded of it.
 type seenServer struct {
-	Name      string    `json:"name"`
-	Protocol  string    `json:"protocol"`
-	Start     string    `json:"start"`
-	State     string    `json:"state"`
-	Why       string    `json:"why,omitempty"`
-	Seen      time.Time `json:"seen,omitzero"`    // when its lists were last recorded
-	Tools     int       `json:"tools"`            // offered to clients
-	Hidden    int       `json:"hidden_tools"`     // held back by enabled_tools and disabled_tools
-	Review    int       `json:"review,omitempty"` // new or changed, and waiting for a person
-	Prompts   int       `json:"prompts"`
-	Resources int       `json:"resources"`
-	Isolation string    `json:"isolation,omitempty"` // what it asks for: docker, sandbox, auto or none; nothing for one that runs elsewhere
+	Name      string           `json:"name"`
+	Protocol  string           `json:"protocol"`
+	Start     string           `json:"start"`
+	State     string           `json:"state"`
+	Why       string           `json:"why,omitempty"`
+	Seen      time.Time        `json:"seen,omitzero"`    // when its lists were last recorded
+	Tools     int              `json:"tools"`            // offered to clients
+	Hidden    int              `json:"hidden_tools"`     // held back by enabled_tools and disabled_tools
+	Review    int              `json:"review,omitempty"` // new or changed, and waiting for a person
+	Prompts   int              `json:"prompts"`
+	Resources int              `json:"resources"`
+	Packages  []launch.Version `json:"packages,omitempty"`        // what its runner installed, when it last ran
+	Before    string           `json:"packages_before,omitempty"` // the versions before those
+	Pinned    bool             `json:"pinned,omitempty"`
+	Version   string           `json:"-"`                   // of the package, in short
+	Isolation string           `json:"isolation,omitempty"` // what it asks for: docker, sandbox, auto or none; nothing for one that runs elsewhere
 }
 
 func (a *app) serversCommand() *cobra.Command {
@@ -94,6 +99,10 @@ func describe(k hub.Known) seenServer {
 	if seen.State, seen.Why = standing(k); seen.State == stateEnabled {
 		seen.Review = k.Record.Pending(k.Written)
 	}
+	if k.Record != nil && k.Record.Installed != nil {
+		i := k.Record.Installed
+		seen.Packages, seen.Before, seen.Pinned, seen.Version = i.Packages, i.Was, i.Pin != nil, versionWords(i)
+	}
 	if recorded == nil {
 		return seen
 	}
@@ -117,6 +126,10 @@ func (p *printer) servers(servers []seenServer) {
 	if asked {
 		columns = slices.Insert(columns, isolationColumn, column{title: "ISOLATION"})
 	}
+	versions := slices.ContainsFunc(servers, func(s seenServer) bool { return s.Version != "" })
+	if versions {
+		columns = slices.Insert(columns, versionColumn, column{title: "VERSION", cut: true})
+	}
 	var rows [][]string
 	for _, s := range servers {
 		tools, seen := "–", "never"
@@ -134,6 +147,9 @@ func (p *printer) servers(servers []seenServer) {
 		if asked {
 			row = slices.Insert(row, isolationColumn, orDash(s.Isolation))
 		}
+		if versions {
+			row = slices.Insert(row, versionColumn, orDash(s.Version))
+		}
 		rows = append(rows, row)
 	}
 	p.table(columns, rows)
@@ -141,6 +157,9 @@ func (p *printer) servers(servers []seenServer) {
 
 // isolationColumn is where the table has what servers ask for, if any does.
 const isolationColumn = 2
+
+// versionColumn is where the table has the versions of installed packages, if there are any.
+const versionColumn = 1
 
 // held tells whether anything waits for a person.
 func held(servers []seenServer) bool {

@@ -17,6 +17,11 @@ import (
 // Ready implements session.Host.
 func (h *Hub) Ready(start *upstream.Start) *upstream.Start {
 	start.Containers, start.State = h.boxes, h.opts.Store.Dir()
+	h.mu.Lock()
+	if e := h.entries[keyOf(start.Server)]; e != nil {
+		start.Pin = e.record.Pin()
+	}
+	h.mu.Unlock()
 	start.Gate = upstream.Gate{Image: h.admitImage(start.Server), Programs: h.admitPrograms(start.Server)}
 	return start
 }

@@ -69,6 +69,9 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 		h.fail(k, err)
 		return
 	}
+	if was, is := e.record.Installed, r.Installed; was != nil && is != nil && was.Short() != is.Short() {
+		h.log.Info().Str("server", k.name).Str("was", was.Short()).Str("is", is.Short()).Msg("its package is another version than when it last ran")
+	}
 	if n := r.Pending(server); n > 0 && n != e.record.Pending(server) {
 		h.log.Warn().Str("server", k.name).Int("items", n).Msg("what it offers has changed; it is held for review")
 	}

@@ -40,16 +40,16 @@ func (in *Installer) Program(ctx context.Context, q *Request, r *Resolution) (*D
 	}
 	before := r.Program.Flags
 	if interpreter == "bun" {
-		empty := filepath.Join(r.dir, "bunfig.toml") // it is given a configuration, so that it looks for none in the working directory
-		if err := os.WriteFile(empty, nil, 0o600); err != nil {
-			return nil, err
-		}
-		before = append([]string{"--config=" + empty, "--no-env-file"}, before...)
+		// It is given a configuration, so that it looks for none in the working directory.
+		before = append([]string{"--config=" + filepath.Join(r.dir, bunConfig), "--no-env-file"}, before...)
 	}
 	d.Args = append(append(append([]string{}, before...), d.Path), d.Args...)
 	d.Path, d.Name = path, path
 	return d, nil
 }
+
+// bunConfig is an empty configuration for bun, which each installation has that bun may run.
+const bunConfig = "bunfig.toml"
 
 // withFirst puts a directory in front of PATH.
 func withFirst(env []string, dir string) []string {

@@ -246,6 +246,11 @@ func (in *Installer) fill(ctx context.Context, r *Resolution, q *Request) (err e
 	if r.Packages, r.Program, err = tool.read(q.Runner, r.dir); err != nil {
 		return err
 	}
+	if r.Tool == Bun || r.Program.Interpreter == "bun" {
+		if err := os.WriteFile(filepath.Join(r.dir, bunConfig), nil, 0o600); err != nil {
+			return err
+		}
+	}
 	digest := ""
 	for i := range r.Packages {
 		if r.Packages[i].Integrity != "" {

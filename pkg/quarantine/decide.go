@@ -108,6 +108,9 @@ func (r *Record) takeAll(items []Item) {
 }
 
 func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
+	if r.LaunchKey != "" && r.LaunchKey != s.LaunchKey() && r.Pin() != nil { // it was of another launch
+		r.PinTo(nil, Means{})
+	}
 	r.Launch, r.LaunchKey = p.Launch, s.LaunchKey()
 	r.Policy, r.Overrode, r.Flagged, r.Tool, r.Doubt = policyOf(s), s.Quarantined, false, false, ""
 }

@@ -70,6 +70,9 @@ func (r *Record) Encode() []byte {
 	if r.Program != nil {
 		object("program", r.Program)
 	}
+	if r.Installed != nil {
+		object("installed", r.Installed)
+	}
 	if r.Code != nil {
 		object("code", r.Code)
 	}
@@ -178,6 +181,8 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		r.Unasked = true
 	case "program":
 		err = json.Unmarshal(value, &r.Program)
+	case "installed":
+		err = json.Unmarshal(value, &r.Installed)
 	case "code":
 		err = json.Unmarshal(value, &r.Code)
 	case "outbox":

@@ -21,6 +21,7 @@ const (
 	Capabilities Kind = "capabilities" // what it declares as experimental and extensions; its ID is ""
 	Image        Kind = "image"        // what its container is made of, by content; its ID is ""
 	Local        Kind = "program"      // a file of a workspace that decides what is run there, by content; its ID is path and workspace
+	Package      Kind = "package"      // what a runner installed, in the log alone; its ID is its name
 )
 
 var listed = map[Kind]catalog.Kind{Tool: catalog.Tools, Prompt: catalog.Prompts, Template: catalog.Templates}

@@ -36,13 +36,18 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 	items := slices.DeleteFunc(ItemsOf(live), func(it Item) bool { return it.Kind == Tool && slices.Contains(r.Blocked, it.ID) })
 	switch state := r.State(s); {
 	case state == HeldDefinitions && r.Inspect == s.LaunchKey():
+		changed = r.learnInstalled(live.Installed)
 		if r.Seen && !whole || r.Seen && sameItems(r.Found, items) {
-			return false
+			return changed
 		}
 		r.Found, r.Seen = items, true
 		return true
-	case state != Approved, r.First && extent == Part: // the first look is due, or under way
+	case state != Approved:
 		return false
+	}
+	changed = r.learnInstalled(live.Installed)
+	if r.First && extent == Part { // the first look is due, or under way
+		return changed
 	}
 	how, stops := "", scan.Block
 	if r.First {

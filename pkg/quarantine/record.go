@@ -34,7 +34,8 @@ type Record struct {
 	Disabled  bool // a tool disabled it, so that a tool may enable it
 	Policy    Policy
 
-	Program *Program // behind the command, when it last ran; nil: not known
+	Program   *Program   // behind the command, when it last ran; nil: not known
+	Installed *Installed // what its runner's packages came to; nil: none were installed for it
 
 	Inspect string // key of the launch whose inspection a person approved
 	Found   []Item // what the inspection found

@@ -36,7 +36,8 @@ type Start struct {
 	Workspace  string        // of the session; "": none
 	Login      *oauth.Login  // of a remote server; nil: none
 	Containers *docker.Owner
-	State      string // directory for what sandboxed servers keep, and where those work that may not work in the workspace
+	State      string      // directory for what sandboxed servers keep, and where those work that may not work in the workspace
+	Pin        *launch.Pin // the installation that it is to be started from; nil: the newest
 	Gate       Gate
 	Log        zerolog.Logger
 }

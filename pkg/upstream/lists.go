@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
@@ -183,8 +184,8 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 	if c, ok := conn.(interface{ Ran() (string, [][]byte) }); ok {
 		current.Path, current.Programs = c.Ran()
 	}
-	if c, ok := conn.(interface{ Ran() (string, [][]byte) }); ok {
-		current.Path, current.Programs = c.Ran()
+	if c, ok := conn.(interface{ Resolved() *launch.Resolution }); ok {
+		current.Installed = c.Resolved()
 	}
 	var digests [catalog.Kinds]map[string]string
 	for k, read := range hello.undeclared() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -40,7 +41,7 @@ type installing struct {
 
 // install begins to install what the server needs, and returns at once. start starts it then, and whole the runner, if it turns out that it
 // can't be taken apart.
-func (s *Start) install(in *launch.Installer, q *launch.Request, start func(context.Context, *launch.Resolution) (Conn, error), whole func() (Conn, error)) Conn {
+func (s *Start) install(in *launch.Installer, q *launch.Request, install func(context.Context, *launch.Request) (*launch.Resolution, error), start func(context.Context, *launch.Resolution) (Conn, error), whole func() (Conn, error)) Conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &installing{
 		what: strings.Join(q.Runner.Packages, ", "), Redactor: s.redactor(),
@@ -49,7 +50,7 @@ func (s *Start) install(in *launch.Installer, q *launch.Request, start func(cont
 	in.Run = s.runner(q.Closed, c.watch)
 	go func() {
 		defer close(c.done)
-		resolved, err := in.Install(ctx, q)
+		resolved, err := install(ctx, q)
 		var conn Conn
 		if errors.Is(err, launch.ErrWhole) {
 			conn, err = whole()
@@ -304,10 +305,22 @@ func (s *Start) direct(found *launch.Start, iso *config.Isolation, programs []la
 	q := found.Runner
 	in := s.installer(q.Closed)
 	if q.Runner.Kind == launch.Package {
-		if resolved := in.Installed(q); resolved != nil {
+		install := in.Install
+		if s.Pin != nil {
+			resolved, err := in.Pinned(q, s.Pin)
+			if err == nil {
+				return s.installed(context.Background(), in, found, programs, resolved)
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return nil, s.pinned(err)
+			}
+			install = func(ctx context.Context, q *launch.Request) (*launch.Resolution, error) {
+				resolved, err := in.Restore(ctx, q, s.Pin)
+				return resolved, s.pinned(err)
+			}
+		} else if resolved := in.Installed(q); resolved != nil {
 			return s.installed(context.Background(), in, found, programs, resolved)
 		}
-		return s.install(in, q, func(ctx context.Context, resolved *launch.Resolution) (Conn, error) {
+		return s.install(in, q, install, func(ctx context.Context, resolved *launch.Resolution) (Conn, error) {
 			return s.installed(ctx, in, found, programs, resolved)
 		}, func() (Conn, error) { return s.apart(found, programs) }), nil
 	}
@@ -328,6 +341,14 @@ func (s *Start) direct(found *launch.Start, iso *config.Isolation, programs []la
 	return s.started(d, found.Dir, iso, programs, nil)
 }
 
+// pinned says what can be done about a pin that can't be kept; nil of nil.
+func (s *Start) pinned(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w. Start the newest version again with: mcpproxy-stdio pin --remove %s", err, config.ShellWord(s.Server.Name))
+}
+
 // installed starts the program of an installation, and looks for newer versions meanwhile.
 func (s *Start) installed(ctx context.Context, in *launch.Installer, found *launch.Start, programs []launch.Program, r *launch.Resolution) (Conn, error) {
 	d, err := in.Program(ctx, found.Runner, r)
@@ -335,7 +356,7 @@ func (s *Start) installed(ctx context.Context, in *launch.Installer, found *laun
 		return nil, err
 	}
 	conn, err := s.started(d, found.Dir, nil, programs, r)
-	if err == nil && r.Due(found.Runner.Runner, time.Now()) {
+	if err == nil && s.Pin == nil && r.Due(found.Runner.Runner, time.Now()) {
 		conn.refresh(func(ctx context.Context) { s.refresh(ctx, found.Runner, r) })
 	}
 	return conn, err

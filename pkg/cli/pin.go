@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+)
+
+func (a *app) pinCommand() *cobra.Command {
+	var remove bool
+	c := &cobra.Command{
+		Use: "pin NAME", Short: "Freeze a server that npx, uvx or the like starts to the version it has now",
+		Long: `Pin has a server started from the installed package that it ran from last, byte for byte, and from
+no other, until the pin is removed. Newer versions are not looked for. One that npm installed is
+restored if its files are gone; when that is impossible, the server is not started.`,
+		Example: "  mcpproxy-stdio pin github\n  mcpproxy-stdio pin --remove github",
+		Args:    oneServer, ValidArgsFunction: a.serverNames,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return failed(a.pin(args[0], remove))
+		},
+	}
+	c.Flags().BoolVar(&remove, "remove", false, "start the newest version again")
+	return c
+}
+
+func (a *app) pin(name string, remove bool) error {
+	d, err := a.desk()
+	if err != nil {
+		return err
+	}
+	e, err := d.entry(name)
+	if err != nil {
+		return err
+	}
+	installer := &launch.Installer{Store: d.store}
+	owner := e.Written.Path + "\x00" + e.Written.Name
+	was := e.Record.Pin()
+	switch {
+	case remove && was == nil:
+		return fmt.Errorf("server %q is not pinned", plain(name))
+	case remove:
+		if err := e.update(func(r *quarantine.Record) error { r.PinTo(nil, a.means()); return nil }); err != nil {
+			return err
+		}
+		if err := installer.Unpin(owner, was); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.out, "Server %q is started from the newest version again.\n", plain(name))
+		return nil
+	case e.Record.Installed == nil:
+		return fmt.Errorf("nothing is known of an installed package of server %q. One that npx, uvx or the like starts can be pinned once it has run: call one of its tools", plain(name))
+	case e.Record.State(e.Written) != quarantine.Approved:
+		return fmt.Errorf("server %q is not approved; first: mcpproxy-stdio approve %s", plain(name), config.ShellWord(name))
+	}
+	installed := e.Record.Installed
+	pin, err := installer.Pin(owner, installed.Resolution)
+	if err != nil {
+		return err
+	}
+	err = e.update(func(r *quarantine.Record) error {
+		if r.Installed == nil || r.Installed.Install != pin.Install {
+			return fmt.Errorf("server %q was started from another version a moment ago; run this again", plain(name))
+		}
+		r.PinTo(pin, a.means())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Server %q is pinned to %s.\n", plain(name), inWords(installed.Short()))
+	if n := e.Record.Pending(e.Written); n > 0 {
+		fmt.Fprintf(a.err, "What this version changed is not all approved (%d to review): mcpproxy-stdio review %s\n", n, config.ShellWord(name))
+	}
+	return nil
+}
+
+// packageWords say what a server was installed from.
+func packageWords(i *quarantine.Installed) string {
+	if i == nil {
+		return ""
+	}
+	text := ""
+	for n, p := range i.Packages {
+		if n > 0 {
+			text += ", "
+		}
+		text += inWords(p.String())
+		if p.Integrity != "" {
+			text += " (" + inWords(p.Integrity) + ")"
+		}
+	}
+	switch {
+	case i.Pin != nil:
+		text += ", pinned"
+	case i.Was != "":
+		text += ", before " + inWords(i.Was)
+	}
+	return text
+}
+
+// versionWords are the version of a server's package in short.
+func versionWords(i *quarantine.Installed) string {
+	if i == nil || len(i.Packages) == 0 {
+		return ""
+	}
+	text := inWords(i.Packages[0].Version)
+	if i.Pin != nil {
+		text += ", pinned"
+	}
+	return text
+}
