@@ -66,6 +66,9 @@ func Load(path string) (*Config, error) {
 			digest: absent,
 		}, nil
 	}
+	if err == nil {
+		err = checkOwner(abs)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ type Entry struct {
 	Time     time.Time    `json:"time"`
 	Config   string       `json:"config"`
 	Server   string       `json:"server"`
-	Decision string       `json:"decision"` // baseline, inspect, launch, approve, auto, reject, revoke, block, unblock, policy
+	Decision string       `json:"decision"` // baseline, inspect, launch, approve, auto, reject, revoke, block, unblock, tighten, policy
 	How      string       `json:"how,omitempty"`
 	By       string       `json:"by,omitempty"`
 	Digest   string       `json:"digest,omitempty"`

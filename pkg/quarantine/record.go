@@ -164,14 +164,20 @@ func (r *Record) Clone() *Record {
 // Rejected tells whether it was refused, and not approved since.
 func (r *Record) Rejected() bool { return !r.Refused.IsZero() }
 
-// Tighten takes down a policy of the entry that is stricter than the confirmed one, so that a later loosening is seen. It tells whether
-// it changed anything.
+// Tighten records a policy of the entry that is stricter than the confirmed one, so that a later loosening is seen. It tells whether
+// it changed anything. It is a decision like others: with it in the log the record of before does not count any more.
 func (r *Record) Tighten(s *config.Server) (changed bool) {
+	stricter := false
+	defer func() {
+		if changed = changed || stricter; stricter {
+			r.decide("tighten", "configuration", "", nil)
+		}
+	}()
 	if r.Overrode && !s.Quarantined {
-		r.Overrode, changed = false, true
+		r.Overrode, stricter = false, true
 	}
 	if s.Quarantined && !r.Overrode && !r.Flagged && r.Launch != nil {
-		r.Flagged, changed = true, true
+		r.Flagged, stricter = true, true
 	}
 	if r.Disabled && s.Enabled { // a person has enabled it again: it is theirs to disable, and to enable
 		r.Disabled, changed = false, true
@@ -181,7 +187,7 @@ func (r *Record) Tighten(s *config.Server) (changed bool) {
 		written.Off = r.Policy.Off
 	}
 	if next := r.Policy.tightened(written); r.Launch != nil && !reflect.DeepEqual(next, r.Policy) {
-		r.Policy, changed = next, true
+		r.Policy, stricter = next, true
 	}
 	return changed
 }

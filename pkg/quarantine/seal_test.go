@@ -152,6 +152,19 @@ func TestRecordOfBeforeTheFirstLook(t *testing.T) {
 	doubted(t, "before the first look", b, staleRecord)
 }
 
+// A record of before a policy was tightened, put back, would make the looser one count again.
+func TestRecordOfBeforeAStricterPolicy(t *testing.T) {
+	for _, entry := range []string{`{"command":"x","disabled_tools":["a"]}`, `{"command":"x","quarantined":true}`} {
+		b, file, approved := decided(t)
+		strict := entryOf(t, "s", entry)
+		must(b.Update("/c.json", "s", func(r *Record) error { r.Tighten(strict); return nil }))(t)
+		if err := b.store.Write(file, approved); err != nil {
+			t.Fatal(err)
+		}
+		doubted(t, entry, b, staleRecord)
+	}
+}
+
 // A removed record of a server that was decided on is not an empty one.
 func TestRemovedRecord(t *testing.T) {
 	b, file, _ := decided(t)
