@@ -404,3 +404,50 @@ func TestStateYoungerThanTheClient(t *testing.T) {
 		}
 	}
 }
+
+// A configuration that others can write decides nothing; a state directory that others can use is repaired, and that is told.
+func TestStateOfOthers(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("access lists decide there")
+	}
+	mark := apart(t)
+	for what, open := range map[string]func(h *home) error{
+		"the configuration": func(h *home) error { return os.Chmod(h.config, 0o666) },
+		"its directory":     func(h *home) error { return os.Chmod(filepath.Dir(h.config), 0o777) },
+	} {
+		h := newHome(t)
+		h.config = file(t.TempDir(), "d/config.json", "")
+		a, trace := traced(t, mcptest.Server{Name: "a", Mark: mark}, map[string]any{"start": "eager"})
+		h.set(entries{"a": a}, nil).learned()
+		began := starts(t, trace)
+		if err := open(h); err != nil {
+			t.Fatal(err)
+		}
+		c := h.initialized("")
+		if names := toolNames(c); strings.Contains(names, " a__") || starts(t, trace) != began {
+			t.Errorf("%s: %s", what, names)
+		}
+		if r := c.Tool("upstream_servers", map[string]any{"operation": "list"}); !strings.Contains(r.Text(), "chmod go-w") {
+			t.Errorf("%s: the remedy is not told: %s", what, r.Text())
+		}
+		c.Close()
+		if out, code := h.typed("check"); code == 0 || !strings.Contains(out, "chmod go-w") {
+			t.Errorf("%s: check: %d %s", what, code, out)
+		}
+	}
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
+	os.Chmod(h.state(), 0o777)
+	c := h.initialized("")
+	answers(t, c, "a")
+	c.Close()
+	if info, err := os.Stat(h.state()); err != nil || info.Mode().Perm() != 0o700 || !strings.Contains(c.Stderr(), "0700") {
+		t.Errorf("%v, %v: %s", info.Mode(), err, c.Stderr())
+	}
+	filepath.WalkDir(h.state(), func(path string, d os.DirEntry, err error) error {
+		if info, err := d.Info(); err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is %v", path, info.Mode())
+		}
+		return err
+	})
+}

@@ -39,7 +39,11 @@ type vault struct {
 	log   zerolog.Logger
 	// keyring is secret.Key.
 	keyring func(lock func() (unlock func(), err error)) ([]byte, error)
-	warned  sync.Once
+	// mark and marked are those of package secret. They tell which records were encrypted once.
+	mark   func(name string) error
+	marked func(name string) bool
+	noted  sync.Map // names that were marked by this process
+	warned sync.Once
 
 	// asking guards what follows and is held while the keyring is asked, for seconds at most: whoever else needs the key wants this
 	// answer, not another question that a person may be shown.
@@ -52,7 +56,7 @@ type vault struct {
 
 // newVault returns the vault in s. The keyring is not asked before the first use.
 func newVault(s *store.Store, log zerolog.Logger) *vault {
-	return &vault{store: s, log: log, keyring: secret.Key}
+	return &vault{store: s, log: log, keyring: secret.Key, mark: secret.Mark, marked: secret.Marked}
 }
 
 // envelope is what a file holds: either of Sealed and Plain.
@@ -83,6 +87,9 @@ func (v *vault) read(name string, into any) error {
 		return fmt.Errorf("%w: the file is damaged", errUnreadable)
 	}
 	text := []byte(e.Plain)
+	if e.Plain != nil && v.wasSealed(name) {
+		return fmt.Errorf("%w: it was encrypted, and somebody has put an unencrypted one in its place. Log in again", errUnreadable)
+	}
 	if e.Plain == nil {
 		if text, err = v.open(name, e); err != nil {
 			return err
@@ -92,6 +99,26 @@ func (v *vault) read(name string, into any) error {
 		return fmt.Errorf("%w: it holds something else", errUnreadable)
 	}
 	return nil
+}
+
+// wasSealed tells whether a record was encrypted once, as far as the keyring can be asked. Then one that is not encrypted is somebody else's, or of
+// a time without the keyring: nobody can tell.
+func (v *vault) wasSealed(name string) bool {
+	v.asking.Lock()
+	_, err := v.current(nil)
+	v.asking.Unlock()
+	return err == nil && v.marked(record(name))
+}
+
+// noteSealed marks a record that is encrypted. A keyring that fails meanwhile is told in the log, like one that can't be used.
+func (v *vault) noteSealed(name string) {
+	if _, known := v.noted.LoadOrStore(name, true); known {
+		return
+	}
+	if err := v.mark(record(name)); err != nil {
+		v.noted.Delete(name)
+		v.log.Debug().Err(err).Msg("the keyring can't note that a login is encrypted")
+	}
 }
 
 func (v *vault) open(name string, e envelope) ([]byte, error) {
@@ -140,7 +167,10 @@ func (v *vault) write(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	return v.store.Write(record(name), data)
+	if err = v.store.Write(record(name), data); err == nil && e.Sealed != nil {
+		v.noteSealed(name)
+	}
+	return err
 }
 
 // remove deletes the record; a missing one is fine.

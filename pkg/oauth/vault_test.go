@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,20 @@ type fakeKeyring struct {
 	delay time.Duration
 	asked int
 	made  int
+	marks []string
+}
+
+func (k *fakeKeyring) mark(name string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.marks = append(k.marks, name)
+	return k.err
+}
+
+func (k *fakeKeyring) marked(name string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.err == nil && slices.Contains(k.marks, name)
 }
 
 func (k *fakeKeyring) key(lock func() (func(), error)) ([]byte, error) {
@@ -78,7 +93,7 @@ func (k *fakeKeyring) set(held []byte, err error) {
 func newTestVault(s *store.Store, k *fakeKeyring) (*vault, *bytes.Buffer) {
 	var out bytes.Buffer
 	v := newVault(s, zerolog.New(&out))
-	v.keyring = k.key
+	v.keyring, v.mark, v.marked = k.key, k.mark, k.marked
 	return v, &out
 }
 
@@ -317,6 +332,43 @@ func TestVaultWithoutKeyring(t *testing.T) {
 		}
 		if strings.Count(out.String(), "\n") != 1 {
 			t.Errorf("logged: %s", out)
+		}
+	})
+}
+
+// A login that was encrypted is not replaced by one that is not: whoever can write the file would choose the account.
+func TestSealedLoginReplacedByAPlainOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, k := testStore(t), &fakeKeyring{}
+		first, _ := newTestVault(s, k)
+		if err := first.write("a", testRecord{plantedToken, 3}); err != nil {
+			t.Fatal(err)
+		}
+		plain := []byte(`{"v":1,"plain":{"refresh":"theirs","n":1}}`)
+		for _, name := range []string{"a", "b"} {
+			if err := s.Write(record(name), plain); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v, _ := newTestVault(s, k)
+		refusal(t, v, "a", errUnreadable)
+		if err := v.read("a", new(testRecord)); !strings.Contains(err.Error(), "Log in again") {
+			t.Error(err)
+		}
+		if err := v.remove("a"); err != nil { // after a logout too
+			t.Fatal(err)
+		}
+		s.Write(record("a"), plain)
+		refusal(t, v, "a", errUnreadable)
+		var got testRecord
+		if err := v.read("b", &got); err != nil || got.N != 1 { // of a time before the keyring
+			t.Errorf("%+v, %v", got, err)
+		}
+		if err := v.write("a", testRecord{"new", 2}); err != nil { // a new login
+			t.Fatal(err)
+		}
+		if err := v.read("a", &got); err != nil || got.Refresh != "new" {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }

@@ -174,7 +174,7 @@ func (r *Record) Tighten(s *config.Server) (changed bool) {
 		}
 	}()
 	if r.Overrode && !s.Quarantined {
-		r.Overrode, stricter = false, true
+		r.Overrode, changed = false, true
 	}
 	if s.Quarantined && !r.Overrode && !r.Flagged && r.Launch != nil {
 		r.Flagged, stricter = true, true

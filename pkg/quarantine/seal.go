@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,8 @@ const (
 	keyFile      = "code-key"
 	askAgain     = 30 * time.Second // a keyring that gave no key
 	askSoon      = 3 * time.Second  // one whose key is needed
-	lockPatience = 3 * time.Second  // for another process that makes the key
+	patience     = 1500 * time.Millisecond
+	lockPatience = 3 * time.Second // for another process that makes the key
 )
 
 // sealKey is a key, and its name: which kind of place has it, and a few bytes that tell keys apart.
@@ -118,7 +120,7 @@ func (k *keyRing) ask(fresh bool) {
 	if fresh {
 		lock = k.lock
 	}
-	key, err := k.keyring(lock)
+	key, err := k.asked(lock)
 	k.at, k.absent = time.Now(), errors.Is(err, secret.ErrNotFound)
 	switch {
 	case err == nil:
@@ -132,6 +134,28 @@ func (k *keyRing) ask(fresh bool) {
 	}
 }
 
+// asked is the keyring's answer. When a key is only to be read, a client that gives up after some seconds is waiting.
+func (k *keyRing) asked(lock func() (func(), error)) ([]byte, error) {
+	if lock != nil {
+		return k.keyring(lock)
+	}
+	type answer struct {
+		key []byte
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		key, err := k.keyring(nil)
+		answers <- answer{key, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.key, a.err
+	case <-time.After(patience):
+		return nil, secret.ErrTimeout
+	}
+}
+
 func (k *keyRing) lock() (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
@@ -141,10 +165,17 @@ func (k *keyRing) lock() (unlock func(), err error) {
 	return unlock, err
 }
 
-// sealedByRing tells whether the log's index has the name of a key in the keyring: then no other key counts.
+// sealedByRing tells whether something was sealed with a key in the keyring, by its name: then no other key counts.
 func (k *keyRing) sealedByRing() bool {
-	data, err := k.store.Read(indexName)
-	return err == nil && bytes.Contains(data, []byte("\nseal "+ringKind+"-"))
+	files, _ := k.store.List(baselinesDir)
+	for _, file := range append(files, indexName) {
+		if data, err := k.store.Read(file); err == nil {
+			if _, name, _, ok := cutSeal(data); ok && strings.HasPrefix(name, ringKind+"-") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // file is the key in the state directory, made when it is first needed. One that was removed while this process runs is put back.
@@ -247,6 +278,8 @@ func (k *keyRing) named(name string) (*sealKey, error) {
 		return nil, err
 	case key.name != name && key.ring:
 		return nil, fmt.Errorf("%w: it is sealed with another key than the keyring's", errSeal)
+	case strings.HasPrefix(name, ringKind+"-") && !key.ring:
+		return nil, ErrKeyring
 	case key.name != name:
 		return nil, fmt.Errorf("%w: it is sealed with another key", errSeal)
 	}

@@ -17,6 +17,10 @@ const (
 // Watch calls fn soon after files in the directories have changed, until ctx ends. It may be called without need. A directory that is
 // removed is watched again when it is back.
 func (s *Store) Watch(ctx context.Context, dirs []string, fn func()) {
+	if s.refused != nil { // nothing in it counts
+		<-ctx.Done()
+		return
+	}
 	var events chan fsnotify.Event
 	var errs chan error
 	w, err := fsnotify.NewWatcher()
