@@ -25,7 +25,8 @@ approved ones, what the scanner found, and the digest that an approval names. Wh
 eye is written as \u escapes.
 
 On a terminal it ends with a code of eight digits, valid for ten minutes, for clients that can't ask
-you: type it in the chat. Nothing is started or approved by looking.`,
+you: type it in the chat. An agent gets none; where a script may operate the terminal, you are asked
+first. Nothing is started or approved by looking.`,
 		Example: "  mcpproxy-stdio review\n  mcpproxy-stdio review github",
 		Args:    atMostOne, ValidArgsFunction: a.serverNames,
 		RunE: func(c *cobra.Command, args []string) error {
