@@ -51,6 +51,7 @@ type Snapshot struct {
 	Instructions string
 	Unreadable   []byte             // raw instructions that can't be read, and so are never shown to clients
 	Image        string             // id of the image that its container was made of; "": it was in none
+	Engine       []byte             // identity of the engine that made its container, as docker.Identity.JSON; nil: none did
 	Path         string             // of the program that was started; "": none was on this machine
 	Programs     [][]byte           // files of the workspace that decided what was run, as launch.Program.JSON
 	Installed    *launch.Resolution // what its runner's packages came to; nil: none were installed for it

@@ -151,7 +151,7 @@ func loggedWords(items []quarantine.LoggedItem) string {
 	var parts []string
 	for _, kind := range kinds {
 		switch kind {
-		case quarantine.Instructions, quarantine.Capabilities, quarantine.Image, quarantine.Local:
+		case quarantine.Instructions, quarantine.Capabilities, quarantine.Image, quarantine.Engine, quarantine.Local:
 			parts = append(parts, string(kind))
 		default:
 			parts = append(parts, plural(counts[kind], inWords(string(kind)), inWords(string(kind))+"s"))

@@ -27,6 +27,7 @@ const (
 	stateUnresolved = "unresolved reference"
 	stateNoProgram  = "command not found"
 	stateProgram    = "program" + toReview
+	stateEngine     = "engine" + toReview
 
 	stateHeldLaunch      = string(quarantine.HeldLaunch)
 	stateHeldDefinitions = string(quarantine.HeldDefinitions)

@@ -32,6 +32,7 @@ import (
 	"github.com/rs/zerolog/diode"
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/process"
 )
 
@@ -70,8 +71,19 @@ type app struct {
 	onDesktop bool             // the digits of a question are shown as a desktop notification
 }
 
+// takeWorkspaceOffPath keeps what we start ourselves by name (a pager, a browser, ssh, a credential helper) from being a program of the
+// folder that we are run in.
+func takeWorkspaceOffPath() {
+	dir, err := os.Getwd()
+	if err != nil {
+		return
+	}
+	os.Setenv("PATH", launch.ClosedIn(dir).WithoutClosed(os.Getenv("PATH")))
+}
+
 // Main runs the command line and returns the exit code.
 func Main(args []string) int {
+	takeWorkspaceOffPath()
 	a := &app{in: os.Stdin, out: output{os.Stdout}, err: output{os.Stderr}}
 	root := a.command()
 	root.SetArgs(args)

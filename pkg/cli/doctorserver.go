@@ -13,6 +13,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
@@ -130,6 +131,11 @@ func (s *treatedServer) inContainer(iso *config.Isolation) {
 	info := s.engine.asked.Info
 	if option, what := docker.LackingLimit(info, iso); option != "" {
 		s.nothing("", fmt.Sprintf("its Docker engine cannot limit %s – enable that on the engine's machine, or remove isolation.%s", what, option))
+		return
+	}
+	if engine := s.engine.endpoint.Identity(); s.known.Record.OtherEngine(quarantine.EngineItem(engine.JSON()), engine.Default() || iso.DockerHost != "") {
+		s.State = stateEngine
+		s.nothing("", fmt.Sprintf("its Docker engine (%s) is another one than you approved – see `mcpproxy-stdio review %s`", inWords(string(engine.JSON())), config.ShellWord(s.Name)))
 		return
 	}
 	s.Gets, s.Engine, s.Confinement = getsContainer, s.engine.Host, docker.Enforced(iso)
@@ -255,7 +261,7 @@ func (s *treatedServer) confined() bool { return s.Gets == getsContainer || s.Ge
 
 // waits tells whether a person keeps it from running.
 func (s *treatedServer) waits() bool {
-	return s.State == stateDisabled || s.State == stateProgram || s.held()
+	return s.State == stateDisabled || s.State == stateProgram || s.State == stateEngine || s.held()
 }
 
 func (s *treatedServer) held() bool {

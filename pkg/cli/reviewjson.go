@@ -229,6 +229,9 @@ func countItems(items []quarantine.Item) string {
 	if counts[quarantine.Image] > 0 {
 		text += ", a container image"
 	}
+	if counts[quarantine.Engine] > 0 {
+		text += ", a Docker engine"
+	}
 	if n := counts[quarantine.Local]; n > 0 {
 		text += ", " + plural(n, "program of a workspace", "programs of workspaces")
 	}

@@ -42,13 +42,17 @@ var variables = []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "D
 // FindEndpoint finds the engine that the docker command would use: host if it is not empty, DOCKER_HOST, DOCKER_CONTEXT, the
 // context in use, the system's default. environ has strings of the form NAME=value; nothing is contacted.
 func FindEndpoint(host string, environ []string) (Endpoint, error) {
-	w := way{Host: host, Env: map[string]string{}}
+	return way{Host: host, Env: wayEnv(environ)}.find()
+}
+
+func wayEnv(environ []string) map[string]string {
+	env := map[string]string{}
 	for _, kv := range environ {
 		if name, value, _ := strings.Cut(kv, "="); value != "" && slices.Contains(variables, name) {
-			w.Env[name] = value
+			env[name] = value
 		}
 	}
-	return w.find()
+	return env
 }
 
 func (w way) String() string {

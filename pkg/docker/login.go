@@ -58,6 +58,9 @@ func helperFor(file *configfile.ConfigFile, host string) string {
 // askHelper asks a credential helper (github.com/docker/docker-credential-helpers: "get", with the registry on stdin). It is run here and
 // not by the docker command's package, which would wait for it for ever.
 func askHelper(ctx context.Context, helper, host string, env map[string]string) (user, secret string, err error) {
+	if strings.ContainsAny(helper, `/\`) { // it would be looked for in the working directory
+		return "", "", fmt.Errorf("%q is no name of a credential helper", helper)
+	}
 	ctx, cancel := context.WithTimeout(ctx, helperTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, helperPrefix+helper, "get")

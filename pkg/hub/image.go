@@ -22,7 +22,7 @@ func (h *Hub) Ready(start *upstream.Start) *upstream.Start {
 		start.Pin = e.record.Pin()
 	}
 	h.mu.Unlock()
-	start.Gate = upstream.Gate{Image: h.admitImage(start.Server), Programs: h.admitPrograms(start.Server)}
+	start.Gate = upstream.Gate{Engine: h.admitEngine(start.Server), Image: h.admitImage(start.Server), Programs: h.admitPrograms(start.Server)}
 	return start
 }
 
@@ -75,6 +75,29 @@ func (h *Hub) admitImage(server *config.Server) func(id string) error {
 	}
 }
 
+// admitEngine decides about the engine that a container of a server is to be made by: whoever can write to ~/.docker, or sets DOCKER_HOST,
+// could send a server and its secrets elsewhere. What the first look finds is the baseline.
+func (h *Hub) admitEngine(server *config.Server) func(docker.Identity) error {
+	k := keyOf(server)
+	return func(engine docker.Identity) error {
+		item := quarantine.EngineItem(engine.JSON())
+		known := engine.Default() || server.Isolation.Confined() && server.Isolation.DockerHost != ""
+		off := h.approvalOff()
+		missing, err := h.made(k, []quarantine.Item{item}, true, func(r *quarantine.Record) bool { return r.LearnEngine(server, item, known, off) })
+		if err != nil || len(missing) == 0 {
+			return err
+		}
+		return waitsForReview(server, fmt.Errorf("its Docker engine is another one than was approved (it is now %s), and was not used", engine.JSON()))
+	}
+}
+
+// approvalOff tells whether the policy of approval is not to ask.
+func (h *Hub) approvalOff() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.approval.policy() == config.ApprovalOff
+}
+
 // admitPrograms decides about the files of a workspace that decide what a server runs there. The approval of the entry says nothing of
 // what a repository holds: each is approved for its workspace and by its content.
 func (h *Hub) admitPrograms(server *config.Server) func([]launch.Program) error {
@@ -84,9 +107,7 @@ func (h *Hub) admitPrograms(server *config.Server) func([]launch.Program) error 
 		for i, p := range programs {
 			items[i] = quarantine.ProgramItem(p.JSON())
 		}
-		h.mu.Lock()
-		off := h.approval.policy() == config.ApprovalOff
-		h.mu.Unlock()
+		off := h.approvalOff()
 		missing, err := h.made(k, items, false, func(r *quarantine.Record) bool { return r.LearnPrograms(server, items, off) })
 		if err != nil || len(missing) == 0 {
 			return err

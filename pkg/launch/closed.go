@@ -31,6 +31,14 @@ func ClosedTo(server *config.Server, l config.Launch, workspace string) Closed {
 	return c
 }
 
+// ClosedIn is closed for a program that is no server and works in dir.
+func ClosedIn(dir string) Closed {
+	if !closable(dir) {
+		return nil
+	}
+	return Closed{dir}
+}
+
 // closable tells whether a directory can be a workspace: not "/", not the home directory, nor one above it.
 func closable(dir string) bool {
 	if dir == "" {

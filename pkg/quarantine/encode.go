@@ -228,7 +228,7 @@ func (r *Record) decodeItem(key string, value []byte) error {
 		it.ID = k.ID(it.Raw)
 	case it.Kind == Local:
 		it.ID = programID(it.Raw)
-	case it.Kind != Instructions && it.Kind != Capabilities && it.Kind != Image:
+	case it.Kind != Instructions && it.Kind != Capabilities && it.Kind != Image && it.Kind != Engine:
 		return errors.New("unknown kind")
 	}
 	on := string(parts[2]) == mark(true)

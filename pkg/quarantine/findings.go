@@ -46,7 +46,7 @@ func NewScanner(ctx scan.Context) *Scanner {
 
 // Scan returns what looks hostile in a definition, the gravest first.
 func (s *Scanner) Scan(it Item) []scan.Finding {
-	if it.Kind == Image || it.Kind == Local {
+	if it.Kind == Image || it.local() {
 		return nil // no text of the server's
 	}
 	found := s.scanner.Scan(scan.Item{Kind: string(it.Kind), Name: it.ID, Raw: it.Raw})

@@ -20,6 +20,7 @@ const (
 	Instructions Kind = "instructions" // one a server; its ID is ""
 	Capabilities Kind = "capabilities" // what it declares as experimental and extensions; its ID is ""
 	Image        Kind = "image"        // what its container is made of, by content; its ID is ""
+	Engine       Kind = "engine"       // that makes its containers, by where it is and what vouches for it; its ID is ""
 	Local        Kind = "program"      // a file of a workspace that decides what is run there, by content; its ID is path and workspace
 	Package      Kind = "package"      // what a runner installed, in the log alone; its ID is its name
 )
@@ -99,6 +100,9 @@ func ItemsOf(s *catalog.Snapshot) []Item {
 	if s.Image != "" {
 		items = append(items, ImageItem(s.Image))
 	}
+	if s.Engine != nil {
+		items = append(items, EngineItem(s.Engine))
+	}
 	for _, raw := range s.Programs {
 		items = append(items, ProgramItem(raw))
 	}
@@ -107,6 +111,9 @@ func ItemsOf(s *catalog.Snapshot) []Item {
 
 // ImageItem pins an image by its content-addressed id.
 func ImageItem(id string) Item { return newItem(Image, "", jsonrpc.Quote(id)) }
+
+// EngineItem pins an engine; raw is its docker.Identity as JSON.
+func EngineItem(raw []byte) Item { return newItem(Engine, "", raw) }
 
 // ProgramItem pins a file of a workspace; raw is its launch.Program as JSON.
 func ProgramItem(raw []byte) Item { return newItem(Local, programID(raw), raw) }
@@ -117,7 +124,7 @@ func programID(raw []byte) string {
 }
 
 // local are the kinds that no server lists: a look at one says nothing of them.
-func (it Item) local() bool { return it.Kind == Local }
+func (it Item) local() bool { return it.Kind == Local || it.Kind == Engine }
 
 // maxPrograms bounds how many programs of workspaces are kept of one server: those that were approved first are asked about again.
 const maxPrograms = 48
@@ -146,7 +153,7 @@ func snapshotOf(items []Item) *catalog.Snapshot {
 			s.Instructions = string(jsonrpc.Unquote(it.Raw))
 		case Capabilities:
 			s.Capabilities = it.Raw
-		case Image, Local: // clients do not see them
+		case Image, Engine, Local: // clients do not see them
 		default:
 			s.Items[listed[it.Kind]] = append(s.Items[listed[it.Kind]], it.Raw)
 		}

@@ -60,7 +60,7 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 	for _, it := range items {
 		switch {
 		case v.meet(it, &changed):
-		case how != "" && !it.local() && it.Digest != "" && judge(it) < stops:
+		case how != "" && (!it.local() || it.Kind == Engine && r.First) && it.Digest != "" && judge(it) < stops:
 			v.take(it)
 			taken, changed = append(taken, it), true
 		default:
@@ -131,6 +131,33 @@ func (r *Record) LearnPrograms(s *config.Server, programs []Item, off bool) (cha
 		r.decide("auto", "off", "", taken)
 	}
 	r.Waiting = withoutOldest(r.Waiting, maxPrograms/2)
+	return changed
+}
+
+// LearnEngine takes in that a container of an approved server would be made by another engine than those that were approved, and tells
+// whether that changed the record. It waits, also with tool_changes "auto", which is about what a server says: another engine gets the
+// server's secrets, and what it runs is out of our sight. known says that the person's approval covers the engine of a server that had
+// none so far: the entry names it, or it is the system's own. off is the policy of a person who wants to be asked nothing.
+func (r *Record) LearnEngine(s *config.Server, engine Item, known, off bool) (changed bool) {
+	if r.State(s) != Approved {
+		return false
+	}
+	first := !slices.ContainsFunc(r.Items, engine.same)
+	v := r.versions()
+	switch {
+	case v.meet(engine, &changed):
+	case known && first, off:
+		v.take(engine)
+		how := "baseline"
+		if !first {
+			how = "auto"
+		}
+		r.decide(how, "engine", "", []Item{engine})
+		changed = true
+	default:
+		changed = v.wait(engine, func(Item) scan.Severity { return scan.Info }) || changed
+	}
+	v.end()
 	return changed
 }
 

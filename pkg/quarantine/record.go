@@ -122,6 +122,11 @@ func (r *Record) Admits(it Item) bool {
 	return r != nil && r.Gate().Admits(it.Kind, it.ID, it.Digest)
 }
 
+// OtherEngine tells whether an engine has to be reviewed before it is used; known is as for [Record.LearnEngine].
+func (r *Record) OtherEngine(engine Item, known bool) bool {
+	return r != nil && !r.First && !r.Admits(engine) && (!known || slices.ContainsFunc(r.Items, engine.same))
+}
+
 // Pending counts what waits for a review at an approved server; what can't be read can't be approved either.
 func (r *Record) Pending(s *config.Server) (n int) {
 	for _, it := range r.Waiting {

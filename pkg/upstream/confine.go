@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +85,12 @@ func NoSandbox(iso *config.Isolation) error {
 
 // container starts the server in a container.
 func (s *Start) container(endpoint docker.Endpoint) (Conn, error) {
+	engine := endpoint.Identity()
+	if s.Gate.Engine != nil {
+		if err := s.Gate.Engine(engine); err != nil {
+			return nil, err
+		}
+	}
 	iso := *s.Launch.Isolation
 	guards, err := s.guards(endpoint)
 	if err != nil {
@@ -101,7 +108,7 @@ func (s *Start) container(endpoint docker.Endpoint) (Conn, error) {
 	if s.Server.Isolation.Image == "" && filepath.Base(spec.Command) == "pipx" { // the default image has uvx, which fetches pipx
 		spec.Command, spec.Args = "uvx", append([]string{"pipx"}, spec.Args...)
 	}
-	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Redact), redact, confinement("docker " + iso.Image)}, nil
+	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Redact), redact, confinement("docker " + iso.Image), engine}, nil
 }
 
 // process starts the server as a process, in a sandbox if iso is not nil.
@@ -137,6 +144,10 @@ func (s *Start) started(d *launch.Direct, dir string, iso *config.Isolation, pro
 		spec.Confine = s.sandboxed(iso)
 		how = confinement("sandbox (" + string(sandbox.Find(context.Background()).Method) + ")")
 	}
+	engine, err := s.engineOfCommand(d.Env)
+	if err != nil {
+		return nil, err
+	}
 	conn, err := transport.StartStdio(spec)
 	if err != nil {
 		return nil, err
@@ -147,11 +158,27 @@ func (s *Start) started(d *launch.Direct, dir string, iso *config.Isolation, pro
 			return nil, err
 		}
 	}
-	from := ran{d.Path, programs}
+	from := ran{d.Path, programs, engine}
 	if r != nil {
 		from.path = "" // the installation tells more
 	}
 	return &discreet{Stdio: conn, Redactor: redact, confinement: how, ran: from, resolved: r}, nil
+}
+
+// engineOfCommand has the engine admitted that a docker command leads to; nil for any other command.
+func (s *Start) engineOfCommand(env []string) ([]byte, error) {
+	if !slices.Contains([]string{"docker", "docker-compose"}, launch.Base(s.Launch.Command)) {
+		return nil, nil
+	}
+	endpoint, err := docker.OfCommand(s.Launch.Args, env)
+	if err != nil {
+		return nil, err
+	}
+	engine := endpoint.Identity()
+	if s.Gate.Engine != nil {
+		err = s.Gate.Engine(engine)
+	}
+	return engine.JSON(), err
 }
 
 // local finds the program, and has the files of the workspace admitted that decide what is run.

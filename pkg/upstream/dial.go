@@ -44,7 +44,8 @@ type Start struct {
 
 // Gate decides about what a start is made of beyond the launch that was approved. A nil function admits everything.
 type Gate struct {
-	Image    func(id string) error              // of the image that a container is to be made of
+	Engine   func(docker.Identity) error        // of the engine that is to make a container
+	Image    func(id string) error              // of the image that it is to be made of
 	Programs func(found []launch.Program) error // of the files of the workspace that decide what is run
 }
 
@@ -75,7 +76,11 @@ func (s *Start) dial() (Conn, error) {
 type ran struct {
 	path     string
 	programs []launch.Program
+	engine   []byte // identity of the one that a docker command leads to, as JSON
 }
+
+// Engine is nil for what is no docker command.
+func (r ran) Engine() []byte { return r.engine }
 
 // Ran gives the path of the program that was started, and the files of the workspace that decided what was run.
 func (r ran) Ran() (path string, programs [][]byte) {
@@ -124,10 +129,14 @@ type contained struct {
 	*transport.Docker
 	config.Redactor
 	confinement
+	engine docker.Identity
 }
 
 // Diagnostics is what the server wrote to stderr.
 func (c *contained) Diagnostics() string { return c.Redact(c.Docker.Diagnostics()) }
+
+// Engine is the identity of the engine that makes the container, as JSON.
+func (c *contained) Engine() []byte { return c.engine.JSON() }
 
 // confinement is how a local server is confined, in a few words; "" if it is not.
 type confinement string

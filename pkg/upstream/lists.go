@@ -181,6 +181,9 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 	if c, ok := conn.(interface{ Image() string }); ok {
 		current.Image = c.Image()
 	}
+	if c, ok := conn.(interface{ Engine() []byte }); ok {
+		current.Engine = c.Engine()
+	}
 	if c, ok := conn.(interface{ Ran() (string, [][]byte) }); ok {
 		current.Path, current.Programs = c.Ran()
 	}
