@@ -307,7 +307,7 @@ func TestWorkspaceProgramIsShown(t *testing.T) {
 	}
 	shows := func(text string, want ...string) {
 		t.Helper()
-		flat := strings.Join(strings.Fields(text), " ")
+		flat := flat(text)
 		for _, w := range want {
 			if !strings.Contains(flat, w) {
 				t.Errorf("%q is not in:\n%s", w, text)
@@ -318,7 +318,9 @@ func TestWorkspaceProgramIsShown(t *testing.T) {
 	h.open(r.dir, r.path(r.dir)).Close()
 	shows(say("servers"), "1 to review")
 	shows(say("doctor"), r.dir+"/tool")
-	shows(say("review", "s", "--json"), r.dir+"/tool", `"sha256"`, `"program"`)
+	screen := h.terminal(r.dir, r.path(r.dir), "review", "s")
+	screen.await("(to see a one-time code)", "\n")
+	shows(screen.end(0), "program "+r.dir+"/tool", `"sha256"`)
 	c := h.open(r.dir, r.path(r.dir))
 	defer c.Close()
 	h.allow("", "s")
