@@ -85,8 +85,9 @@ const (
 
 // flood has server a send more than a client may leave unread.
 func (d *deaf) flood() {
-	line := strconv.Quote(`{"jsonrpc":"2.0","method":"notifications/x/flood","params":{"pad":"` + mcptest.Text(floodLine) + `"}}`)
-	d.call("flood", "a__frame", `{"line":`+line+`,"count":`+strconv.Itoa(floodLines)+`}`)
+	// The first token that servers see is 1.
+	line := strconv.Quote(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1,"message":"` + mcptest.Text(floodLine) + `"}}`)
+	d.send(`{"jsonrpc":"2.0","id":"flood","method":"tools/call","params":{"name":"a__frame","arguments":{"line":` + line + `,"count":` + strconv.Itoa(floodLines) + `},"_meta":{"progressToken":"p"}}}`)
 }
 
 func flooded(t *testing.T) (*home, string) {
@@ -121,7 +122,7 @@ func TestClientThatReadsLate(t *testing.T) {
 			t.Fatalf("after %d lines and %d echoes: %v", lines, echoes, err)
 		}
 		switch {
-		case bytes.Contains(line, []byte("x/flood")):
+		case bytes.Contains(line, []byte("notifications/progress")):
 			lines++
 		case bytes.Contains(line, []byte("Echo: there")):
 			echoes++

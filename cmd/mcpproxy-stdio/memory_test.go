@@ -37,7 +37,7 @@ var greedy = map[string]struct {
 	result func() string // made only when it is used: this program is the proxy as well
 }{
 	"many large pages": {"tools/list", func() string {
-		return `{"tools":[` + strings.Repeat(`{"name":"a@ID@","description":"`+strings.Repeat("x", 500)+`"},`, 40<<10) + `{"name":"z"}],"nextCursor":"c@ID@"}`
+		return `{"tools":[` + strings.Repeat(`{"name":"a@ID@","description":"`+strings.Repeat("x", 20<<10)+`"},`, 1000) + `{"name":"z"}],"nextCursor":"c@ID@"}`
 	}},
 	"pages of nothing": {"prompts/list", func() string {
 		return `{"prompts":[{"name":"p@ID@"}],"nextCursor":"c@ID@","_meta":{"x":"` + strings.Repeat("y", 20<<20) + `"}}`

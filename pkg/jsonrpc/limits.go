@@ -15,6 +15,11 @@ const (
 	MaxItems = 100_000
 	MaxPages = 1000
 
+	// MaxUnread is the most bytes of what one server says unasked that stand in a client's queue: who is answered next waits for no more.
+	MaxUnread = 256 << 10
+	// MaxNote is the most bytes of one notification of a server.
+	MaxNote = 1 << 20
+
 	// MaxItem is the most bytes of an item of a list, or of another definition.
 	MaxItem = 1 << 20
 	// MaxNodes is the most values and keys in it: decoded, each takes far more memory than written.

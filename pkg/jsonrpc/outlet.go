@@ -24,6 +24,7 @@ type Outlet struct {
 	own    bool     // the last segment is ours to append to
 	spare  []byte   // an empty segment to use next
 	bytes  int      // in segs, and in the writer's hands
+	total  uint64   // bytes ever put; those before total - bytes are written
 	corked int
 	busy   bool // the goroutine is writing
 	closed error
@@ -100,10 +101,7 @@ func (o *Outlet) SendWait(f Frame, patience time.Duration) error {
 			o.mu.Unlock()
 			return err
 		}
-		if o.room == nil {
-			o.room = make(chan struct{})
-		}
-		room := o.room
+		room := o.roomLocked()
 		o.mu.Unlock()
 		if timeout == nil {
 			timeout = time.NewTimer(patience)
@@ -117,17 +115,84 @@ func (o *Outlet) SendWait(f Frame, patience time.Duration) error {
 	}
 }
 
-// SendDroppable sends a frame that may be lost, only while the outlet is at most a quarter full. It reports
-// whether the frame was taken.
-func (o *Outlet) SendDroppable(f Frame) bool {
+// SendDroppable sends a frame that may be lost, only while the outlet is at most a quarter full, and the share, which may be nil, has room for
+// it. It reports whether the frame was taken.
+func (o *Outlet) SendDroppable(f Frame, share *Share, most int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.admit(f, o.limit/4) != nil {
+	if o.admit(f, o.limit/4) != nil || share != nil && !o.roomIn(share, f.Len(), most) {
 		return false
 	}
 	o.put(f)
+	if share != nil {
+		share.add(o.total, f.Len())
+	}
 	o.uncorked()
 	return true
+}
+
+// A Share is what one sender has in an outlet unwritten, where it may not have more than a part: others wait behind it.
+type Share struct {
+	ends []shareEnd // of frames, in order; guarded by Outlet.mu
+	size int        // of all of them
+}
+
+// shareEnd is a frame that ends before a position in the stream.
+type shareEnd struct {
+	at   uint64
+	size int
+}
+
+// roomIn tells whether a frame of n bytes may be added to the share: one always may where there is none. mu is held.
+func (o *Outlet) roomIn(share *Share, n, most int) bool {
+	written := o.total - uint64(o.bytes)
+	for len(share.ends) > 0 && share.ends[0].at <= written {
+		share.size -= share.ends[0].size
+		share.ends = share.ends[1:]
+	}
+	return share.size == 0 || share.size+n <= most
+}
+
+// SendShare is Send for what its sender may have no more than most bytes of unwritten, but for one frame. It waits for room as long as that takes,
+// or until one of the channels is closed, and then fails with ErrFull.
+func (o *Outlet) SendShare(f Frame, share *Share, most int, done, gone <-chan struct{}) error {
+	for {
+		o.mu.Lock()
+		err := error(ErrFull)
+		if o.failed != nil || o.closed != nil || o.roomIn(share, f.Len(), most) {
+			if err = o.send(f); err == nil {
+				share.add(o.total, f.Len())
+			}
+		} else {
+			o.flush()
+		}
+		if !errors.Is(err, ErrFull) {
+			o.mu.Unlock()
+			return err
+		}
+		room := o.roomLocked()
+		o.mu.Unlock()
+		select {
+		case <-room:
+		case <-done:
+			return ErrFull
+		case <-gone:
+			return ErrFull
+		}
+	}
+}
+
+func (s *Share) add(at uint64, n int) {
+	s.ends = append(s.ends, shareEnd{at, n})
+	s.size += n
+}
+
+// roomLocked is closed when there is room again; mu is held.
+func (o *Outlet) roomLocked() <-chan struct{} {
+	if o.room == nil {
+		o.room = make(chan struct{})
+	}
+	return o.room
 }
 
 // Cork holds back what is sent until Uncork, so that it goes out together. Corks nest.
@@ -155,6 +220,7 @@ func (o *Outlet) put(f Frame) {
 	}
 	for _, piece := range [5][]byte{head, f[0], f[1], f[2], tail} {
 		o.bytes += len(piece)
+		o.total += uint64(len(piece))
 		last := len(o.segs) - 1
 		switch {
 		case len(piece) == 0:

@@ -90,7 +90,7 @@ func TestOutletBoundsAndDrops(t *testing.T) {
 	if err := o.Send(Whole([]byte("x"))); !errors.Is(err, ErrFull) {
 		t.Fatal("a full outlet took a frame:", err)
 	}
-	if o.SendDroppable(Whole([]byte("x"))) {
+	if o.SendDroppable(Whole([]byte("x")), nil, 0) {
 		t.Fatal("a droppable frame went into a full outlet")
 	}
 	if err := o.SendWait(Whole([]byte("x")), 10*time.Millisecond); !errors.Is(err, ErrFull) {
@@ -167,5 +167,53 @@ func TestOutletTellsOfABrokenStream(t *testing.T) {
 	o.Drain(time.Minute)
 	if err := o.Send(Whole([]byte("x"))); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What one sender may leave unwritten is bounded, whatever room there is; others go on.
+func TestOutletShares(t *testing.T) {
+	dst := &slow{gate: make(chan struct{})}
+	o := NewOutlet(dst, Lines, 1<<20)
+	var noisy, other Share
+	done, never := make(chan struct{}), make(chan struct{})
+	close(done)
+	frame := Whole(bytes.Repeat([]byte("n"), 99)) // 100 with its newline
+	for i := range 5 {
+		if err := o.SendShare(frame, &noisy, 500, done, never); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if err := o.SendShare(frame, &noisy, 500, done, never); !errors.Is(err, ErrFull) {
+		t.Fatal("more than the share was taken:", err)
+	}
+	if err := o.SendShare(frame, &noisy, 500, never, done); !errors.Is(err, ErrFull) {
+		t.Fatal("more than the share was taken:", err)
+	}
+	if o.SendDroppable(frame, &noisy, 500) || !o.SendDroppable(frame, &other, 500) {
+		t.Fatal("one sender's share is another's")
+	}
+	var large Share
+	if err := o.SendShare(Whole(make([]byte, 1000)), &large, 500, done, never); err != nil {
+		t.Fatal("one frame always fits:", err)
+	}
+	if err := o.Send(Whole([]byte("answer"))); err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan error)
+	go func() { sent <- o.SendShare(Whole([]byte("last")), &noisy, 500, never, never) }()
+	close(dst.gate) // the reader reads
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	o.Drain(time.Minute)
+	if !bytes.HasSuffix(dst.got, []byte("last\n")) || bytes.Count(dst.got, []byte("\n")) != 9 {
+		t.Errorf("%d bytes were written: %.50q", len(dst.got), dst.got[max(0, len(dst.got)-50):])
+	}
+	if o.SendShare(frame, &noisy, 500, never, never) != nil || o.SendShare(frame, &noisy, 500, never, never) != nil {
+		t.Error("what was written counts on")
+	}
+	o.Close(nil)
+	if err := o.SendShare(frame, &noisy, 500, never, never); err != io.EOF {
+		t.Error(err)
 	}
 }

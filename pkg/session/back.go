@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,6 +63,10 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 		s.askClient(in, m, p)
 		return
 	}
+	if len(m.Raw) > jsonrpc.MaxNote {
+		s.dropped(in, m, fmt.Sprintf("it has %d bytes, and no more than %d are passed on", len(m.Raw), jsonrpc.MaxNote))
+		return
+	}
 	switch m.MethodName() {
 	case protocol.Progress:
 		s.progress(in, m, p)
@@ -80,19 +85,19 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 			s.dropped(in, m, "the task is not its own")
 			return
 		}
-		s.write(jsonrpc.Whole(m.Raw))
+		s.pass(in, jsonrpc.Whole(m.Raw))
 	case protocol.ElicitationComplete:
 		if !s.window.shows(in.Name(), string(jsonrpc.Unquote(protocol.Field(m.Bytes(m.Params), "elicitationId")))) {
 			s.dropped(in, m, "the elicitation is not its own")
 			return
 		}
-		s.write(jsonrpc.Whole(m.Raw))
+		s.pass(in, jsonrpc.Whole(m.Raw))
 	default:
 		if !s.declared(in, m.MethodName()) {
 			s.dropped(in, m, "the protocol does not have it, and no approved capability of the server is named so")
 			return
 		}
-		s.write(jsonrpc.Whole(m.Raw))
+		s.pass(in, jsonrpc.Whole(m.Raw))
 	}
 }
 
@@ -109,8 +114,8 @@ func (s *Session) logMessage(in *upstream.Instance, m *jsonrpc.Message) {
 			raw = jsonrpc.Splice(m.Raw, edit)
 		}
 	}
-	if !s.conn.Out.SendDroppable(jsonrpc.Whole(raw)) {
-		s.log.Warn().Str("server", in.Name()).Msg("log message dropped: the client does not keep up")
+	if !s.conn.Out.SendDroppable(jsonrpc.Whole(raw), &in.Unread, jsonrpc.MaxUnread) {
+		s.dropped(in, m, "the client does not keep up")
 	}
 }
 
@@ -181,7 +186,7 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 	}
 	b.open[id] = c
 	b.mu.Unlock()
-	s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, edits...)))
+	s.pass(in, jsonrpc.Whole(jsonrpc.Splice(m.Raw, edits...)))
 }
 
 // attributed says what to change in a server's request so that a person sees who asks, or why it is not passed on.
@@ -351,7 +356,7 @@ func (s *Session) cancelBack(in *upstream.Instance, m *jsonrpc.Message, p protoc
 	}
 	b.mu.Unlock()
 	if found != 0 {
-		s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.ID, With: strconv.AppendUint(nil, found, 10)})))
+		s.pass(in, jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.ID, With: strconv.AppendUint(nil, found, 10)})))
 	}
 }
 

@@ -150,7 +150,7 @@ func (s *Session) progress(in *upstream.Instance, m *jsonrpc.Message, p protocol
 		return
 	}
 	t.call.up.Touch()
-	s.write(jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], t.raw, m.Raw[p.Progress.End:]})
+	s.pass(in, jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], t.raw, m.Raw[p.Progress.End:]})
 }
 
 const (
@@ -181,7 +181,7 @@ func (s *Session) tellStart(c *call, token []byte) {
 		}
 		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%g,"message":%s}`, -1/float64(1000*n), jsonrpc.Quote(message))...)
 		note := jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params))
-		if !s.calls.whileOpen(c, func() { s.conn.Out.SendDroppable(note) }) {
+		if !s.calls.whileOpen(c, func() { s.conn.Out.SendDroppable(note, nil, 0) }) {
 			return
 		}
 	}

@@ -360,5 +360,5 @@ func (s *Session) Warn(text string) {
 		return
 	}
 	params := append([]byte(`{"level":"warning","logger":"`+ownName+`","data":`), jsonrpc.Quote(confusables.PlainLines(text))...)
-	s.conn.Out.SendDroppable(jsonrpc.Whole(jsonrpc.NewNotification(protocol.LogMessage, append(params, '}'))))
+	s.conn.Out.SendDroppable(jsonrpc.Whole(jsonrpc.NewNotification(protocol.LogMessage, append(params, '}'))), nil, 0)
 }

@@ -116,9 +116,9 @@ func (s *Session) updated(in *upstream.Instance, m *jsonrpc.Message, p protocol.
 	case uri == "" || known == "":
 		s.dropped(in, m, "it is about a URI that the server can't have")
 	case known != uri:
-		s.write(jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))
+		s.pass(in, jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))
 	default:
-		s.write(jsonrpc.Whole(m.Raw))
+		s.pass(in, jsonrpc.Whole(m.Raw))
 	}
 }
 

@@ -175,6 +175,16 @@ func (s *Session) write(f jsonrpc.Frame) {
 	}
 }
 
+// pass sends the client what a server says unasked. While the client has more of it to read than a server may leave it, the server waits, and no
+// other does: what it says next, its answers too, comes in its order.
+func (s *Session) pass(in *upstream.Instance, f jsonrpc.Frame) {
+	err := s.conn.Out.SendShare(f, &in.Unread, jsonrpc.MaxUnread, s.ctx.Done(), in.Closing())
+	if err != nil && !errors.Is(err, jsonrpc.ErrFull) && s.ctx.Err() == nil {
+		s.log.Debug().Err(err).Msg("the client is gone")
+		s.end(nil)
+	}
+}
+
 // A reply takes the answer to one request: s.write, or a batch that collects.
 type reply func(jsonrpc.Frame)
 

@@ -95,9 +95,12 @@ type Status struct {
 
 // Instance is one server for one client. It is safe for concurrent use.
 type Instance struct {
-	spec  Spec
-	owner Owner
-	runs  sync.WaitGroup
+	spec    Spec
+	owner   Owner
+	runs    sync.WaitGroup
+	closing chan struct{} // closed by Close
+
+	Unread jsonrpc.Share // the owner's: what its client has to read of what the server said unasked
 
 	mu       sync.Mutex
 	state    State
@@ -126,7 +129,7 @@ type Instance struct {
 
 // New makes an instance; nothing is started.
 func New(spec Spec, owner Owner) *Instance {
-	return &Instance{spec: spec, owner: owner, state: Idle, since: time.Now(), pending: map[uint64]*Call{}}
+	return &Instance{spec: spec, owner: owner, state: Idle, since: time.Now(), closing: make(chan struct{}), pending: map[uint64]*Call{}}
 }
 
 // WaitsForLogin tells whether the server's start waits for a person who is to log in.
@@ -202,6 +205,9 @@ func (in *Instance) set(s State, why error) {
 	}
 }
 
+// Closing is closed once the instance is being ended.
+func (in *Instance) Closing() <-chan struct{} { return in.closing }
+
 // Start starts the server if it does not run and is not being started.
 func (in *Instance) Start() {
 	in.mu.Lock()
@@ -227,6 +233,7 @@ func (in *Instance) Close(grace time.Duration) {
 	in.mu.Lock()
 	if in.state != Closed {
 		in.set(Closed, ErrClosed)
+		close(in.closing)
 	}
 	conn := in.conn
 	calls := in.takeCalls()
