@@ -42,10 +42,11 @@ type origin struct{ server, name string }
 // hashDigits are the lengths of hashes in names: two items whose names are the same with a short one get long ones.
 var hashDigits = [...]int{8, 16}
 
-// exposedNames gives each item its name for clients, "" to one that can have none. It depends on the items alone, not on their
-// order: a name that is too long, or that two items would share, ends in a hash of what it stands for; of one server's items that
-// would share it, the only one that is spelt so keeps it. Hashes this short can be made to collide. A name that two items come to
-// is nobody's: a client that was told it as the one's must not reach the other by it.
+// exposedNames gives each item its name for clients, "" to one that can have none. It depends on the items alone, not
+// on their order: a name that is too long, or that two items would share, ends in a hash of what it stands for; of
+// one server's items that would share it, the only one that is spelt so keeps it. Hashes this short can be made to
+// collide. A name that two items come to is nobody's: a client that was told it as the one's must not reach the other
+// by it.
 func exposedNames(items []origin, max int) []string {
 	out := make([]string, len(items))
 	users := make(map[string][]int, len(items)) // all items that would like the name

@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// NormalURI is the form by which URIs are compared: two spellings of one URI have the same (RFC 3986, section 6.2.2: case,
-// percent-encoding, dot segments; of 6.2.3 an empty port, query or fragment, a default port, the final dot of a host and an
-// empty path). It is for comparing only: a server gets the bytes that the client wrote. Where schemes differ in what they
-// hold equal, it rather takes two for one.
+// NormalURI is the form by which URIs are compared: two spellings of one URI have the same (RFC 3986, section 6.2.2:
+// case, percent-encoding, dot segments; of 6.2.3 an empty port, query or fragment, a default port, the final dot of a
+// host and an empty path). It is for comparing only: a server gets the bytes that the client wrote. Where schemes
+// differ in what they hold equal, it rather takes two for one.
 func NormalURI(uri string) string {
 	scheme, rest := splitScheme(uri)
 	scheme = strings.ToLower(scheme)
@@ -127,7 +127,8 @@ func upperEscapes(s string) string {
 }
 
 func unreserved(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		c == '-' || c == '.' || c == '_' || c == '~'
 }
 
 func reserved(c byte) bool {

@@ -8,8 +8,9 @@ import (
 // maxShown bounds the URIs that are remembered of one server.
 const maxShown = 10_000
 
-// Owners remembers which server showed a URI first, for one client: that server is asked for it, and no other. It is safe for
-// concurrent use. Of each server the latest URIs are kept, maxShown at most; one that is forgotten belongs to nobody.
+// Owners remembers which server showed a URI first, for one client: that server is asked for it, and no other. It is
+// safe for concurrent use. Of each server the latest URIs are kept, maxShown at most; one that is forgotten belongs
+// to nobody.
 type Owners struct {
 	seed maphash.Seed
 

@@ -28,8 +28,8 @@ func (v *View) exposedURIs(items []origin) []string {
 	return out
 }
 
-// exposedTemplates gives each template its text for clients. One that another server showed first, or that has no scheme of
-// its own and so owns nothing, names its server, and so do its expansions.
+// exposedTemplates gives each template its text for clients. One that another server showed first, or that has no
+// scheme of its own and so owns nothing, names its server, and so do its expansions.
 func (v *View) exposedTemplates(items []origin) []string {
 	out := make([]string, len(items))
 	taken := make(map[string]bool, len(items))
@@ -52,8 +52,9 @@ func (v *View) exposedTemplates(items []origin) []string {
 	return out
 }
 
-// listed is whose a URI is that a server lists, and notes it for this view: its first owner's; a server's whose approved
-// template describes it, unless the one that lists it has such a template too; else that of the first source in order.
+// listed is whose a URI is that a server lists, and notes it for this view: its first owner's; a server's whose
+// approved template describes it, unless the one that lists it has such a template too; else that of the first source
+// in order.
 func (v *View) listed(server, uri string) string {
 	normal := NormalURI(uri)
 	key := v.owners.key(normal)
@@ -73,8 +74,8 @@ func (v *View) listed(server, uri string) string {
 	return first
 }
 
-// described is the other server whose template keeps a URI from being the given server's, "" if there is none. A template
-// that says no more than a common scheme keeps nothing from a server that shows a URI.
+// described is the other server whose template keeps a URI from being the given server's, "" if there is none. A
+// template that says no more than a common scheme keeps nothing from a server that shows a URI.
 func (v *View) described(server, normal string) string {
 	other := ""
 	for _, t := range v.templates {
@@ -89,8 +90,9 @@ func (v *View) described(server, normal string) string {
 	return other
 }
 
-// ResourceOwner says which server a URI belongs to, "" for nobody: its first owner; the server that lists it; the one whose
-// template describes it, and of several the one whose template says most. It is not for a URI that names its server.
+// ResourceOwner says which server a URI belongs to, "" for nobody: its first owner; the server that lists it; the one
+// whose template describes it, and of several the one whose template says most. It is not for a URI that names its
+// server.
 func (v *View) ResourceOwner(uri string) string {
 	normal := NormalURI(uri)
 	key := v.owners.key(normal)
@@ -112,8 +114,8 @@ func (v *View) ResourceOwner(uri string) string {
 	return v.templates[best].server
 }
 
-// Shows notes that a server showed a URI to the client, and returns whose it is: another may have shown it first. A reserved
-// URI is nobody's.
+// Shows notes that a server showed a URI to the client, and returns whose it is: another may have shown it first. A
+// reserved URI is nobody's.
 func (v *View) Shows(server, uri string) string {
 	if reservedURI(uri) {
 		return ""
@@ -135,8 +137,8 @@ func (v *View) Shows(server, uri string) string {
 // ShowsTemplate notes that a server showed a template of its own.
 func (v *View) ShowsTemplate(server, template string) { v.owners.Claim(server, template) }
 
-// URIFor is a server's URI as the client is told of it: its own where the server owns it, else one that names the server.
-// It is "" for a reserved one, which no server has.
+// URIFor is a server's URI as the client is told of it: its own where the server owns it, else one that names the
+// server. It is "" for a reserved one, which no server has.
 func (v *View) URIFor(server, uri string) string {
 	switch v.Shows(server, uri) {
 	case "":
@@ -169,7 +171,8 @@ func (v *View) definition(k Kind, raw []byte, o origin, name string) []byte {
 	return jsonrpc.Splice(raw, edits...)
 }
 
-// addPages notes whose the pages of MCP Apps are: a host reads what a tool names in _meta.ui.resourceUri before any call.
+// addPages notes whose the pages of MCP Apps are: a host reads what a tool names in _meta.ui.resourceUri before any
+// call.
 func (v *View) addPages() {
 	for _, src := range v.sources {
 		if src.Snapshot == nil || src.Server == "" {
@@ -185,14 +188,15 @@ func (v *View) addPages() {
 	}
 }
 
-// pages are where a tool's definition names its page, a ui:// URI: in _meta.ui.resourceUri or, as it was called before, in
-// _meta["ui/resourceUri"].
+// pages are where a tool's definition names its page, a ui:// URI: in _meta.ui.resourceUri or, as it was called
+// before, in _meta["ui/resourceUri"].
 func pages(raw []byte) (at []jsonrpc.Span) {
 	if !bytes.Contains(raw, []byte("_meta")) && !bytes.Contains(raw, []byte(`\u`)) {
 		return nil
 	}
 	meta := find(raw, jsonrpc.Span{Start: 0, End: len(raw)}, "_meta")
-	for _, span := range []jsonrpc.Span{find(raw, find(raw, meta, "ui"), "resourceUri"), find(raw, meta, "ui/resourceUri")} {
+	named := [...]jsonrpc.Span{find(raw, find(raw, meta, "ui"), "resourceUri"), find(raw, meta, "ui/resourceUri")}
+	for _, span := range named {
 		if uri := protocol.String(raw, span); len(uri) > len("ui://") && strings.EqualFold(uri[:len("ui://")], "ui://") {
 			at = append(at, span)
 		}

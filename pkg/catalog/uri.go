@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// A client names a server's URI by mcpproxy://SERVER/ORIGINAL. Lists use it where a second server has a URI that another
-// showed first. The scheme is reserved: a server neither lists nor owns a URI under it. The page of an MCP App keeps the
-// scheme that hosts look for: ui://mcpproxy/SERVER/ORIGINAL.
+// A client names a server's URI by mcpproxy://SERVER/ORIGINAL. Lists use it where a second server has a URI that
+// another showed first. The scheme is reserved: a server neither lists nor owns a URI under it. The page of an MCP
+// App keeps the scheme that hosts look for: ui://mcpproxy/SERVER/ORIGINAL.
 const (
 	wrapScheme = "mcpproxy://"
 	wrapPage   = "ui://mcpproxy/"
@@ -21,7 +21,8 @@ func wrapURI(server, uri string) string {
 	return wrap + url.PathEscape(server) + "/" + uri
 }
 
-// UnwrapURI is the inverse of the wrapping; ok is false for a URI that was not wrapped. The original has the client's bytes.
+// UnwrapURI is the inverse of the wrapping; ok is false for a URI that was not wrapped. The original has the client's
+// bytes.
 func UnwrapURI(uri string) (server, original string, ok bool) {
 	rest := ""
 	switch {
@@ -61,7 +62,8 @@ type template struct {
 }
 
 // common are the schemes under which any server may have something.
-var common = map[string]bool{"file": true, "http": true, "https": true, "ftp": true, "data": true, "urn": true, "git": true, "ws": true, "wss": true}
+var common = map[string]bool{"file": true, "http": true, "https": true, "ftp": true, "data": true, "urn": true, "git": true,
+	"ws": true, "wss": true}
 
 // readTemplate reads an RFC 6570 template; ok is false for one that owns nothing.
 func readTemplate(text string) (t template, ok bool) {
@@ -109,8 +111,8 @@ func normalLiterals(s string) string {
 	return b.String()
 }
 
-// matchTemplate tells whether a URI in normal form can be an expansion: the literal parts occur in order, from the first to the
-// last. Which expression takes which part does not matter for routing.
+// matchTemplate tells whether a URI in normal form can be an expansion: the literal parts occur in order, from the
+// first to the last. Which expression takes which part does not matter for routing.
 func matchTemplate(template, uri string) bool {
 	first := true
 	for {

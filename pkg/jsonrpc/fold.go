@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// foldsInto are the characters beside ASCII that become ASCII when case is ignored: by simple folding (Go's encoding/json), by full
-// folding or by upper or lower case (Unicode 17, CaseFolding.txt and SpecialCasing.txt). A reader that ignores case takes a key
-// with one of them for one without.
+// foldsInto are the characters beside ASCII that become ASCII when case is ignored: by simple folding (Go's
+// encoding/json), by full folding or by upper or lower case (Unicode 17, CaseFolding.txt and SpecialCasing.txt). A
+// reader that ignores case takes a key with one of them for one without.
 var foldsInto = map[rune]string{
 	'ſ': "s", '\u212a': "k", 'ß': "ss", 'ẞ': "ss", 'ı': "i", 'İ': "i", '\u0307': "", // the dot that İ leaves behind
 	'ﬀ': "ff", 'ﬁ': "fi", 'ﬂ': "fl", 'ﬃ': "ffi", 'ﬄ': "ffl", 'ﬅ': "st", 'ﬆ': "st",

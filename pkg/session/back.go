@@ -47,8 +47,8 @@ type backToken struct {
 var needs = map[string]string{protocol.RootsList: "roots", protocol.Sampling: "sampling", protocol.Elicit: "elicitation",
 	protocol.TasksGet: "tasks", protocol.TasksResult: "tasks", protocol.TasksList: "tasks", protocol.TasksCancel: "tasks"}
 
-// FromServer implements upstream.Owner: a request or a notification of a server is passed to the client. Notifications are
-// those of the protocol, and about what is the server's own.
+// FromServer implements upstream.Owner: a request or a notification of a server is passed to the client. Notifications
+// are those of the protocol, and about what is the server's own.
 func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	p, err := protocol.ReadParams(m)
 	if err != nil {
@@ -119,8 +119,8 @@ func (s *Session) logMessage(in *upstream.Instance, m *jsonrpc.Message) {
 	}
 }
 
-// declared tells whether a notification belongs to an experimental capability or an extension that a person approved of the
-// server: notifications/NAME, or one below it.
+// declared tells whether a notification belongs to an experimental capability or an extension of the server that a person
+// approved: notifications/NAME, or one below it.
 func (s *Session) declared(in *upstream.Instance, method string) (found bool) {
 	name, ok := strings.CutPrefix(method, "notifications/")
 	if !ok {
@@ -222,8 +222,8 @@ func (s *Session) attributed(in *upstream.Instance, m *jsonrpc.Message, method s
 	return nil, nil
 }
 
-// attributedError is an error of a server with the server's name in front of what it asks a person to open. One that asks too
-// much, or in a way that can be read differently, is replaced.
+// attributedError is an error of a server with the server's name in front of what it asks a person to open. One that asks
+// too much, or in a way that can be read differently, is replaced.
 func (s *Session) attributedError(in *upstream.Instance, answer *jsonrpc.Message) *jsonrpc.Message {
 	edits, ids, err := readRequired(answer.Raw, answer.Error, in.Name())
 	if err == nil && len(ids) == 0 {
@@ -241,7 +241,8 @@ func (s *Session) attributedError(in *upstream.Instance, answer *jsonrpc.Message
 	}
 	raw := jsonrpc.Splice(answer.Raw, edits...)
 	if err != nil {
-		raw = jsonrpc.NewError(answer.Bytes(answer.ID), protocol.InternalError, "Server "+strconv.Quote(in.Name())+" asks to open an address, which is not shown: "+err.Error(), nil)
+		text := "Server " + strconv.Quote(in.Name()) + " asks the user to open an address. It was not shown: " + err.Error()
+		raw = jsonrpc.NewError(answer.Bytes(answer.ID), protocol.InternalError, text, nil)
 	}
 	if changed, err := jsonrpc.Parse(raw); err == nil {
 		return &changed

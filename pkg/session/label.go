@@ -8,15 +8,16 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
-// ownName is how the proxy names itself to clients. What it asks itself never begins with a bracket, and what a server asks
-// always does.
+// ownName is how the proxy names itself to clients. What it asks itself never begins with a bracket, and what a
+// server asks always does.
 const ownName = "mcpproxy-stdio"
 
-// label is a server's name as it stands in front of what the server says. A name that could pass for more than a name is
-// quoted: it has no bracket, no slash, nothing that does not show, and is not the proxy's.
+// label is a server's name as it stands in front of what the server says. A name that could pass for more than a name
+// is quoted: it has no bracket, no slash, nothing that does not show, and is not the proxy's.
 func label(name string) string {
 	plain := !strings.ContainsFunc(name, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune(" ._-@+", r) || hidden(r)
+		word := unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || strings.ContainsRune(" ._-@+", r)
+		return !word || hidden(r)
 	})
 	ours := confusables.Skeleton(name) == confusables.Skeleton(ownName)
 	if plain && !ours && name != "" {
@@ -32,8 +33,9 @@ func label(name string) string {
 // prefix stands in front of what a person is asked.
 func prefix(name string) string { return "[" + label(name) + "] " }
 
-// visible writes what does not show, or changes how the rest shows, as an escape: control characters but line breaks and tabs,
-// direction marks, zero-width and invisible characters, tags. What emoji and the scripts that need them are joined with stays.
+// visible writes what does not show, or changes how the rest shows, as an escape: control characters but line breaks
+// and tabs, direction marks, zero-width and invisible characters, tags. What emoji and the scripts that need them are
+// joined with stays.
 func visible(s string) string {
 	if shows(s) {
 		return s

@@ -66,9 +66,9 @@ func (l *links) wait(ctx context.Context) {
 	}
 }
 
-// noteLinks notes the URIs that a result of a server shows (resource links, embedded resources), so that they are asked of that
-// server. The result is not decoded: what looks like a member "uri" is one. A long result is looked through when it has been
-// passed on: the function that noteLinks returns is to be called then.
+// noteLinks notes the URIs that a result of a server shows (resource links, embedded resources), so that they are
+// asked of that server. The result is not decoded: what looks like a member "uri" is one. A long result is looked
+// through when it has been passed on: the function that noteLinks returns is to be called then.
 func (s *Session) noteLinks(in *upstream.Instance, result []byte) (after func()) {
 	if len(result) <= linksNow {
 		s.findLinks(in, result)

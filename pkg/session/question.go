@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
-// This file puts the server's name in front of what it asks a person, so that it cannot imitate the proxy or another server.
+// This file puts the server's name in front of what it asks a person, so that it cannot imitate the proxy or another
+// server.
 
 // Bounds of one question. A longer one pushes the name of who asks out of sight.
 const (
@@ -30,7 +32,8 @@ type question struct {
 
 var errHidden = errors.New("it has characters that do not show")
 
-// readQuestion reads the params of an elicitation and says what to change in them. Its error says why it is not passed on.
+// readQuestion reads the params of an elicitation and says what to change in them. Its error says why it is not
+// passed on.
 func readQuestion(raw []byte, at jsonrpc.Span, server string) (q question, err error) {
 	if at.End == 0 || raw[at.Start] != '{' {
 		return q, errors.New("params must be an object")
@@ -86,8 +89,18 @@ func attribute(raw []byte, at jsonrpc.Span, front string) (jsonrpc.Edit, error) 
 	if seen := visible(text); seen != text {
 		return jsonrpc.Edit{At: at, With: jsonrpc.Quote(front + seen)}, nil
 	}
-	quoted := jsonrpc.Quote(front)
-	return jsonrpc.Edit{At: jsonrpc.Span{Start: at.Start + 1, End: at.Start + 1}, With: quoted[1 : len(quoted)-1]}, nil
+	return insert(at.Start+1, within(front)), nil
+}
+
+// insert is an edit that puts bytes where nothing is replaced.
+func insert(at int, with []byte) jsonrpc.Edit {
+	return jsonrpc.Edit{At: jsonrpc.Span{Start: at, End: at}, With: with}
+}
+
+// within is a text as it stands within a JSON string.
+func within(text string) []byte {
+	quoted := jsonrpc.Quote(text)
+	return quoted[1 : len(quoted)-1]
 }
 
 // schemaWalk goes through the schema of a form.
@@ -108,7 +121,8 @@ func (w *schemaWalk) value(at jsonrpc.Span, read bool, depth int) error {
 			if !shows(string(key)) {
 				return fmt.Errorf("requestedSchema: a name: %w", errHidden)
 			}
-			return w.value(value, string(key) == "title" || string(key) == "description" || string(key) == "enumNames", depth+1)
+			read := string(key) == "title" || string(key) == "description" || string(key) == "enumNames"
+			return w.value(value, read, depth+1)
 		})
 	case '[':
 		return jsonrpc.Elements(w.raw, at, func(value jsonrpc.Span) error { return w.value(value, read, depth+1) })
@@ -126,8 +140,8 @@ func (w *schemaWalk) value(at jsonrpc.Span, read bool, depth int) error {
 	return nil
 }
 
-// readSampling says what to change in the params of a sampling request, which has no field for who asks: its system prompt
-// begins with the server's name.
+// readSampling says what to change in the params of a sampling request, which has no field for who asks: its system
+// prompt begins with the server's name.
 func readSampling(raw []byte, at jsonrpc.Span, server string) (jsonrpc.Edit, error) {
 	if at.End == 0 || raw[at.Start] != '{' {
 		return jsonrpc.Edit{}, errors.New("params must be an object")
@@ -143,12 +157,11 @@ func readSampling(raw []byte, at jsonrpc.Span, server string) (jsonrpc.Edit, err
 		if empty(raw, at) {
 			comma = ""
 		}
-		return jsonrpc.Edit{At: jsonrpc.Span{Start: at.Start + 1, End: at.Start + 1}, With: append(append([]byte(`"systemPrompt":`), text...), comma...)}, nil
+		return insert(at.Start+1, append(append([]byte(`"systemPrompt":`), text...), comma...)), nil
 	case raw[prompt.Start] != '"':
 		return jsonrpc.Edit{At: prompt, With: text}, nil
 	default:
-		quoted := jsonrpc.Quote(prefix(server))
-		return jsonrpc.Edit{At: jsonrpc.Span{Start: prompt.Start + 1, End: prompt.Start + 1}, With: quoted[1 : len(quoted)-1]}, nil
+		return insert(prompt.Start+1, within(prefix(server))), nil
 	}
 }
 
@@ -159,8 +172,8 @@ func empty(raw []byte, at jsonrpc.Span) bool {
 	return none
 }
 
-// readLog says what to change in a log message, so that it names its server: its logger does, or its text where it has no
-// logger.
+// readLog says what to change in a log message, so that it names its server: its logger does, or its text where it
+// has no logger.
 func readLog(raw []byte, at jsonrpc.Span, server string) (edit jsonrpc.Edit, change bool, err error) {
 	if at.End == 0 || raw[at.Start] != '{' {
 		return edit, false, errors.New("params must be an object")
@@ -174,7 +187,7 @@ func readLog(raw []byte, at jsonrpc.Span, server string) (edit jsonrpc.Edit, cha
 	switch {
 	case logger.End != 0 && raw[logger.Start] != '"', logger.End != 0 && text == "":
 		return jsonrpc.Edit{At: logger, With: jsonrpc.Quote(name)}, true, nil
-	case logger.End != 0 && shows(text) && name == server && (text == name || len(text) > len(name) && text[:len(name)+1] == name+"/"):
+	case logger.End != 0 && shows(text) && name == server && (text == name || strings.HasPrefix(text, name+"/")):
 		return edit, false, nil // it names itself
 	case logger.End != 0:
 		return jsonrpc.Edit{At: logger, With: jsonrpc.Quote(name + "/" + visible(text))}, true, nil
@@ -183,18 +196,17 @@ func readLog(raw []byte, at jsonrpc.Span, server string) (edit jsonrpc.Edit, cha
 		if seen := visible(said); seen != said {
 			return jsonrpc.Edit{At: data, With: jsonrpc.Quote(prefix(server) + seen)}, true, nil
 		}
-		quoted := jsonrpc.Quote(prefix(server))
-		return jsonrpc.Edit{At: jsonrpc.Span{Start: data.Start + 1, End: data.Start + 1}, With: quoted[1 : len(quoted)-1]}, true, nil
+		return insert(data.Start+1, within(prefix(server))), true, nil
 	}
 	front := append(append([]byte(`"logger":`), jsonrpc.Quote(name)...), ',')
 	if empty(raw, at) {
 		front = front[:len(front)-1]
 	}
-	return jsonrpc.Edit{At: jsonrpc.Span{Start: at.Start + 1, End: at.Start + 1}, With: front}, true, nil
+	return insert(at.Start+1, front), true, nil
 }
 
-// readRequired says what to change in an error that has addresses for a person to open (MCP 2025-11-25, elicitation, -32042),
-// whatever its code: a reader may take -32042.0 for it. There is nothing to change in another error.
+// readRequired says what to change in an error that has addresses for a person to open (MCP 2025-11-25, elicitation,
+// -32042), whatever its code: a reader may take -32042.0 for it. There is nothing to change in another error.
 func readRequired(raw []byte, at jsonrpc.Span, server string) (edits []jsonrpc.Edit, ids []string, err error) {
 	if at.End == 0 || raw[at.Start] != '{' {
 		return nil, nil, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
@@ -238,6 +239,15 @@ func TestShownElicitations(t *testing.T) {
 	}
 	if n := w.drop("carol", "m0"); n != 2 || len(w.dropped) > mostDropped+1 {
 		t.Errorf("%d kinds are counted, m0 %d times", len(w.dropped), n)
+	}
+}
+
+// TestOwnQuestions never begin as a server's do, whatever the server is called that they are about.
+func TestOwnQuestions(t *testing.T) {
+	for _, server := range []string{"alice", "[bob] ", "] x"} {
+		if text := LoginText(server, oauth.Shown{Issuer: "[bob] ", Resource: "[bob] "}); strings.HasPrefix(text, "[") {
+			t.Errorf("%s", text)
+		}
 	}
 }
 

@@ -65,7 +65,8 @@ func nobodyShowed(uri string) string {
 	if server, _, named := catalog.UnwrapURI(uri); named {
 		return "there is no server " + strconv.Quote(server)
 	}
-	return "no server has shown " + strconv.Quote(uri) + " in this session. To ask a certain server, name it: " + strconv.Quote("mcpproxy://SERVER/"+uri)
+	return "no server has shown " + strconv.Quote(uri) + " in this session. To ask a certain server, name it: " +
+		strconv.Quote("mcpproxy://SERVER/"+uri)
 }
 
 // nameURIHint reminds a client that completes a template of nobody how to name a server.
@@ -76,8 +77,8 @@ func nameURIHint(p protocol.Params) string {
 	return ". To ask a certain server, name it: mcpproxy://SERVER/ and then the URI"
 }
 
-// ownerOf says which server is asked for a URI, "" for none, and the URI as that server knows it: the server that the URI
-// names, else its owner. What nobody has shown can only be meant for a server that is alone in the configuration.
+// ownerOf says which server is asked for a URI, "" for none, and the URI as that server knows it: the server that the
+// URI names, else its owner. What nobody has shown can only be meant for a server that is alone in the configuration.
 func (s *Session) ownerOf(uri string) (server, original string) {
 	if server, original, named := catalog.UnwrapURI(uri); named {
 		if s.host.Config(s).Server(server) == nil {
@@ -94,8 +95,8 @@ func (s *Session) ownerOf(uri string) (server, original string) {
 	return "", uri
 }
 
-// clientURI is a server's URI as the client knows it: as it subscribed to it, else as it is listed; "" for one that the server
-// can't have.
+// clientURI is a server's URI as the client knows it: as it subscribed to it, else as it is listed; "" for one that
+// the server can't have.
 func (s *Session) clientURI(in *upstream.Instance, uri string) string {
 	s.mu.Lock()
 	for subscribed, server := range s.subs {

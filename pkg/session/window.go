@@ -33,7 +33,8 @@ type window struct {
 }
 
 func newWindow() window {
-	return window{asked: map[string][]time.Time{}, told: map[string]time.Time{}, shown: map[string]string{}, dropped: map[string]int{}}
+	return window{asked: map[string][]time.Time{}, told: map[string]time.Time{}, shown: map[string]string{},
+		dropped: map[string]int{}}
 }
 
 // admit counts a question, or says why it may not be asked now. open are those of the kind that the server has open.
@@ -143,7 +144,7 @@ func (s *Session) admitted(in *upstream.Instance, m *jsonrpc.Message, method str
 func (s *Session) tooMuch(in *upstream.Instance, why error) {
 	if s.window.mayTell(in.Name(), time.Now()) {
 		s.log.Warn().Str("server", in.Name()).AnErr("why", why).Msg("questions of a server are refused")
-		s.Warn(fmt.Sprintf("Server %s asks too much: %s. The rest of its questions is refused", jsonrpc.Quote(in.Name()), why))
+		s.Warn(fmt.Sprintf("Server %s asks too much: %s. Further questions are refused", jsonrpc.Quote(in.Name()), why))
 	}
 }
 
