@@ -167,6 +167,51 @@ func TestRunnersObeyNoWorkspace(t *testing.T) {
 	}
 }
 
+// TestOtherRunnersObeyNoWorkspace: so it is with the other package managers, each with the files that it obeys.
+func TestOtherRunnersObeyNoWorkspace(t *testing.T) {
+	bunfig := map[string]string{"bunfig.toml": "preload = [\"./evil.ts\"]\n[install]\nregistry = \"http://127.0.0.1:9/\"\n", "evil.ts": "JSMARK", ".env": "NODE_OPTIONS=planted\n",
+		"tsconfig.json": `{"compilerOptions":{"paths":{"fs":["./evil.ts"],"readline":["./evil.ts"]}}}`}
+	for name, tt := range map[string]struct {
+		line  []string
+		files map[string]string
+	}{
+		"bunx":       {[]string{"bunx", demoPackage}, bunfig},
+		"bunx --bun": {[]string{"bunx", "--bun", demoPackage}, bunfig},
+		"bun x":      {[]string{"bun", "x", demoPackage}, npmAttacks["a program"]},
+		"pnpm dlx": {[]string{"pnpm", "dlx", "--registry=REGISTRY", demoPackage}, map[string]string{".npmrc": "registry=http://127.0.0.1:9/\nnode-options=--require WORKSPACE/evil.js\npnpmfile=evil.js\n",
+			"pnpm-workspace.yaml": "packages: []\npnpmfile: evil.js\n", ".pnpmfile.cjs": "JSMARK", "evil.js": "JSMARK", "package.json": `{"packageManager":"pnpm@0.0.1"}`}},
+		"yarn dlx": {[]string{"yarn", "dlx", demoPackage}, map[string]string{".yarnrc.yml": "yarnPath: ./evil.js\nplugins: [./evil.js]\n", "evil.js": "JSMARK", "package.json": `{"packageManager":"yarn@0.0.1"}`,
+			".pnp.cjs": "JSMARK"}},
+		"deno": {[]string{"deno", "run", "-A", "npm:" + demoPackage}, map[string]string{"deno.json": `{"imports":{"fs":"./evil.ts","npm:@mcpproxy-demo/server":"./evil.ts"},"nodeModulesDir":"manual"}`, "evil.ts": "JSMARK",
+			"deno.lock": "{broken", ".npmrc": "registry=http://127.0.0.1:9/\n", "package.json": `{"dependencies":{"@mcpproxy-demo/server":"9"}}`,
+			"node_modules/@mcpproxy-demo/server/package.json": `{"name":"@mcpproxy-demo/server","version":"9.0.0","bin":"x.js"}`, "node_modules/@mcpproxy-demo/server/x.js": "JSMARK"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := mcptest.RunnerPath(t)
+			r := newRunnerRig(t)
+			r.env["PATH"] = path
+			for name, value := range map[string]string{"NPM_CONFIG_REGISTRY": r.registry.URL, "YARN_NPM_REGISTRY_SERVER": r.registry.URL, "YARN_UNSAFE_HTTP_WHITELIST": "127.0.0.1", "YARN_ENABLE_TELEMETRY": "0",
+				"YARN_NPM_MINIMAL_AGE_GATE": "0", "DENO_DIR": filepath.Join(r.dir, "deno"), "DENO_NO_UPDATE_CHECK": "1", "BUN_INSTALL_CACHE_DIR": filepath.Join(r.dir, "bun")} {
+				r.env[name] = value
+			}
+			r.plant(tt.files)
+			for i, word := range tt.line {
+				tt.line[i] = strings.ReplaceAll(word, "REGISTRY", r.registry.URL)
+			}
+			w := whereabouts(t, r.serve(nil, tt.line[0], tt.line[1:]...))
+			if w.Version != "1.0.0" || w.Cwd != r.workspace || strings.HasPrefix(w.File, r.workspace) || w.Options != "" {
+				t.Errorf("%+v", w)
+			}
+			if name == "bunx --bun" && filepath.Base(w.Exec) != "bun" {
+				t.Errorf("run by %s", w.Exec)
+			}
+			if r.ran() {
+				t.Error("the workspace's code was run")
+			}
+		})
+	}
+}
+
 // TestRunnersThatStayWhole: a runner that can't be taken apart works in a directory of its own, and so does what it starts.
 func TestRunnersThatStayWhole(t *testing.T) {
 	for name, line := range map[string][]string{
@@ -239,6 +284,32 @@ func TestModulesObeyNoWorkspace(t *testing.T) {
 			}
 			if r.ran() {
 				t.Error("the workspace's code was run")
+			}
+		})
+	}
+}
+
+// A directory that the person named in their own file is theirs: a runner obeys the project there, and where there is none its package is
+// installed as everywhere.
+func TestRunnersInANamedDirectory(t *testing.T) {
+	project := map[string]string{"package.json": `{"scripts":{"start":"node s.js"}}`, "node_modules/.bin/local-server": strings.ReplaceAll(scriptServer, "VERSION", "local"), "s.js": strings.ReplaceAll(scriptServer, "VERSION", "script")}
+	for name, tt := range map[string]struct {
+		files map[string]string
+		line  []string
+		want  string
+	}{
+		"no project":          {nil, []string{"npx", "-y", demoPackage}, "1.0.0"},
+		"a project's program": {project, []string{"npx", "local-server"}, "local"},
+		"a project's script":  {project, []string{"npm", "--silent", "start"}, "script"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunnerRig(t)
+			named, workspace := real(t, t.TempDir()), r.workspace
+			r.workspace = named
+			r.plant(tt.files)
+			r.workspace = workspace
+			if w := whereabouts(t, r.serve(map[string]any{"working_dir": named}, tt.line[0], tt.line[1:]...)); w.Version != tt.want || w.Cwd != named {
+				t.Errorf("%+v", w)
 			}
 		})
 	}

@@ -8,37 +8,24 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
-// toolPath is a PATH with the runners that the npm cache of the tests has.
-func toolPath(t *testing.T, tool string) string {
-	t.Helper()
-	dir := os.Getenv("MCPPROXY_TEST_NPM")
-	if dir == "" {
-		t.Skip("MCPPROXY_TEST_NPM names no directory with installed packages")
-	}
-	path := filepath.Join(dir, "node_modules", ".bin") + string(os.PathListSeparator) + os.Getenv("PATH")
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".bin", tool)); err != nil {
-		t.Skipf("%s is not installed in MCPPROXY_TEST_NPM", tool)
-	}
-	t.Setenv("PATH", path)
-	return path
-}
-
 // Each package manager installs with its own means, and what it installed is known by version and digest.
 func TestInstallManagers(t *testing.T) {
-	for _, tt := range []struct{ tool, line string }{
-		{"pnpm", "pnpm dlx REGISTRY mcpproxy-demo-tool"}, {"pnpm", "pnpx REGISTRY mcpproxy-demo-tool"}, {"yarn", "yarn dlx mcpproxy-demo-tool"},
-		{"bun", "bunx mcpproxy-demo-tool"}, {"bun", "bun x mcpproxy-demo-tool@1.0.0"},
+	for _, line := range []string{
+		"pnpm dlx REGISTRY mcpproxy-demo-tool", "pnpx REGISTRY mcpproxy-demo-tool", "yarn dlx mcpproxy-demo-tool",
+		"bunx mcpproxy-demo-tool", "bun x mcpproxy-demo-tool@1.0.0",
 	} {
-		t.Run(tt.line, func(t *testing.T) {
-			path := toolPath(t, tt.tool)
+		t.Run(line, func(t *testing.T) {
+			path := mcptest.RunnerPath(t)
+			t.Setenv("PATH", path)
 			in, registry, _, env := npmRig(t)
 			env[0] = "PATH=" + path
 			env = append(env, "YARN_NPM_REGISTRY_SERVER="+registry.URL, "YARN_UNSAFE_HTTP_WHITELIST=127.0.0.1", "YARN_ENABLE_TELEMETRY=0", "YARN_NPM_MINIMAL_AGE_GATE=0", "NPM_CONFIG_REGISTRY="+registry.URL)
 			registry.Publish(t, "mcpproxy-demo-tool", "1.0.0", map[string]any{"bin": "cli.js"}, script("console.log('one')"))
-			r, err := in.Install(t.Context(), request(t, env, strings.Fields(strings.ReplaceAll(tt.line, "REGISTRY", "--registry="+registry.URL))...))
+			r, err := in.Install(t.Context(), request(t, env, strings.Fields(strings.ReplaceAll(line, "REGISTRY", "--registry="+registry.URL))...))
 			if err != nil {
 				t.Fatal(err)
 			}

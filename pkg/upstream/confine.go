@@ -99,14 +99,16 @@ func (s *Start) container(endpoint docker.Endpoint) (Conn, error) {
 	redact := s.redactor()
 	spec := docker.Spec{
 		Config: s.Server.Path, Server: s.Server.Name, Digest: s.Server.LaunchKey(), Endpoint: endpoint,
-		Command: s.Launch.Command, Args: s.Launch.Args, Dir: s.Launch.Dir, RealDir: s.Launch.RealDir, RealMounts: s.Launch.RealMounts,
+		Dir: s.Launch.Dir, RealDir: s.Launch.RealDir, RealMounts: s.Launch.RealMounts,
 		Isolation: iso, Guards: guards, Admit: s.Gate.Image, Redact: redact.Redact, Log: s.Log,
 	}
+	inside := s.Launch
+	if s.Server.Isolation.Image == "" && filepath.Base(inside.Command) == "pipx" { // the default image has uvx, which fetches pipx
+		inside.Command, inside.Args = "uvx", append([]string{"pipx"}, inside.Args...)
+	}
+	spec.Command, spec.Args = launch.Inside(s.Server, inside, s.Workspace)
 	for _, v := range s.Launch.Env {
 		spec.Env = append(spec.Env, v.Name+"="+v.Value)
-	}
-	if s.Server.Isolation.Image == "" && filepath.Base(spec.Command) == "pipx" { // the default image has uvx, which fetches pipx
-		spec.Command, spec.Args = "uvx", append([]string{"pipx"}, spec.Args...)
 	}
 	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Redact), redact, confinement("docker " + iso.Image), engine}, nil
 }
@@ -120,7 +122,15 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 	if found.Runner != nil && (iso == nil || found.Runner.Runner.Kind != launch.Package) {
 		return s.direct(found, iso, programs)
 	}
-	return s.started(&launch.Direct{Path: found.Path, Args: s.Launch.Args, Env: found.Env}, found.Dir, iso, programs, nil)
+	d := &launch.Direct{Path: found.Path, Args: s.Launch.Args, Env: found.Env}
+	if command, args := launch.Inside(s.Server, s.Launch, s.Workspace); iso != nil && !slices.Equal(args, d.Args) {
+		path, err := launch.Lookup{Command: command, Env: found.Env, Dir: found.Dir}.Find()
+		if err != nil {
+			return nil, err
+		}
+		d = &launch.Direct{Path: path, Name: command, Args: args, Env: found.Env}
+	}
+	return s.started(d, found.Dir, iso, programs, nil)
 }
 
 // started starts a program that was found. programs were approved as they were read, and r is where it was installed, nil for nowhere.

@@ -25,9 +25,8 @@ import (
 type installing struct {
 	what string
 	config.Redactor
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when conn or err is set for good
-	started time.Time
+	cancel context.CancelFunc
+	done   chan struct{} // closed when conn or err is set for good
 
 	mu     sync.Mutex
 	step   *transport.Stdio // of the installation, while it runs
@@ -45,7 +44,7 @@ func (s *Start) install(in *launch.Installer, q *launch.Request, install func(co
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &installing{
 		what: strings.Join(q.Runner.Packages, ", "), Redactor: s.redactor(),
-		cancel: cancel, done: make(chan struct{}), started: time.Now(),
+		cancel: cancel, done: make(chan struct{}),
 	}
 	in.Run = s.runner(q.Closed, c.watch)
 	go func() {
@@ -164,7 +163,7 @@ func (c *installing) LastSign() time.Time {
 	case step != nil:
 		return step.LastSign()
 	}
-	return c.started
+	return time.Now() // between two steps, or while another process installs the same
 }
 
 // Work is the processor time of the server, or of the step of its installation.
