@@ -23,6 +23,9 @@ type Direct struct {
 // named by its path, so that nothing in a workspace passes for it.
 func (in *Installer) Program(ctx context.Context, q *Request, r *Resolution) (*Direct, error) {
 	d := &Direct{Path: r.File(), Name: r.File(), Args: q.Runner.Args, Env: withFirst(q.Env, r.Bins())}
+	if len(q.Closed) > 0 { // where modules are looked for
+		d.Env = absoluteOnly(absoluteOnly(d.Env, "PYTHONPATH"), "NODE_PATH")
+	}
 	interpreter := r.Program.Interpreter
 	if q.Runner.UseBun && interpreter != "" {
 		interpreter = "bun"

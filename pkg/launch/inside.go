@@ -81,9 +81,7 @@ func (r *Runner) script() string {
 		b.WriteString(" </dev/null >&2 || exit 1; ")
 	}
 	switch r.Tool {
-	case UV:
-		b.WriteString(`cd "$w" && exec "$d"/` + quote(venv+"/bin/"+r.Bin) + ` "$@"`)
-	case Go:
+	case UV, Go:
 		b.WriteString(`cd "$w" && exec "$d"/` + quote("bin/"+r.Bin) + ` "$@"`)
 	default:
 		b.WriteString(`f=$(node -e ` + quote(binOf) + ` ` + quote(r.Bin) + `) && cd "$w" || exit 1; case $f in !*) exec "$d/${f#!}" "$@";; *) exec node "$d/$f" "$@";; esac`)

@@ -71,7 +71,7 @@ func TestInside(t *testing.T) {
 		"deno run npm:x":              "env DENO_NO_PACKAGE_JSON=1 deno run --no-config --no-lock npm:x",
 		"bunx x a":                    "sh -c " + ownDirectory + `exec "$@" sh bunx x a`,
 		"uvx --frob x":                "sh -c " + ownDirectory + `exec "$@" sh uvx --frob x`,
-		"uvx --from p[x] bin a":       `sh -c ` + ownDirectory + `env 'uv' 'venv' '--no-project' 'env' </dev/null >&2 || exit 1; env 'uv' 'pip' 'install' '--python' ''"$d"'/env/bin/python' '--' 'p[x]' </dev/null >&2 || exit 1; cd "$w" && exec "$d"/'env/bin/bin' "$@" sh a`,
+		"uvx --from p[x] bin a":       `sh -c ` + ownDirectory + `env 'UV_TOOL_DIR='"$d"'/tools' 'UV_TOOL_BIN_DIR='"$d"'/bin' 'uv' 'tool' 'install' '--' 'p[x]' </dev/null >&2 || exit 1; cd "$w" && exec "$d"/'bin/bin' "$@" sh a`,
 		"go run example.org/m@v1 a b": `sh -c ` + ownDirectory + `env 'GOBIN='"$d"'/bin' 'GOWORK=off' 'go' 'install' 'example.org/m@v1' </dev/null >&2 || exit 1; cd "$w" && exec "$d"/'bin/m' "$@" sh a b`,
 	} {
 		server, l := confinedIn(workspace, strings.Fields(line))

@@ -278,8 +278,8 @@ var installers = map[Tool]installer{
 	PNPM: {map[string]string{"package.json": ownManifest, "pnpm-workspace.yaml": "packages: []\nstrictDepBuilds: false\n"}, oneStep("pnpm", pnpmInstall), npmRead},
 	Yarn: {map[string]string{"package.json": ownManifest, "yarn.lock": "", ".yarnrc.yml": "nodeLinker: node-modules\n"}, oneStep("yarn", yarnInstall), npmRead},
 	Bun:  {map[string]string{"package.json": ownManifest}, oneStep("bun", bunInstall), npmRead},
-	UV:   {nil, uvSteps, venvRead},
-	Pipx: {nil, pipSteps, venvRead},
+	UV:   {nil, uvSteps, uvRead},
+	Pipx: {nil, pipSteps, pipRead},
 	Go:   {nil, goSteps, goRead},
 }
 

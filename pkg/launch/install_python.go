@@ -12,42 +12,53 @@ import (
 	"strings"
 )
 
-// venv is the virtual environment of an installation.
-const venv = "env"
+// venv is the virtual environment that pip installs into; uv has one for each tool below uvTools.
+const (
+	venv    = "env"
+	uvTools = "tools"
+)
 
-// venvBin is its directory of programs.
-func venvBin() string {
+// binOfVenv is the directory of programs of a virtual environment.
+func binOfVenv(root string) string {
 	if runtime.GOOS == "windows" {
-		return venv + "/Scripts"
+		return root + "/Scripts"
 	}
-	return venv + "/bin"
+	return root + "/bin"
 }
 
-// uvSteps make a virtual environment and install into it. uv reads its own configuration in the user's directory, and of projects it
-// sees none: the installation's directory has none.
+// uvSteps install a tool as uvx does, which may take another Python where the package wants one, and reads the user's own configuration
+// alone.
 func uvSteps(q *Request, dir string) ([]Command, error) {
 	r := q.Runner
-	name := sibling(r.Command, "uv")
-	create := []string{"venv", "--no-project"}
+	args := append([]string{"tool", "install"}, r.Options...)
 	if r.Python != "" {
-		create = append(create, "--python", r.Python)
+		args = append(args, "--python", r.Python)
 	}
-	for _, o := range []string{"--no-config", "--no-python-downloads", "--managed-python", "--no-managed-python", "--offline", "--native-tls"} {
-		if slices.Contains(r.Options, o) {
-			create = append(create, o)
-		}
-	}
-	install := append([]string{"pip", "install", "--python", filepath.Join(dir, filepath.FromSlash(venvBin()), exe("python"))}, r.Options...)
 	if r.Latest {
-		install = append(install, "--upgrade")
+		args = append(args, "--upgrade")
 	}
-	return []Command{
-		{Name: name, Args: append(create, venv)},
-		{Name: name, Args: append(append(install, "--"), r.Packages...)},
-	}, nil
+	for _, p := range r.Packages[1:] {
+		args = append(args, "--with", p)
+	}
+	return []Command{{
+		Name: sibling(r.Command, "uv"), Args: append(args, "--", r.Packages[0]),
+		Env: []string{"UV_TOOL_DIR=" + filepath.Join(dir, uvTools), "UV_TOOL_BIN_DIR=" + filepath.Join(dir, "bin")},
+	}}, nil
 }
 
-// pipSteps do the same with Python's own tools, which pipx uses too.
+// uvRead is venvRead for the one tool that uv has installed.
+func uvRead(r *Runner, dir string) ([]Version, Entrypoint, error) {
+	tools, err := filepath.Glob(filepath.Join(globEscape(dir), uvTools, "*", "pyvenv.cfg"))
+	if err != nil || len(tools) != 1 {
+		return nil, Entrypoint{}, fmt.Errorf("uv installed %d tools where one was asked for", len(tools))
+	}
+	return venvRead(r, dir, uvTools+"/"+filepath.Base(filepath.Dir(tools[0])))
+}
+
+// pipRead is venvRead for what pip has installed.
+func pipRead(r *Runner, dir string) ([]Version, Entrypoint, error) { return venvRead(r, dir, venv) }
+
+// pipSteps make a virtual environment and install into it with Python's own tools, which pipx uses too.
 func pipSteps(q *Request, dir string) ([]Command, error) {
 	r := q.Runner
 	name := "python3"
@@ -69,7 +80,7 @@ func pipSteps(q *Request, dir string) ([]Command, error) {
 	}
 	return []Command{
 		{Name: name, Args: []string{"-m", "venv", venv}},
-		{Name: filepath.Join(dir, filepath.FromSlash(venvBin()), exe("python")), Args: append(append(install, "--"), r.Packages...)},
+		{Name: filepath.Join(dir, filepath.FromSlash(binOfVenv(venv)), exe("python")), Args: append(append(install, "--"), r.Packages...)},
 	}, nil
 }
 
@@ -80,11 +91,11 @@ func exe(name string) string {
 	return name
 }
 
-// venvRead tells what a virtual environment has. Its programs name its own interpreter, so they are started as they are.
-func venvRead(r *Runner, dir string) ([]Version, Entrypoint, error) {
-	infos, err := filepath.Glob(filepath.Join(globEscape(dir), venv, "lib", "python*", "site-packages", "*.dist-info"))
+// venvRead tells what a virtual environment has, whose directory is root below dir. Its programs name its own interpreter, so they are started as they are.
+func venvRead(r *Runner, dir, root string) ([]Version, Entrypoint, error) {
+	infos, err := filepath.Glob(filepath.Join(globEscape(dir), filepath.FromSlash(root), "lib", "python*", "site-packages", "*.dist-info"))
 	if runtime.GOOS == "windows" {
-		infos, err = filepath.Glob(filepath.Join(dir, venv, "Lib", "site-packages", "*.dist-info"))
+		infos, err = filepath.Glob(filepath.Join(dir, filepath.FromSlash(root), "Lib", "site-packages", "*.dist-info"))
 	}
 	if err != nil {
 		return nil, Entrypoint{}, err
@@ -117,7 +128,7 @@ func venvRead(r *Runner, dir string) ([]Version, Entrypoint, error) {
 			return nil, Entrypoint{}, fmt.Errorf("%s has no program of its name; name one: uvx --from %s PROGRAM", found[0].Name, r.Packages[0])
 		}
 	}
-	file := venvBin() + "/" + exe(bin)
+	file := binOfVenv(root) + "/" + exe(bin)
 	if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(file))); err != nil {
 		return nil, Entrypoint{}, fmt.Errorf("no package has a program %q: %w", bin, ErrWhole)
 	}
@@ -125,7 +136,7 @@ func venvRead(r *Runner, dir string) ([]Version, Entrypoint, error) {
 	for i, d := range found {
 		versions[i] = d.Version
 	}
-	return versions, Entrypoint{File: file, Bins: venvBin()}, nil
+	return versions, Entrypoint{File: file, Bins: binOfVenv(root)}, nil
 }
 
 // globEscape takes the meaning of patterns from a path.

@@ -115,9 +115,8 @@ func TestInstallPython(t *testing.T) {
 }
 
 const fakeUV = `#!/bin/sh
-case "$1 $2" in
-"venv --no-project") for last; do :; done; exec python3 -m venv --without-pip "$last" ;;
-"pip install") shift 2; [ "$1" = --python ] || exit 9; python="$2"; shift 2; exec python3 -m pip --python "$python" install --disable-pip-version-check "$@" ;;
-esac
-exit 8
+[ "$1 $2" = "tool install" ] || exit 8
+shift 2
+while [ "$1" != -- ]; do shift; done
+python3 -m venv --without-pip "$UV_TOOL_DIR/demo-tool" && exec python3 -m pip --python "$UV_TOOL_DIR/demo-tool/bin/python" install --disable-pip-version-check "$@"
 `
