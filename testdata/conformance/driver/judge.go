@@ -55,9 +55,12 @@ func judge() int {
 			env = append(env, k+"="+v)
 		}
 	}
-	cmd := exec.Command(l.argv[0], l.argv[1:]...)
+	// The proxy's configuration is older than its client, and lies outside of the folder that is open.
+	work := filepath.Join(dir, "work")
+	os.MkdirAll(work, 0o755)
+	cmd := exec.Command(self, append([]string{"client"}, l.argv...)...)
 	cmd.Env = env
-	cmd.Dir = dir
+	cmd.Dir = work
 	cmd.Stderr = os.Stderr
 	in, _ := cmd.StdinPipe()
 	out, _ := cmd.StdoutPipe()
@@ -88,7 +91,7 @@ func judge() int {
 	t.Stop()
 	if len(l.after) > 0 {
 		a := exec.Command(l.after[0], l.after[1:]...)
-		a.Env, a.Dir = env, dir
+		a.Env, a.Dir = env, work
 		a.Run()
 	}
 	return rc

@@ -29,6 +29,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"os/exec"
 )
 
 func main() {
@@ -40,6 +41,8 @@ func main() {
 		err = browse(os.Args[1:])
 	case len(os.Args) > 1 && os.Args[1] == "render":
 		err = renderCommand(os.Args[2:])
+	case len(os.Args) > 2 && os.Args[1] == "client":
+		os.Exit(client(os.Args[2:]))
 	case len(os.Args) == 3 && os.Args[1] == "fetch":
 		err = fetch(os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "freeport":
@@ -54,4 +57,15 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+// client starts a command on its own streams, as a client does that was started after the configuration was written.
+func client(argv []string) int {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		log.Print(err)
+		return 1
+	}
+	return 0
 }
