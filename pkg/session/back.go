@@ -225,7 +225,7 @@ func (s *Session) attributed(in *upstream.Instance, m *jsonrpc.Message, method s
 // attributedError is an error of a server with the server's name in front of what it asks a person to open. One that asks
 // too much, or in a way that can be read differently, is replaced.
 func (s *Session) attributedError(in *upstream.Instance, answer *jsonrpc.Message) *jsonrpc.Message {
-	edits, ids, err := readRequired(answer.Raw, answer.Error, in.Name())
+	edits, ids, err := readRequired(answer.Raw, answer.Error, in.Name(), len(s.host.Config(s).Servers) < 2)
 	if err == nil && len(ids) == 0 {
 		return answer
 	}

@@ -3,10 +3,12 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
@@ -72,6 +74,16 @@ func readQuestion(raw []byte, at jsonrpc.Span, server string) (q question, err e
 		q.edits = w.edits
 	}
 	return q, err
+}
+
+// imitates tells whether the message of a question could be taken for one of the proxy's own, or names somebody who asks.
+func imitates(raw []byte, at jsonrpc.Span) bool {
+	found, err := jsonrpc.Find(raw, at, "message")
+	if err != nil {
+		return true
+	}
+	text := confusables.Skeleton(protocol.String(raw, found[0]))
+	return strings.Contains(text, confusables.Skeleton("mcpproxy")) || strings.HasPrefix(strings.TrimSpace(text), "[")
 }
 
 // attribute puts a text in front of the string at a span.
@@ -207,7 +219,9 @@ func readLog(raw []byte, at jsonrpc.Span, server string) (edit jsonrpc.Edit, cha
 
 // readRequired says what to change in an error that has addresses for a person to open (MCP 2025-11-25, elicitation,
 // -32042), whatever its code: a reader may take -32042.0 for it. There is nothing to change in another error.
-func readRequired(raw []byte, at jsonrpc.Span, server string) (edits []jsonrpc.Edit, ids []string, err error) {
+// A server that is alone in the configuration is named only where its question could be taken for the proxy's own, since
+// there is no other that it could be taken for.
+func readRequired(raw []byte, at jsonrpc.Span, server string, alone bool) (edits []jsonrpc.Edit, ids []string, err error) {
 	if at.End == 0 || raw[at.Start] != '{' {
 		return nil, nil, nil
 	}
@@ -239,6 +253,9 @@ func readRequired(raw []byte, at jsonrpc.Span, server string) (edits []jsonrpc.E
 		q, err := readQuestion(raw, one, server)
 		if err != nil {
 			return err
+		}
+		if alone && !imitates(raw, one) {
+			q.edits = slices.DeleteFunc(q.edits, func(e jsonrpc.Edit) bool { return string(e.With) == string(within(prefix(server))) })
 		}
 		edits, ids = append(edits, q.edits...), append(ids, q.id)
 		if len(ids) > mostAtOnce {

@@ -112,7 +112,7 @@ func TestRequired(t *testing.T) {
 		if want == "" {
 			want = raw
 		}
-		edits, _, err := readRequired([]byte(raw), jsonrpc.Span{Start: 0, End: len(raw)}, "alice")
+		edits, _, err := readRequired([]byte(raw), jsonrpc.Span{Start: 0, End: len(raw)}, "alice", false)
 		if got := string(jsonrpc.Splice([]byte(raw), edits...)); err != nil || got != want {
 			t.Errorf("%s\nbecame %s\n   not %s: %v", raw, got, want, err)
 		}
@@ -121,13 +121,13 @@ func TestRequired(t *testing.T) {
 	for _, list := range []string{`"elicitations":[{"message":"m"}],"elicitations":[]`, `"Elicitations":[{"message":"m"}]`, `"elicitation\u017f":[{"message":"m"}]`, `"elicitations":{}`, `"elicitations":[7]`, `"elicitations":[{"url":"https://x"}]`,
 		`"elicitations":[{"message":"m","Message":"n"}]`, `"elicitations":[` + strings.Repeat(one+",", mostAtOnce) + one + `]`} {
 		for _, raw := range []string{`{"code":-32042,"data":{` + list + `}}`, `{"code":-32042,"data":{},"data":{` + list + `}}`} {
-			if edits, _, err := readRequired([]byte(raw), jsonrpc.Span{Start: 0, End: len(raw)}, "alice"); err == nil {
+			if edits, _, err := readRequired([]byte(raw), jsonrpc.Span{Start: 0, End: len(raw)}, "alice", false); err == nil {
 				t.Errorf("%.200s passes as %.200s", raw, jsonrpc.Splice([]byte(raw), edits...))
 			}
 		}
 	}
 	for _, raw := range []string{`{"data":{"elicitations":[` + one + `]},"data":{"elicitations":[` + one + `]}}`, `{"DATA":{"elicitations":[` + one + `]}}`} {
-		if _, _, err := readRequired([]byte(raw), jsonrpc.Span{Start: 0, End: len(raw)}, "alice"); err == nil {
+		if _, _, err := readRequired([]byte(raw), jsonrpc.Span{Start: 0, End: len(raw)}, "alice", false); err == nil {
 			t.Errorf("%s passes", raw)
 		}
 	}
@@ -267,4 +267,19 @@ func FuzzQuestion(f *testing.F) {
 			t.Errorf("%q became %q: %v", params, got, err)
 		}
 	})
+}
+
+// TestRequiredAlone: the only server there is needs no name, unless its question could be taken for the proxy's own.
+func TestRequiredAlone(t *testing.T) {
+	for message, named := range map[string]bool{
+		"Open this page to go on": false, "": false, "m [alice]": false, "mcp proxy": false,
+		"mcpproxy-stdio: log in": true, "Your MCPProxy asks": true, "m\u0441ppr\u043exy": true, "[bob] log in": true, "  [mcpproxy-stdio]": true,
+	} {
+		raw := `{"code":-32042,"data":{"elicitations":[{"message":"` + message + `","url":"https://x"}]}}`
+		edits, _, err := readRequired([]byte(raw), jsonrpc.Span{Start: 0, End: len(raw)}, "alice", true)
+		got := string(jsonrpc.Splice([]byte(raw), edits...))
+		if err != nil || strings.Contains(got, "[alice] ") != named || !named && got != raw {
+			t.Errorf("%s: %s, %v", message, got, err)
+		}
+	}
 }
