@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // bwrap is an installed bubblewrap.
@@ -54,13 +56,38 @@ func (o order) bwrapArgs(program, env []string) ([]string, error) {
 	return append(append(args, "--"), program...), nil
 }
 
+// unmoved tells of a path that has become a link since it was looked at. Bubblewrap takes paths and follows links, right after this.
+func (o order) unmoved() error {
+	for _, g := range o.Grants {
+		if g.Link {
+			continue
+		}
+		fd, err := opened(g.Path)
+		if err != nil {
+			return fmt.Errorf("%q is another one than when it was checked: %w", g.Path, err)
+		}
+		unix.Close(fd)
+	}
+	return nil
+}
+
+// opened gives a descriptor of a path that has no link in it; one that has come since is an error.
+func opened(path string) (fd int, err error) {
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	fd, err = unix.Openat2(unix.AT_FDCWD, path, &how)
+	if err == unix.ENOSYS || err == unix.EPERM { // Linux before 5.6
+		return unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	}
+	return fd, err
+}
+
 // masked are places of /proc where root may write, whatever namespace it is in.
 var masked = []string{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi"}
 
 // placed is what is mounted, in this order: a path of the machine, at a path inside.
 type placed struct {
 	source, path string
-	write        bool
+	write, link  bool
 }
 
 // placing plans a file system: whether it is built on the machine's own, what is mounted on it, and its links. /proc and /dev come
@@ -74,12 +101,12 @@ func (o order) placing() (root *grant, mounts []placed, links []link) {
 	}
 	own := -1 // where the program's own /tmp stands, which has nothing of what /tmp has outside
 	if o.Tmp != "" {
-		mounts = append(mounts, placed{o.Tmp, "/tmp", true})
+		mounts = append(mounts, placed{o.Tmp, "/tmp", true, false})
 		own, mounted = len(mounted), append(mounted, grant{Path: "/tmp", Write: true})
 	}
 	for _, g := range grants {
 		if over := nearest(mounted, g.Path); over < 0 || over == own || mounted[over].Write != g.Write || g.Pin {
-			mounts = append(mounts, placed{g.Path, g.Path, g.Write})
+			mounts = append(mounts, placed{g.Path, g.Path, g.Write, g.Link})
 			mounted = append(mounted, g)
 		}
 	}
@@ -105,7 +132,9 @@ func (o order) mounts() (args []string) {
 		add("--size", sharedMemory, "--tmpfs", "/dev/shm")
 	}
 	for _, m := range mounts {
-		add(bind(m.write), m.source, m.path)
+		if !m.link { // a mount by path follows it
+			add(bind(m.write), m.source, m.path)
+		}
 	}
 	for _, l := range links {
 		add("--symlink", l.Target, l.Path)

@@ -114,6 +114,9 @@ func lookForBwrap() (machine, error) {
 	return machine{}, errors.New("bubblewrap is not installed; install it (apt install bubblewrap, dnf install bubblewrap)")
 }
 
+// ownNamespaces tells whether this program can make namespaces here, also where bubblewrap does.
+var ownNamespaces = sync.OnceValue(func() bool { _, err := lookForNamespaces(); return err == nil })
+
 // lookForNamespaces runs this program in namespaces of its own, where it looks whether it is confined.
 func lookForNamespaces() (machine, error) {
 	var kernel unix.Utsname

@@ -71,6 +71,9 @@ func follow(stage string, args []string) error {
 	path, argv, env, err := args[2], args[2:], uncarry(os.Environ()), error(nil)
 	switch o.Method {
 	case Bubblewrap:
+		if err := o.unmoved(); err != nil {
+			return err
+		}
 		path = o.Bwrap.Path
 		argv, err = o.bwrapArgs(argv, env)
 		env = []string{}

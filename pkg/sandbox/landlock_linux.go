@@ -49,27 +49,40 @@ func (o order) restrict() error {
 	if o.Network {
 		config.HandledAccessNet = 0
 	}
-	if err := config.Restrict(o.rules()...); err != nil { // sets no_new_privs
+	rules, err := o.rules()
+	if err != nil {
+		return err
+	}
+	if err := config.Restrict(rules...); err != nil { // sets no_new_privs
 		return fmt.Errorf("its sandbox cannot be made with Landlock: %w", err)
 	}
 	return install(program)
 }
 
-func (o order) rules() []landlock.Rule {
+// rules are by descriptor: nobody can put a link in the place of what was checked. The descriptors are closed when the program is executed.
+func (o order) rules() ([]landlock.Rule, error) {
 	rules := []landlock.Rule{landlock.RODirs("/proc"), landlock.RWFiles(devices...)}
 	for _, g := range o.Grants {
+		path := g.Path
+		if path != selfExe { // a link of the kernel's
+			fd, err := opened(path)
+			if err != nil {
+				return nil, fmt.Errorf("%q is another one than when it was checked: %w", path, err)
+			}
+			path = fmt.Sprintf("/proc/self/fd/%d", fd)
+		}
 		switch {
 		case g.Write && g.File:
-			rules = append(rules, landlock.RWFiles(g.Path))
+			rules = append(rules, landlock.RWFiles(path))
 		case g.Write:
-			rules = append(rules, landlock.RWDirs(g.Path).WithRefer())
+			rules = append(rules, landlock.RWDirs(path).WithRefer())
 		case g.File:
-			rules = append(rules, landlock.ROFiles(g.Path))
+			rules = append(rules, landlock.ROFiles(path))
 		default:
-			rules = append(rules, landlock.RODirs(g.Path))
+			rules = append(rules, landlock.RODirs(path))
 		}
 	}
-	return rules
+	return rules, nil
 }
 
 // enforceable refuses what Landlock cannot do: rights add up on the way down, so that nothing in a writable directory is read-only.

@@ -139,7 +139,7 @@ func (o order) fileSystem() error {
 	sources := make([]int, len(mounts))
 	var err error
 	for i, m := range mounts {
-		if sources[i], err = detached(m.source); err != nil {
+		if sources[i], err = detached(m.source, m.link); err != nil {
 			return fmt.Errorf("%s: %w", m.source, err)
 		}
 	}
@@ -173,8 +173,11 @@ func access(write bool) uint64 {
 }
 
 // detached copies a mount, with what is mounted in it, that nothing shows yet.
-func detached(path string) (fd int, err error) {
+func detached(path string, link bool) (fd int, err error) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	if link {
+		how.Flags |= unix.O_NOFOLLOW
+	}
 	at, err := unix.Openat2(unix.AT_FDCWD, path, &how)
 	if err != nil {
 		return -1, err
@@ -189,7 +192,7 @@ type builder struct{ top int }
 func (b *builder) begin(root *grant) (err error) {
 	all := -1
 	if root != nil {
-		if all, err = detached("/"); err != nil {
+		if all, err = detached("/", false); err != nil {
 			return err
 		}
 	}
@@ -305,7 +308,7 @@ func (b *builder) system() error {
 	trees := make([]int, len(devices))
 	var err error
 	for i, path := range devices {
-		if trees[i], err = detached(path); err != nil {
+		if trees[i], err = detached(path, false); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}

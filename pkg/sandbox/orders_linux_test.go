@@ -13,7 +13,7 @@ import (
 func repository(t *testing.T, w world) {
 	t.Helper()
 	for _, file := range []string{".git/config", ".git/hooks/pre-commit", ".git/HEAD", ".npmrc", ".mcp.json", ".vscode/tasks.json", ".claude/settings.json",
-		".envrc", "X.code-workspace", ".GitHub/workflows/ci.yml", "sub/.git/config", "sub/deep/.cursor/mcp.json", "package.json", "src/main.go", "node_modules/a/.npmrc"} {
+		".envrc", "cfg/tasks.json", "X.code-workspace", ".GitHub/workflows/ci.yml", "sub/.git/config", "sub/deep/.cursor/mcp.json", "package.json", "src/main.go", "node_modules/a/.npmrc"} {
 		put(t, w.work+"/"+file, secret, 0o644)
 	}
 }
@@ -189,6 +189,34 @@ func TestOrdersTable(t *testing.T) {
 				t.Errorf("%q: %q", name, o.Why)
 			}
 			seen[name] = true
+		}
+	}
+}
+
+// A link in the place of an order stays that link; what it leads to is the project's.
+func TestOrdersThatAreLinks(t *testing.T) {
+	for _, method := range methodsWithMounts {
+		for name, script := range map[string]string{
+			"replace": "ln -sfn /etc/passwd .zed", "remove": "rm .zed", "rename": "mv .zed z", "remove a file's": "rm .cursorrules", "write over": "echo x > new && mv -f new .cursorrules",
+		} {
+			m, w := machineOf(t, method), newWorld(t)
+			repository(t, w)
+			os.Symlink("cfg", w.work+"/.zed")
+			os.Symlink("rules.md", w.work+"/.cursorrules")
+			put(t, w.work+"/rules.md", "rules", 0o644)
+			spec := Spec{Path: "/bin/sh", Args: []string{"-c", "cat .cursorrules .zed/tasks.json >/dev/null && " + script}, Env: []string{"PATH=/usr/bin:/bin"}, Home: w.home, Dir: w.work, DirAccess: "rw"}
+			if r := m.run(t, spec); r.code == 0 || strings.Contains(r.stderr, "cat:") {
+				t.Errorf("%s, %s: %v", method, name, r)
+			}
+			for link, want := range map[string]string{".zed": "cfg", ".cursorrules": "rules.md"} {
+				if got, err := os.Readlink(w.work + "/" + link); got != want {
+					t.Errorf("%s, %s: %s is %q, %v", method, name, link, got, err)
+				}
+			}
+			spec.Args[1] = "echo x >> .cursorrules && cat .cursorrules"
+			if r := m.run(t, spec); r.code != 0 {
+				t.Errorf("%s: what it leads to cannot be written: %v", method, r)
+			}
 		}
 	}
 }

@@ -17,12 +17,13 @@ var companions = map[string]string{"uvx": "uv"}
 // program grants a program that lies outside the system's directories: its installation where one can be told, else its file
 // alone; and so each link on the way to it, and the interpreters in the first lines of scripts.
 func (v *view) program(path string, env []string) error {
+	led := false  // by a file of the workspace
 	for range 5 { // interpreters of interpreters; the kernel stops there too
-		if err := v.chain(path); err != nil {
+		if err := v.chain(path, &led); err != nil {
 			return fmt.Errorf("%s cannot be run in a sandbox: %w", path, cause(err))
 		}
 		if other := companions[filepath.Base(path)]; other != "" {
-			v.chain(filepath.Join(filepath.Dir(path), other)) // may be missing
+			v.chain(filepath.Join(filepath.Dir(path), other), &led) // may be missing
 		}
 		path = interpreter(path, env)
 		if info, err := os.Stat(path); path == "" || err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
@@ -32,8 +33,9 @@ func (v *view) program(path string, env []string) error {
 	return nil
 }
 
-// chain grants a file and all files that are links to it on the way.
-func (v *view) chain(path string) error {
+// chain grants a file and all files that are links to it on the way. Once a file of the workspace has led there, an installation is
+// granted only if it is one of a known runtime: a repository's link or script must not show a directory of another project.
+func (v *view) chain(path string, led *bool) error {
 	for range 40 {
 		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
 		if err != nil {
@@ -43,7 +45,9 @@ func (v *view) chain(path string) error {
 			return err
 		}
 		path = filepath.Join(dir, filepath.Base(path))
-		if root := installation(path, v.home); root != "" {
+		inWorkspace := v.workspace != "" && within(path, v.workspace)
+		*led = *led || inWorkspace
+		if root := installation(path, v.home); root != "" && (!*led || inWorkspace && within(root, v.workspace) || isRuntime(root)) {
 			if err := v.ours(root, false); err != nil {
 				return err
 			}
@@ -90,6 +94,19 @@ func installation(program, home string) string {
 		return prefix
 	}
 	return ""
+}
+
+// runtimes are files that a runtime's installation has, and hardly anything else.
+var runtimes = []string{
+	"pyvenv.cfg", "conda-meta/history", "lib/python3*/os.py", "lib64/python3*/os.py", "lib/node_modules/npm/package.json", "include/node/node.h",
+	"lib/modules", "lib/ruby/*/set.rb", "lib/jvm.cfg", "pkg/tool",
+}
+
+func isRuntime(prefix string) bool {
+	return filepath.Base(prefix) == "node_modules" || slices.ContainsFunc(runtimes, func(file string) bool {
+		found, _ := filepath.Glob(filepath.Join(prefix, file))
+		return len(found) > 0
+	})
 }
 
 // interpreter gives the program in the first line of a script, looked for in the program's own PATH if env(1) does so; "" if there is none.

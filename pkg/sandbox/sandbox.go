@@ -35,6 +35,7 @@ type Spec struct {
 	Paths     []Path   // what else it may use
 	Network   bool     // the machine's network; false: none at all
 	Memory    int64    // bytes of data each of its processes may have (RLIMIT_DATA); 0: no limit
+	Workspace string   // whose links and scripts do not decide that more than a program's file or a known runtime is visible; may be ""
 	Home      string   // the person's home directory, of which nothing is visible but what is listed
 	Private   string   // directory that keeps the program's private home from run to run; "": an empty home for each run
 }

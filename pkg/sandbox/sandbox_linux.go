@@ -47,6 +47,9 @@ func (m machine) confine(spec Spec) (_ Confined, err error) {
 		}
 	}()
 	v := newView(spec.Home)
+	if spec.Workspace != "" {
+		v.workspace, _ = filepath.EvalSymlinks(spec.Workspace)
+	}
 	v.system()
 	if err := v.program(spec.Path, spec.Env); err != nil {
 		return Confined{}, err
@@ -55,8 +58,12 @@ func (m machine) confine(spec Spec) (_ Confined, err error) {
 		return Confined{}, err
 	}
 	if m.Method != Landlock { // which cannot do that, see landlockGaps
-		if err := v.guard(); err != nil {
+		links, err := v.guard()
+		if err != nil {
 			return Confined{}, err
+		}
+		if links && m.Method == Bubblewrap && ownNamespaces() {
+			m.Method = Namespaces
 		}
 	}
 	own, tmp, inTmp := []string{p.home}, p.tmp, ""

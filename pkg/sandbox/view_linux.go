@@ -16,16 +16,18 @@ type grant struct {
 	Path  string `json:"path"`
 	Write bool   `json:"write,omitempty"`
 	File  bool   `json:"file,omitempty"`
-	Pin   bool   `json:"pin,omitempty"` // it is a mount of its own, so that nobody can rename it
+	Pin   bool   `json:"pin,omitempty"`  // it is a mount of its own, so that nobody can rename it
+	Link  bool   `json:"link,omitempty"` // it is a symbolic link, which is mounted on itself
 
 	ours bool // not listed by the person
 }
 
 // view is the part of the file system that a program sees.
 type view struct {
-	home   string // the person's, without symbolic links
-	grants []grant
-	links  []link
+	home      string // the person's, without symbolic links
+	workspace string // the same of the workspace; "": there is none
+	grants    []grant
+	links     []link
 }
 
 func newView(home string) *view {
@@ -110,7 +112,8 @@ func (v *view) listed(spec Spec) error {
 }
 
 // guard makes read-only what other programs take orders from, wherever the program may write; see Orders.
-func (v *view) guard() error {
+// It tells whether links are among that, which only namespaces of our own hold.
+func (v *view) guard() (links bool, err error) {
 	for i, g := range v.grants { // one within another is a mount of its own
 		v.grants[i].Pin = !g.ours && g.Write && !g.File
 	}
@@ -124,7 +127,7 @@ func (v *view) guard() error {
 	}
 	found, err := Guard(writable)
 	if err != nil {
-		return err
+		return false, err
 	}
 	add := func(paths []string, g grant) {
 		for _, path := range paths {
@@ -138,7 +141,8 @@ func (v *view) guard() error {
 	}
 	add(found.Pinned, grant{Write: true, Pin: true})
 	add(found.ReadOnly, grant{})
-	return nil
+	add(found.Links, grant{Link: true})
+	return len(found.Links) > 0, nil
 }
 
 // ours grants what the person has not listed.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -113,6 +114,34 @@ func TestBeside(t *testing.T) {
 	}
 }
 
+// A link that comes between the check and the use is not followed, by no method.
+func TestLinkThatComesLate(t *testing.T) {
+	eachMethod(t, func(t *testing.T, m machine) {
+		for _, write := range []bool{false, true} {
+			w := newWorld(t)
+			put(t, w.work+"/docs/id", "a page", 0o644)
+			spec := w.attacker(t, "read", w.work+"/docs/id")
+			spec.Paths = []Path{{Path: w.work + "/docs", Real: w.work + "/docs", Write: write}}
+			c, err := m.confine(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Release()
+			if err := os.Rename(w.work+"/docs", w.work+"/was"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(w.home+"/.ssh", w.work+"/docs"); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(c.Path, c.Args...)
+			cmd.Env, cmd.Dir = c.Env, c.Dir
+			if r := finish(t, cmd, nil); r.code != exitRefused && m.Method != Namespaces || r.code == 0 {
+				t.Errorf("got %v", r)
+			}
+		}
+	})
+}
+
 // Each place of a file system is mounted once, and what is ours does not narrow what is listed.
 func TestSorted(t *testing.T) {
 	v := &view{grants: []grant{{Path: "/b/c", ours: true}, {Path: "/b", Write: true}, {Path: "/a"}, {Path: "/a-b"}, {Path: "/a/x", ours: true, Write: true},
@@ -120,6 +149,32 @@ func TestSorted(t *testing.T) {
 	want := []grant{{Path: "/a", Write: true}, {Path: "/a-b"}, {Path: "/b", Write: true}, {Path: "/z", ours: true}}
 	if got := v.sorted(); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// A link or a script of the repository shows the file it leads to, and of what lies around that only a runtime.
+func TestWorkspaceLeadsToNoProject(t *testing.T) {
+	base := tree(t, "home/src/org/secret/bin/run", "home/src/org/secret/lib/key", "home/.pyenv/versions/3.12/bin/python3", "home/.pyenv/versions/3.12/lib/python3.12/os.py",
+		"ws/tool -> ../home/src/org/secret/bin/run", "ws/.venv/pyvenv.cfg", "ws/.venv/bin/python -> BASE/home/.pyenv/versions/3.12/bin/python3", "way -> ws")
+	secret := base + "/home/src/org/secret"
+	put(t, base+"/ws/script", "#!"+secret+"/bin/run\n", 0o755)
+	for program, want := range map[string]string{
+		base + "/ws/tool": "", base + "/way/tool": "", base + "/ws/script": "", base + "/ws/.venv/bin/python": base + "/home/.pyenv/versions/3.12", secret + "/bin/run": secret,
+	} {
+		v := newView(base + "/home")
+		v.workspace = base + "/ws"
+		if err := v.program(program, nil); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, g := range v.grants {
+			if !g.File && within(g.Path, base+"/home") {
+				got = g.Path
+			}
+		}
+		if got != want {
+			t.Errorf("%s shows %q, want %q", program, got, want)
+		}
 	}
 }
 

@@ -233,7 +233,7 @@ func (s *Start) sandboxed(iso *config.Isolation) func(*transport.StdioSpec, stri
 	return func(spec *transport.StdioSpec, path string) (string, func(), error) {
 		in := sandbox.Spec{
 			Path: path, Args: spec.Args, Env: spec.Env, Dir: spec.Dir, DirReal: spec.RealDir, DirAccess: iso.Dir,
-			Network: iso.Network != config.NetworkNone, Memory: iso.Memory,
+			Network: iso.Network != config.NetworkNone, Memory: iso.Memory, Workspace: s.Workspace,
 		}
 		in.Home, _ = os.UserHomeDir()
 		for n, m := range iso.Mounts {
