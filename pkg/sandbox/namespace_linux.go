@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -26,6 +27,9 @@ const (
 // quiet keeps these processes small; the program's own variables are carried.
 var quiet = []string{"GOGC=off", "GOMAXPROCS=1"}
 
+// builderCaps are kept when the builder is executed: a user other than root would lose them. They count in its namespaces alone.
+var builderCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP, unix.CAP_NET_ADMIN}
+
 // inNamespaces starts the builder and does not return if it came up.
 func (o order) inNamespaces(args []string) error {
 	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
@@ -35,7 +39,7 @@ func (o order) inNamespaces(args []string) error {
 	p, err := os.StartProcess(selfExe, append([]string{os.Args[0], hookArg, builderArg}, args...), &os.ProcAttr{
 		Env: append(os.Environ(), quiet...), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Dir: "/",
 		Sys: &syscall.SysProcAttr{
-			Cloneflags: flags, Pdeathsig: syscall.SIGKILL,
+			Cloneflags: flags, Pdeathsig: syscall.SIGKILL, AmbientCaps: builderCaps,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}},
 			GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}},
 		},
@@ -86,6 +90,7 @@ func (o order) build(args []string) error {
 	if err != nil {
 		return fmt.Errorf("the program cannot be started in it: %w", err)
 	}
+	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM) // not before: the program would inherit it
 	letGo()
 	for {
 		var status syscall.WaitStatus
