@@ -40,7 +40,7 @@ func TestChangesOfAnApprovedServer(t *testing.T) {
 	if out, _, _ := p.piped(nil, "review"); !strings.Contains(out, "1 new, 1 changed") {
 		t.Errorf("review shows\n%s", out)
 	}
-	out, _, _ := p.piped(nil, "review", "tools")
+	out, _, _ := p.piped(nil, "review", "tools", "--texts")
 	for _, want := range []string{"tool find – changed; withheld", `-      "query": {`, `+      "path": {`, "tool drop – new", "Approved already (shown with --all): ", "tool echo"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("review lacks %q:\n%s", want, out)

@@ -15,14 +15,14 @@ import (
 )
 
 func (a *app) reviewCommand() *cobra.Command {
-	var asJSON, noPager bool
+	var asJSON, noPager, texts bool
 	var show showing
 	c := &cobra.Command{
 		Use: "review [NAME]", Short: "Show what waits for your approval; nothing is started",
 		Long: `Review lists the servers of which something waits for an approval. With a name it shows all that is to
 be approved of that server: what is run, the definitions it offers or the differences from the
 approved ones, what the scanner found, and the digest that an approval names. What could deceive the
-eye is written as \u escapes.
+eye is written as \u escapes. Into a pipe or a file no word of the server is written without --texts.
 
 On a terminal it ends with a code of eight digits, valid for ten minutes, for clients that can't ask
 you: type it in the chat. An agent gets none; where a script may operate the terminal, you are asked
@@ -37,22 +37,23 @@ first. Nothing is started or approved by looking.`,
 			if len(args) == 0 {
 				return a.inbox(d, show.all, asJSON)
 			}
-			return a.review(c.Context(), d, args[0], show, asJSON, noPager)
+			return a.review(c.Context(), d, args[0], show, asJSON, noPager, texts)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&show.all, "all", false, "show all servers; of a server all definitions, approved ones included")
+	c.Flags().BoolVar(&texts, "texts", false, "show definitions also where stdout is no terminal; never to an agent")
 	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")
 	return c
 }
 
 // review shows one server.
-func (a *app) review(ctx context.Context, d *desk, name string, show showing, asJSON, noPager bool) error {
+func (a *app) review(ctx context.Context, d *desk, name string, show showing, asJSON, noPager, texts bool) error {
 	e, err := d.entry(name)
 	if err != nil {
 		return failed(err)
 	}
-	show.agent = a.agent()
+	show.agent, show.piped = a.agent(), a.piped(texts)
 	if asJSON {
 		return a.printASCII(describeReview(e, show))
 	}

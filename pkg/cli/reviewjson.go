@@ -107,22 +107,21 @@ func describeWaiting(e *entry) waiting {
 }
 
 func describeReview(e *entry, show showing) serverReview {
-	r := serverReview{waiting: describeWaiting(e), Launch: launchReport(quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), show.agent == "")), Blocked: e.Record.Blocked}
+	r := serverReview{waiting: describeWaiting(e), Launch: launchReport(quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), show.withheld() == "")), Blocked: e.Record.Blocked}
 	if i := e.Record.Installed; i != nil {
 		r.Packages, r.Pinned = i.Packages, i.Pin != nil
 	}
 	items := e.items()
 	if p := e.proposal; p != nil {
 		if p.Was != nil {
-			was := launchReport(quarantine.ReadLaunch(p.Was, show.agent == ""))
+			was := launchReport(quarantine.ReadLaunch(p.Was, show.withheld() == ""))
 			r.Was, r.Values = &was, quarantine.ChangedValues(p.Was, p.Launch)
 		}
 		r.Policy = p.Policy
 		items = unchanged(p)
 	}
-	if show.agent != "" {
-		r.Blocked = nil
-		r.Withheld = "run by " + show.agent + ": nothing of the definitions may reach a model before a person has approved them"
+	if why := show.withheld(); why != "" {
+		r.Blocked, r.Withheld = nil, why
 		return r
 	}
 	for _, f := range e.findings(e.proposal) {

@@ -14,7 +14,22 @@ import (
 type showing struct {
 	all   bool   // the definitions that have not changed, too
 	agent string // who reads it, if it is no person: then nothing of it is the server's own text
+	piped bool   // nor then: stdout is no terminal, and what is written there may be read by a model
 }
+
+// withheld says why the server's own text is not shown, "" if it is.
+func (s showing) withheld() string {
+	switch {
+	case s.agent != "":
+		return "this is run by " + s.agent + ", and nothing of a held server may reach a model"
+	case s.piped:
+		return "stdout is no terminal, and nothing of a held server may reach a model; where no model reads it, add --texts"
+	}
+	return ""
+}
+
+// piped tells whether what is written to stdout goes elsewhere than to a terminal, and nobody has said that no model reads it there.
+func (a *app) piped(texts bool) bool { return !texts && !a.out.terminal() }
 
 // review writes all that a person has to know of a server before an approval. The proposal may be another one than the stored.
 func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) {
@@ -33,9 +48,9 @@ func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) 
 	found := e.findings(proposal)
 	if state != quarantine.HeldLaunch && proposal.Digest != "" {
 		p.offers(*proposal, found)
-		if show.agent != "" {
+		if why := show.withheld(); why != "" {
 			p.line()
-			p.wrapped("", yellow, fmt.Sprintf("The definitions are not shown: this is run by %s, and nothing of them may reach a model before a person has approved them.", show.agent))
+			p.wrapped("", yellow, "The definitions are not shown: "+why+".")
 		} else {
 			p.changes(found)
 			p.unchanged(unchanged(proposal), show)
@@ -79,7 +94,7 @@ func (p *printer) fact(label, sgr, text string) {
 
 // launch writes what is run, where from, and with what.
 func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) {
-	whole := show.agent == ""
+	whole := show.withheld() == ""
 	text := quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), whole)
 	label := "Runs"
 	if e.Written.URL != "" {
@@ -121,7 +136,7 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) 
 	if text.File != "" {
 		p.fact("Note", yellow, "the workspace proposes it: whoever can write to that folder chose what it runs")
 	}
-	if len(e.Record.Blocked) > 0 {
+	if len(e.Record.Blocked) > 0 && whole {
 		p.fact("Blocked", "", inWords(strings.Join(e.Record.Blocked, ", ")))
 	}
 	if proposal != nil && proposal.Policy != nil {
@@ -270,7 +285,7 @@ func (p *printer) difference(old, changed []byte) {
 
 // unchanged names what else an approval covers, or shows it.
 func (p *printer) unchanged(items []quarantine.Item, show showing) {
-	if len(items) == 0 || show.agent != "" {
+	if len(items) == 0 || show.withheld() != "" {
 		return
 	}
 	p.line()

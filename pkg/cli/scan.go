@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ type scanReport struct {
 	Items   []scannedItem `json:"items"` // those with findings
 
 	server bool
+	held   bool // something of it waits for a review
 }
 
 // scannedItem is a definition with what was found in it.
@@ -33,7 +35,7 @@ type scannedItem struct {
 }
 
 func (a *app) scanCommand() *cobra.Command {
-	var asJSON, asSARIF bool
+	var asJSON, asSARIF, texts bool
 	var corpus string
 	c := &cobra.Command{
 		Use: "scan FILE|SERVER", Short: "Look for hostile text in definitions of tools, prompts and resources",
@@ -64,16 +66,17 @@ without saying so. It exits with 0, or with 3 if a finding is of the kind that s
 			if corpus != "" {
 				return a.evaluate(corpus, asJSON)
 			}
-			return a.scan(args[0], asJSON, asSARIF)
+			return a.scan(args[0], asJSON, asSARIF, texts)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&asSARIF, "sarif", false, "print SARIF 2.1.0, for code scanning")
+	c.Flags().BoolVar(&texts, "texts", false, "show names and excerpts of a held server also where stdout is no terminal; never to an agent")
 	c.Flags().StringVar(&corpus, "eval", "", "measure the scanner on a corpus: a `directory` with malicious.jsonl and benign.jsonl")
 	return c
 }
 
-func (a *app) scan(name string, asJSON, asSARIF bool) error {
+func (a *app) scan(name string, asJSON, asSARIF, texts bool) error {
 	report := scanReport{Source: name, Items: []scannedItem{}}
 	items, ctx, err := a.scanned(name, &report)
 	if err != nil {
@@ -81,6 +84,9 @@ func (a *app) scan(name string, asJSON, asSARIF bool) error {
 	}
 	for _, item := range items {
 		report.add(item, scan.Scan(item, ctx))
+	}
+	if report.held && (showing{agent: a.agent(), piped: a.piped(texts)}).withheld() != "" {
+		report.withhold()
 	}
 	switch {
 	case asSARIF:
@@ -99,7 +105,8 @@ func (a *app) scan(name string, asJSON, asSARIF bool) error {
 // scanned returns what the name stands for.
 func (a *app) scanned(name string, report *scanReport) ([]scan.Item, scan.Context, error) {
 	if name != "-" && !strings.ContainsAny(name, `/\`) && !strings.HasSuffix(strings.ToLower(name), ".json") {
-		items, ctx, err := a.storedItems(name)
+		items, ctx, held, err := a.storedItems(name)
+		report.held = held
 		if report.server = err == nil; report.server || !errors.Is(err, errNoServer) {
 			return items, ctx, err
 		}
@@ -150,6 +157,22 @@ func (r *scanReport) add(item scan.Item, findings []scan.Finding) {
 		r.Blocked++
 	}
 	r.Items = append(r.Items, scannedItem{Kind: item.Kind, Name: item.Name, Severity: worst, Findings: findings})
+}
+
+// withhold leaves out all that is the server's own text: names, places and excerpts.
+func (r *scanReport) withhold() {
+	for i := range r.Items {
+		item := &r.Items[i]
+		item.Name = fmt.Sprintf("(%s %d, not shown)", item.Kind, i+1)
+		item.Findings = slices.Clone(item.Findings)
+		for j := range item.Findings {
+			f := &item.Findings[j]
+			f.Place, f.Excerpt, f.Message = "", "", "not shown"
+			if n := slices.IndexFunc(scan.Rules, func(rule scan.Rule) bool { return rule.ID == f.Rule }); n >= 0 {
+				f.Message = scan.Rules[n].Meaning
+			}
+		}
+	}
 }
 
 // scan lists what was found, the definitions in their order, of each the gravest first.

@@ -12,17 +12,17 @@ import (
 
 // storedItems returns what is recorded of a configured server, what waits for a review included, and what stands beside it. Without such a
 // server the error wraps errNoServer.
-func (a *app) storedItems(server string) (items []scan.Item, ctx scan.Context, err error) {
+func (a *app) storedItems(server string) (items []scan.Item, ctx scan.Context, held bool, err error) {
 	d, err := a.desk()
 	if err != nil {
-		return nil, ctx, err
+		return nil, ctx, false, err
 	}
 	if !slices.ContainsFunc(d.known, func(k hub.Known) bool { return k.Written.Name == server }) {
-		return nil, ctx, fmt.Errorf("%s: %w; mcpproxy-stdio servers lists those that are", plain(server), errNoServer)
+		return nil, ctx, false, fmt.Errorf("%s: %w; mcpproxy-stdio servers lists those that are", plain(server), errNoServer)
 	}
 	e, err := d.entry(server)
 	if err != nil {
-		return nil, ctx, err
+		return nil, ctx, false, err
 	}
 	var definitions []quarantine.Item
 	if p := e.proposal; p != nil {
@@ -45,7 +45,7 @@ func (a *app) storedItems(server string) (items []scan.Item, ctx scan.Context, e
 		}
 	}
 	if items == nil {
-		return nil, ctx, fmt.Errorf("%s: nothing is recorded of it; approve it, or let a client connect once, then scan again", plain(server))
+		return nil, ctx, false, fmt.Errorf("%s: nothing is recorded of it; approve it, or let a client connect once, then scan again", plain(server))
 	}
-	return items, e.scanContext(definitions), nil
+	return items, e.scanContext(definitions), e.proposal != nil, nil
 }
