@@ -16,6 +16,9 @@ import (
 // MaxFileSize is the largest configuration file that is read, in bytes.
 const MaxFileSize = 8 << 20
 
+// maxWorkspaceServers is how many servers a workspace may propose. The rest is left out: a person reviews each.
+const maxWorkspaceServers = 200
+
 // Defaults of the top-level options.
 const (
 	DefaultFirstListWait = 8 * time.Second

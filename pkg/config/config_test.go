@@ -215,3 +215,26 @@ func TestSyntaxErrors(t *testing.T) {
 		}
 	}
 }
+
+// A workspace's file that proposes more servers than a person can review costs nothing but a problem.
+func TestWorkspaceProposesTooMany(t *testing.T) {
+	user := parse(t, `{"mcpServers": {"mine": {"command": "x"}}}`)
+	var object, array strings.Builder
+	for i := range 20000 {
+		fmt.Fprintf(&object, `,"s%d":{"command":"x"}`, i)
+		fmt.Fprintf(&array, `,{"name":"s%d","protocol":"stdio","command":"x"}`, i)
+	}
+	for _, text := range []string{`{"mcpServers":{` + object.String()[1:] + `}}`, `{"mcpServers":[` + array.String()[1:] + `]}`} {
+		c := user.WithWorkspace("/w/.mcpproxy/mcp_config.json", []byte(text))
+		if len(c.Servers) != 1+maxWorkspaceServers || c.Server("s199") == nil || c.Server("s200") != nil {
+			t.Errorf("%d servers", len(c.Servers))
+		}
+		if len(c.Problems) != 1 || !strings.Contains(c.Problems[0].String(), "200 servers") || !strings.Contains(c.Problems[0].String(), "(19800)") {
+			t.Errorf("problems: %v", c.Problems)
+		}
+	}
+	own := strings.Join(strings.SplitAfterN(object.String()[1:], ",", 301)[:300], "")
+	if c := parse(t, `{"mcpServers":{`+strings.TrimSuffix(own, ",")+`}}`); len(c.Servers) != 300 {
+		t.Errorf("of the user's own %d", len(c.Servers))
+	}
+}

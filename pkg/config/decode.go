@@ -126,10 +126,16 @@ func (d *decoder) servers(key string, v hujson.Value) error {
 	switch list := v.Value.(type) {
 	case *hujson.Array:
 		for i, e := range list.Elements {
+			if d.full(e, len(list.Elements)-i) {
+				break
+			}
 			d.element(fmt.Sprintf("%s[%d]", key, i), e)
 		}
 	case *hujson.Object:
-		for _, m := range list.Members {
+		for i, m := range list.Members {
+			if d.full(m.Name, len(list.Members)-i) {
+				break
+			}
 			d.member(m)
 		}
 	default:
@@ -142,6 +148,19 @@ func (d *decoder) servers(key string, v hujson.Value) error {
 		})
 	}
 	return nil
+}
+
+// full tells whether no more entries are taken from the file, and reports how many are left out.
+func (d *decoder) full(at hujson.Value, left int) bool {
+	if !d.workspace || len(d.config.Servers) < maxWorkspaceServers {
+		return false
+	}
+	d.add(at.StartOffset, Problem{
+		Severity: SeverityError, Value: fmt.Sprint(left),
+		Message: fmt.Sprintf("a workspace may propose %d servers; this one and all that follow are left out", maxWorkspaceServers),
+		Remedy:  "remove some",
+	})
+	return true
 }
 
 // element decodes one entry of the array form.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
@@ -118,12 +119,12 @@ func (h *Hub) settle(c *config.Config) {
 
 // warnOfNames tells of servers in the user's file whose names can be taken for one another; they are the person's own choice.
 func (h *Hub) warnOfNames(c *config.Config) {
-	var names []string
+	var names confusables.Names
 	for _, s := range c.Servers {
-		if other := quarantine.Lookalike(s.Name, names); other != "" {
+		if other := names.Near(s.Name); other != "" {
 			h.log.Warn().Str("server", s.Name).Str("other", other).Msg("two servers have names that can be taken for one another")
 		}
-		names = append(names, s.Name)
+		names.Add(s.Name)
 	}
 }
 

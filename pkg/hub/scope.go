@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 )
@@ -40,7 +41,8 @@ type scope struct {
 func (h *Hub) derive(workspace string, written *config.Config) *scope {
 	effective := *written
 	effective.Servers = nil
-	var known []string // approved or the user's own
+	var index *confusables.Names
+	known := append([]string(nil), ownNames...) // and approved, or the user's own
 	for _, s := range written.Servers {
 		if !s.Workspace {
 			known = append(known, s.Name)
@@ -62,7 +64,10 @@ func (h *Hub) derive(workspace string, written *config.Config) *scope {
 			c.Held = "" // it is not wanted, whatever it waits for
 		}
 		if s.Workspace {
-			if other := Lookalike(s.Name, known); other != "" {
+			if index == nil {
+				index = confusables.NewNames(known)
+			}
+			if other := lookalike(s.Name, index); other != "" {
 				c.Refused = "its name can be taken for " + strconv.Quote(other) + " – rename it in the workspace's file"
 			}
 		}
@@ -77,11 +82,17 @@ func (h *Hub) derive(workspace string, written *config.Config) *scope {
 
 // Lookalike is the first of the names, or of our own, that a new name is or can be taken for; a name among names is no lookalike of itself.
 func Lookalike(name string, names []string) string {
-	own := append([]string{"mcpproxy-stdio"}, builtin.Names...)
-	if slices.Contains(own, name) {
+	return lookalike(name, confusables.NewNames(append(ownNames[:len(ownNames):len(ownNames)], names...)))
+}
+
+// ownNames are the names of the proxy itself.
+var ownNames = append([]string{"mcpproxy-stdio"}, builtin.Names...)
+
+func lookalike(name string, names *confusables.Names) string {
+	if slices.Contains(ownNames, name) {
 		return name
 	}
-	return quarantine.Lookalike(name, append(own, names...))
+	return names.Near(name)
 }
 
 // heldBecause says why an entry is held, "" if it is not. It has no word of the server's.

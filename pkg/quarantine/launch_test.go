@@ -226,15 +226,3 @@ func TestUnpinned(t *testing.T) {
 }
 
 const commit40 = "0123456789abcdef0123456789abcdef01234567"
-
-func TestLookalike(t *testing.T) {
-	names := []string{"github", "files", "db1", "team-a"}
-	for name, want := range map[string]string{
-		"github": "", "githud": "github", "gıthub": "github", "GitHub": "github", "giithub": "github", "g1thub": "github", "gith\u200bub": "github",
-		"fi1es": "files", "db2": "", "team-b": "", "postgres": "", "": "", "ｇｉｔｈｕｂ": "github", "gіthub": "github",
-	} {
-		if got := Lookalike(name, names); got != want {
-			t.Errorf("%q looks like %q, want %q", name, got, want)
-		}
-	}
-}

@@ -6,6 +6,7 @@ import "strings"
 type judge struct {
 	doc     *document
 	context Context
+	near    func() string // see Scanner
 	stream  stream
 	found   []Finding
 	signals []signal

@@ -22,13 +22,13 @@ func (j *judge) names(item Item) {
 	if j.doc.reads > 0 && changes[verb] {
 		j.find("read-only-hint", j.doc.reads, escape(item.Name), "it says that it only reads; its name says otherwise")
 	}
+	if other := j.near(); other != "" {
+		j.find("server-lookalike", 0, escape(j.context.Server), fmt.Sprintf("its server's name looks like that of %s", escape(other)))
+	}
+	if plainASCII(item.Name) {
+		return
+	}
 	for _, peer := range j.context.Others {
-		if peer.Server != j.context.Server && confusables.Near(peer.Server, j.context.Server) {
-			j.find("server-lookalike", 0, escape(j.context.Server), fmt.Sprintf("its server's name looks like that of %s", escape(peer.Server)))
-		}
-		if plainASCII(item.Name) {
-			continue
-		}
 		for _, tool := range peer.Tools {
 			if tool != item.Name && confusables.Skeleton(tool) == confusables.Skeleton(item.Name) {
 				j.find("tool-lookalike", 0, escape(item.Name), fmt.Sprintf("the name looks like %s of %s", escape(tool), escape(peer.Server)))

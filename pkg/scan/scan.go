@@ -13,6 +13,9 @@ package scan
 import (
 	"sort"
 	"strings"
+	"sync"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // Item is one definition as its server gave it.
@@ -66,6 +69,7 @@ type Finding struct {
 type Scanner struct {
 	context Context
 	tools   tools
+	near    func() string // the first other server whose name looks like that of the item's, "" if there is none
 }
 
 // tools are names in lower case.
@@ -92,7 +96,14 @@ func New(ctx Context) *Scanner {
 			}
 		}
 	}
-	return &Scanner{ctx, t}
+	return &Scanner{ctx, t, sync.OnceValue(func() string {
+		for _, peer := range ctx.Others {
+			if peer.Server != ctx.Server && confusables.Near(peer.Server, ctx.Server) {
+				return peer.Server
+			}
+		}
+		return ""
+	})}
 }
 
 // Scan is [Scanner.Scan] for one item.
@@ -101,7 +112,7 @@ func Scan(item Item, ctx Context) []Finding { return New(ctx).Scan(item) }
 // Scan returns what was found, the gravest first; of each rule the gravest place. It never fails: bytes that are no JSON are a
 // finding, and what could be read of them is judged. The time it takes grows with the size of the item.
 func (s *Scanner) Scan(item Item) []Finding {
-	j := &judge{doc: walk(item.Raw), context: s.context}
+	j := &judge{doc: walk(item.Raw), context: s.context, near: s.near}
 	if j.doc.err != nil {
 		j.find("malformed", max(0, len(j.doc.nodes)-1), "", "not JSON: "+j.doc.err.Error())
 	}
