@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -121,6 +122,9 @@ func (h *Hub) approve(st standing, digest string, by quarantine.Means) (decision
 // errAsked is why a person is not asked a second time at once.
 var errAsked = errors.New("a person is being asked about this server already")
 
+// mostQuestion is how many characters a form shows that a person reads whole. A longer question is asked on a terminal, page by page.
+const mostQuestion = 4000
+
 // ask puts the challenge to the person through the client's form. nil means that a person said yes.
 func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) error {
 	h := a.h
@@ -139,7 +143,11 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 	c := quarantine.NewChallenge(st.key.name, p.Digest)
 	ctx, cancel := context.WithTimeout(ctx, quarantine.ChallengeLife)
 	defer cancel()
-	m, err := a.s.Ask(ctx, protocol.Elicit, c.Params(a.question(st, p, c)))
+	question := a.question(st, p, c)
+	if n := utf8.RuneCountInString(question); n > mostQuestion {
+		return fmt.Errorf("%w: nobody was asked, because the question has %d characters, and forms cut or hide the rest", quarantine.ErrNotPerson, n)
+	}
+	m, err := a.s.Ask(ctx, protocol.Elicit, c.Params(question))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", quarantine.ErrNotPerson, err)
