@@ -64,7 +64,7 @@ func TestNoCommandDeceives(t *testing.T) {
 		"reject": {{"x" + evil}, {"own", "--tool", "t" + evil}}, "review": {{}, {"--json"}, {"--all"}, {"own"}, {"own", "--texts", "--all"}, {"own", "--texts", "--all", "--json"}, {"launch", "--texts"}, {"launch", "--json"}, {"prop"}, {"x" + evil}},
 		"scan":   {{p.path("tools.json")}, {p.path("tools.json"), "--json"}, {p.path("tools.json"), "--sarif"}, {"own", "--texts"}, {"own", "--texts", "--json"}, {broken}, {"x" + evil}},
 		"secret": {{"list"}, {"rm", "x" + evil}}, "serve": {{"--log-level", "trace"}, {"--log-level", evil}}, "servers": {{}, {"--json"}}, "version": {{}, {"--json"}},
-		"try": {{"--wrong" + evil}}, // its servers are its own
+		"try": {{"--wrong" + evil}}, "pin": {{"own"}, {"x" + evil}, {"launch"}}, // the servers of try are its own
 	}
 	for _, c := range (&app{}).command().Commands() {
 		if c.Hidden || commands[c.Name()] != nil {
