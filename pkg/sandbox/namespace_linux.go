@@ -1,11 +1,11 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 
@@ -74,7 +74,9 @@ func letGo() {
 
 // build is the builder: it returns only if something failed before the program was started.
 func (o order) build(args []string) error {
-	runtime.LockOSThread()
+	if !alone() {
+		return errors.New("it is not in namespaces of its own, and would change the machine's mounts")
+	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return err
 	}
@@ -102,6 +104,14 @@ func (o order) build(args []string) error {
 			os.Exit(exitStatus(status)) // with process 1 all others end
 		}
 	}
+}
+
+// alone tells whether the hook started this process: as the first one of its namespaces, whose user namespace has one user. Whoever runs
+// the builder by hand, as root, would get the machine's mounts changed otherwise.
+func alone() bool {
+	users, err := os.ReadFile("/proc/self/uid_map")
+	fields := strings.Fields(string(users))
+	return os.Getpid() == 1 && err == nil && len(fields) == 3 && fields[2] == "1"
 }
 
 // last gives up what is left of rights; the program comes next.

@@ -1,8 +1,13 @@
 package sandbox
 
 import (
+	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Nothing of process 1, which keeps its capabilities, is the program's; and it cannot be ended from inside.
@@ -22,6 +27,25 @@ func TestBuilderIsOutOfReach(t *testing.T) {
 	r := m.run(t, Spec{Path: "/bin/sh", Args: []string{"-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Home: w.home})
 	if r.stdout != "alive\n" {
 		t.Errorf("got %v", r)
+	}
+}
+
+// Run by hand, the builder changes nothing. (The test gives it mounts of its own: a fault must not cost the machine's.)
+func TestBuilderByHand(t *testing.T) {
+	text := `{"method":"namespaces","dir":"/","grants":[{"path":"/","write":true}]}`
+	for name, flags := range map[string]uintptr{"as a process": unix.CLONE_NEWNS, "as the first process": unix.CLONE_NEWNS | unix.CLONE_NEWPID} {
+		cmd := exec.Command(selfExe, hookArg, builderArg, text, "--", "/bin/true")
+		r := finish(t, cmd, func(cmd *exec.Cmd) {
+			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
+			if os.Geteuid() != 0 {
+				flags &^= unix.CLONE_NEWPID // with a user namespace as well it would be what the hook makes
+				cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags | unix.CLONE_NEWUSER,
+					UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}}
+			}
+		})
+		if r.code != exitRefused || !strings.Contains(r.stderr, "not in namespaces of its own") {
+			t.Errorf("%s: got %v", name, r)
+		}
 	}
 }
 
