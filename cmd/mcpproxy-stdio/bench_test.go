@@ -150,7 +150,7 @@ func (t *bench) copied() *exec.Cmd { return exec.Command(t.copier, t.server...) 
 
 func (t *bench) proxyCommand() *exec.Cmd {
 	cmd := t.home.command()
-	cmd.Path, cmd.Args[0] = t.proxy, t.proxy
+	cmd.Path, cmd.Args[0], cmd.Dir = t.proxy, t.proxy, t.TempDir() // its state must not lie in the folder that is open
 	return cmd
 }
 
