@@ -61,6 +61,7 @@ func (a *app) serve(ctx context.Context) error {
 	if term.IsTerminal(int(a.in.Fd())) {
 		return a.explain()
 	}
+	keepFromServers()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log, flush, err := a.logger()

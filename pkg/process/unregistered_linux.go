@@ -1,6 +1,9 @@
 package process
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +22,10 @@ func (s System) unregistered(dir string, registered []Client) (all []Client) {
 			continue
 		}
 		exe, err := os.Stat(proc(pid, "exe"))
+		if errors.Is(err, fs.ErrPermission) && ofOurs(pid) { // a proxy shows its entries to nobody
+			all = append(all, s.ClientOf(pid))
+			continue
+		}
 		if err != nil || !os.SameFile(own, exe) {
 			continue
 		}
@@ -31,6 +38,15 @@ func (s System) unregistered(dir string, registered []Client) (all []Client) {
 		}
 	}
 	return all
+}
+
+// ofOurs tells whether a process that does not show what it runs is the user's, and called as this one.
+func ofOurs(pid int) bool {
+	own, err := os.ReadFile("/proc/self/comm")
+	name, nameErr := os.ReadFile(proc(pid, "comm"))
+	status, statusErr := os.ReadFile(proc(pid, "status"))
+	uid := fmt.Sprintf("\nUid:\t%d\t", os.Getuid())
+	return err == nil && nameErr == nil && statusErr == nil && string(own) == string(name) && strings.Contains(string(status), uid)
 }
 
 // stateDir is the state directory that a proxy with this environment uses (XDG Base Directory 0.8).

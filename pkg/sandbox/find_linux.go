@@ -162,6 +162,12 @@ func output(path string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = []string{}
 	cmd.WaitDelay = time.Second
+	token, err := Token()
+	if err != nil {
+		return "", err
+	}
+	defer token.Close()
+	cmd.ExtraFiles = []*os.File{token}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

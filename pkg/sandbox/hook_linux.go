@@ -32,6 +32,10 @@ func runHook() {
 	if len(os.Args) < 3 || os.Args[1] != hookArg {
 		return
 	}
+	if err := Ours(); err != nil {
+		fmt.Fprintln(os.Stderr, "mcpproxy-stdio:", err)
+		os.Exit(exitRefused)
+	}
 	runtime.LockOSThread() // limits of files are the thread's until it executes another program
 	if os.Args[2] == probeArg {
 		os.Exit(probed())

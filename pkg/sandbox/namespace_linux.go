@@ -36,8 +36,12 @@ func (o order) inNamespaces(args []string) error {
 	if !o.Network {
 		flags |= unix.CLONE_NEWNET
 	}
+	token, err := Token()
+	if err != nil {
+		return err
+	}
 	p, err := os.StartProcess(selfExe, append([]string{os.Args[0], hookArg, builderArg}, args...), &os.ProcAttr{
-		Env: append(os.Environ(), quiet...), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Dir: "/",
+		Env: append(os.Environ(), quiet...), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, token}, Dir: "/",
 		Sys: &syscall.SysProcAttr{
 			Cloneflags: flags, Pdeathsig: syscall.SIGKILL, AmbientCaps: builderCaps,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}},
@@ -47,6 +51,7 @@ func (o order) inNamespaces(args []string) error {
 	if err != nil {
 		return fmt.Errorf("its namespaces cannot be made: %w", err)
 	}
+	token.Close()
 	letGo()
 	state, err := p.Wait()
 	if err != nil {
@@ -86,13 +91,18 @@ func (o order) build(args []string) error {
 	if err := o.fileSystem(); err != nil {
 		return fmt.Errorf("its file system cannot be built: %w", err)
 	}
+	token, err := Token()
+	if err != nil {
+		return err
+	}
 	pid, err := syscall.ForkExec(selfExe, append([]string{os.Args[0], hookArg, lastArg}, args...), &syscall.ProcAttr{
-		Dir: o.Dir, Env: append(os.Environ(), quiet...), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+		Dir: o.Dir, Env: append(os.Environ(), quiet...), Files: []uintptr{0, 1, 2, token.Fd()}, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
 		return fmt.Errorf("the program cannot be started in it: %w", err)
 	}
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM) // not before: the program would inherit it
+	token.Close()
 	letGo()
 	for {
 		var status syscall.WaitStatus

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
 // The shim is this program again, as the parent of one server: it lives as long as the server does and knows nothing of MCP. It exists
@@ -32,6 +34,7 @@ const ShimArg = "__mcpproxy-shim"
 const (
 	lifelineFD = 3 // to the shim: the environment, then a byte per command; its end means that the proxy is gone
 	statusFD   = 4 // from the shim: see shim_status.go
+	tokenFD    = 5 // tells the shim that it was started by this program, see sandbox.Token
 
 	askToEnd = 'T' // SIGTERM to the tree
 	endNow   = 'K' // SIGKILL to the tree
@@ -51,9 +54,14 @@ func RunShim() {
 	if len(os.Args) < 2 || os.Args[1] != ShimArg {
 		return
 	}
+	if err := sandbox.Ours(); err != nil {
+		os.Stderr.WriteString("mcpproxy-stdio: " + err.Error() + "\n")
+		syscall.Exit(126)
+	}
 	runtime.LockOSThread() // the server's parent-death signal belongs to the thread that starts it
-	unix.CloseOnExec(lifelineFD)
-	unix.CloseOnExec(statusFD)
+	for _, fd := range []int{lifelineFD, statusFD, tokenFD} {
+		unix.CloseOnExec(fd)
+	}
 	if len(os.Args) < 4 {
 		syscall.Exit(2)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
 // shimEnv is the shim's whole environment; the server's own goes over the lifeline.
@@ -32,7 +33,7 @@ type tree struct {
 
 func startTree(spec *StdioSpec, path string) (*tree, error) {
 	t := &tree{}
-	var theirs [5]*os.File
+	var theirs [6]*os.File // with the token
 	pipes := []struct {
 		ours   **os.File
 		writes bool // we write, the other side reads
@@ -51,6 +52,11 @@ func startTree(spec *StdioSpec, path string) (*tree, error) {
 	dir, leave, err := enter(spec)
 	if err != nil {
 		t.closeFiles()
+		return nil, err
+	}
+	if theirs[tokenFD], err = sandbox.Token(); err != nil {
+		t.closeFiles()
+		leave()
 		return nil, err
 	}
 	defer leave()
