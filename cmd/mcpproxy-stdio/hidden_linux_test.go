@@ -33,7 +33,6 @@ func TestHiddenCommandsServeOnlyUs(t *testing.T) {
 		"its namespaces":       {"__mcpproxy-sandbox", order("namespaces"), "--", touch, touched},
 		"their builder":        {"__mcpproxy-sandbox", "build", order("namespaces"), "--", touch, touched},
 		"their last stage":     {"__mcpproxy-sandbox", "last", order("namespaces"), "--", touch, touched},
-		"the probe":            {"__mcpproxy-sandbox", "probe"},
 		"nothing but its name": {"__mcpproxy-shim"},
 	} {
 		for _, shell := range []string{`"$0" "$@" 3<` + block + ` 4>/dev/null; exit $?`, `cat ` + block + ` | { "$0" "$@" 3<&0 4>/dev/null 5<` + block + `; exit $?; }`} {

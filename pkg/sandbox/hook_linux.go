@@ -32,14 +32,14 @@ func runHook() {
 	if len(os.Args) < 3 || os.Args[1] != hookArg {
 		return
 	}
+	if os.Args[2] == probeArg { // it starts nothing, and where it is confined it could not tell who started it
+		os.Exit(probed())
+	}
 	if err := Ours(); err != nil {
 		fmt.Fprintln(os.Stderr, "mcpproxy-stdio:", err)
 		os.Exit(exitRefused)
 	}
 	runtime.LockOSThread() // limits of files are the thread's until it executes another program
-	if os.Args[2] == probeArg {
-		os.Exit(probed())
-	}
 	stage, args := "", os.Args[2:]
 	if args[0] == builderArg || args[0] == lastArg {
 		stage, args = args[0], args[1:]
