@@ -4,6 +4,8 @@ package jsonrpc
 const (
 	// MaxMessage is the most bytes of one message. A larger one costs only itself.
 	MaxMessage = 64 << 20
+	// MaxBatch is the most messages in a batch. One of two bytes takes twenty times that to be told from others.
+	MaxBatch = 10_000
 	// MaxDepth is how many levels a message may have. The JSON parser of the Rust SDK reads no more, and one message that it does not read
 	// ends its session; Python's SDK reads 200, Python itself a thousand.
 	MaxDepth = 127

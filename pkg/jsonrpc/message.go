@@ -165,10 +165,13 @@ func (m *Message) classify() (Kind, error) {
 	return Invalid, fmt.Errorf("%w: neither a method nor one of result and error", ErrInvalid)
 }
 
-// Batch splits an array of messages (JSON-RPC 2.0, section 6; MCP revision 2025-03-26 only).
+// Batch splits an array of messages, MaxBatch at the most (JSON-RPC 2.0, section 6; MCP revision 2025-03-26 only).
 func Batch(raw []byte) ([][]byte, error) {
 	var items [][]byte
 	err := Elements(raw, Span{0, len(raw)}, func(value Span) error {
+		if len(items) == MaxBatch {
+			return fmt.Errorf("%w: a batch of more than %d messages", ErrInvalid, MaxBatch)
+		}
 		items = append(items, value.In(raw))
 		return nil
 	})

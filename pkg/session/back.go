@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -143,8 +144,7 @@ func (s *Session) declared(in *upstream.Instance, method string) (found bool) {
 
 // dropped counts a notification of a server that is not passed on. A flood of them does not fill the log.
 func (s *Session) dropped(in *upstream.Instance, m *jsonrpc.Message, why string) {
-	method := m.MethodName()
-	n := s.window.drop(in.Name(), method)
+	method, n := s.window.drop(in.Name(), m.MethodName())
 	for most := n; most%10 == 0; most /= 10 {
 		n = most / 10
 	}
@@ -152,6 +152,9 @@ func (s *Session) dropped(in *upstream.Instance, m *jsonrpc.Message, why string)
 		s.log.Warn().Str("server", in.Name()).Str("method", strconv.QuoteToASCII(method)).Str("why", why).Msg("notification dropped")
 	}
 }
+
+// mostID bounds what a server makes the session keep, in bytes: the id of a request, a progress token, an elicitationId.
+const mostID = 1 << 10
 
 // askClient passes a server's request to the client whose call caused it: the instance runs for this session alone.
 func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
@@ -162,6 +165,10 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 	}
 	if strings.HasPrefix(method, "tasks/") && !s.tasks.mayAsk(in, protocol.String(m.Raw, p.TaskID)) {
 		refuse(in, m, protocol.InvalidParams, "Unknown taskId")
+		return
+	}
+	if m.ID.End-m.ID.Start > mostID || p.Token.End-p.Token.Start > mostID {
+		refuse(in, m, protocol.InvalidRequest, fmt.Sprintf("Invalid request: an id or a progress token of more than %d bytes", mostID))
 		return
 	}
 	edits, err := s.attributed(in, m, method)
@@ -177,11 +184,11 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protoco
 	b.mu.Lock()
 	b.next++
 	id := b.next
-	c := &backCall{in: in, run: run, method: method, id: m.Bytes(m.ID), task: p.Task.End != 0}
+	c := &backCall{in: in, run: run, method: method, id: bytes.Clone(m.Bytes(m.ID)), task: p.Task.End != 0}
 	edits = append(edits, jsonrpc.Edit{At: m.ID, With: strconv.AppendUint(nil, id, 10)})
 	if p.Token.End != 0 {
 		c.token = id
-		b.tokens[id] = &backToken{in, m.Bytes(p.Token)}
+		b.tokens[id] = &backToken{in, bytes.Clone(m.Bytes(p.Token))}
 		edits = append(edits, jsonrpc.Edit{At: p.Token, With: strconv.AppendUint(nil, id, 10)})
 	}
 	b.open[id] = c

@@ -64,6 +64,9 @@ func readQuestion(raw []byte, at jsonrpc.Span, server string) (q question, err e
 			return q, fmt.Errorf("%s: %w", name, errHidden)
 		}
 	}
+	if id.End-id.Start > mostID {
+		return q, fmt.Errorf("elicitationId has more than %d bytes", mostID)
+	}
 	q.id = protocol.String(raw, id)
 	if schema.End-schema.Start > mostSchema {
 		return q, fmt.Errorf("requestedSchema has more than %d bytes", mostSchema)

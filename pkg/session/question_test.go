@@ -237,8 +237,22 @@ func TestShownElicitations(t *testing.T) {
 	for i := range 3 * mostDropped {
 		w.drop("carol", fmt.Sprint("m", i))
 	}
-	if n := w.drop("carol", "m0"); n != 2 || len(w.dropped) > mostDropped+1 {
+	if _, n := w.drop("carol", "m0"); n != 2 || len(w.dropped) > mostDropped+1 {
 		t.Errorf("%d kinds are counted, m0 %d times", len(w.dropped), n)
+	}
+}
+
+// TestKeptOfServers: what a server makes the session keep is short.
+func TestKeptOfServers(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	w := newWindow()
+	method, _ := w.drop("alice", long+"1")
+	if _, n := w.drop("alice", long+"2"); n != 2 || len(method) != mostMethod {
+		t.Errorf("%d bytes are kept of a method, counted %d times", len(method), n)
+	}
+	params := `{"message":"m","mode":"url","url":"https://x","elicitationId":"` + long + `"}`
+	if _, err := readQuestion([]byte(params), jsonrpc.Span{Start: 0, End: len(params)}, "alice"); err == nil {
+		t.Error("an elicitationId of a megabyte passes")
 	}
 }
 

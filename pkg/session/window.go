@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,11 +102,14 @@ func (w *window) shows(server, id string) bool {
 	return id != "" && w.shown[id] == server
 }
 
-// mostDropped bounds the kinds of notifications that are counted one by one.
-const mostDropped = 1000
+const (
+	mostDropped = 1000 // kinds of notifications that are counted one by one
+	mostMethod  = 100  // bytes that are kept of a method's name
+)
 
-// drop counts a notification that is not passed on.
-func (w *window) drop(server, method string) int {
+// drop counts a notification that is not passed on, by what it returns of its method.
+func (w *window) drop(server, method string) (kept string, n int) {
+	method = strings.Clone(method[:min(len(method), mostMethod)])
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := server + "\x00" + method
@@ -113,7 +117,7 @@ func (w *window) drop(server, method string) int {
 		key = server
 	}
 	w.dropped[key]++
-	return w.dropped[key]
+	return method, w.dropped[key]
 }
 
 // admitted tells whether a server's request may go to the client now; one that may not is answered with an error.
