@@ -94,7 +94,10 @@ func listed4(c *mcptest.Client) (all []string) {
 		for _, raw := range c.List(method) {
 			var item struct{ Name, URI, URITemplate string }
 			json.Unmarshal(raw, &item)
-			name := strings.Replace(item.Name, "bad__x_", "x:", 1) + item.URI + item.URITemplate
+			name := strings.Replace(item.Name, "bad__x_", "x:", 1)
+			if uri := item.URI + item.URITemplate; uri != "" {
+				name = uri
+			}
 			if strings.HasPrefix(name, "x:") {
 				all = append(all, name)
 			}

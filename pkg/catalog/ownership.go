@@ -17,11 +17,12 @@ type ownTemplate struct {
 	second bool // another server showed the same one first
 }
 
-// exposedURIs gives each resource its URI for clients: its own to the owner's, the others' name their server.
+// exposedURIs gives each resource its URI for clients: its own to the owner's, the others' name their server, and so
+// does what is no URI.
 func (v *View) exposedURIs(items []origin) []string {
 	out := make([]string, len(items))
 	for i, it := range items {
-		if out[i] = it.name; it.server != "" && v.listed(it.server, it.name) != it.server {
+		if out[i] = it.name; it.server != "" && (v.listed(it.server, it.name) != it.server || !absolute(it.name)) {
 			out[i] = wrapURI(it.server, it.name)
 		}
 	}

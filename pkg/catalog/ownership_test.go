@@ -196,7 +196,7 @@ func TestOwnersBound(t *testing.T) {
 // TestAppPages: an App's page is its tool's server's. Where two servers name the same one, the second's keeps the scheme that hosts
 // look for and names its server, in the tool and in the list.
 func TestAppPages(t *testing.T) {
-	tool := func(meta string) string { return `{"name":"t","_meta":` + meta + `}` }
+	tool := func(meta string) string { return `{"inputSchema":{"type":"object"},"name":"t","_meta":` + meta + `}` }
 	app := func(server, tool string, resources ...string) Source {
 		s := with(server, resources, nil)
 		s.Snapshot.Items[Tools] = items(tool)
@@ -217,7 +217,7 @@ func TestAppPages(t *testing.T) {
 		`b__t","_meta":{"x":1.0,"ui":{"resourceUr\u0069":"ui://mcpproxy/b/ui://APP/page"},"ui/resourceUri":"ui://mcpproxy/b/ui://app/page"}}`,
 		`c__t","_meta":{"ui":{"resourceUri":"ui://mcpproxy/c/ui://mcpproxy/a/ui://app/page"}}}`, `d__t","_meta":{"ui":{"resourceUri":"https://example.com"}}}`}
 	for i, it := range v.Items(Tools) {
-		if string(it.Raw) != `{"name":"`+want[i] {
+		if string(it.Raw) != `{"inputSchema":{"type":"object"},"name":"`+want[i] {
 			t.Errorf("%s", it.Raw)
 		}
 	}

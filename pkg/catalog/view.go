@@ -79,7 +79,15 @@ func (v *View) add(k Kind, maxName int) {
 				v.leftOut = append(v.leftOut, LeftOut{k, o.server, o.name, "its URI is under a scheme that is reserved for the proxy"})
 				continue
 			}
-			origins, raws = append(origins, o), append(raws, raw)
+			fitted, err := raw, error(nil)
+			if o.server != "" {
+				fitted, err = k.fit(raw)
+			}
+			if err != nil {
+				v.leftOut = append(v.leftOut, LeftOut{k, o.server, o.name, "clients would refuse the whole list for it: " + err.Error()})
+				continue
+			}
+			origins, raws = append(origins, o), append(raws, fitted)
 		}
 	}
 	var names []string
@@ -191,12 +199,14 @@ func (v *View) Instructions() string {
 			break
 		}
 		text := s.Snapshot.Instructions
-		for strings.Contains(text, saysOfItself) { // nobody speaks for another
+		long := len(text) > instructionsLimit
+		text = text[:min(len(text), instructionsLimit)] // before it is gone through again and again
+		for strings.Contains(text, saysOfItself) {      // nobody speaks for another
 			text = strings.ReplaceAll(text, saysOfItself, "] says")
 		}
-		if len(text) > share {
+		if long || len(text) > share {
 			const cut = " […]"
-			text = strings.ToValidUTF8(text[:max(0, share-len(cut))], "") + cut
+			text = strings.ToValidUTF8(text[:max(0, min(len(text), share-len(cut)))], "") + cut
 		}
 		part := head + text + "\n"
 		left -= len(part)

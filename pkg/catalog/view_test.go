@@ -28,11 +28,11 @@ func source(server string, k Kind, raws ...string) Source {
 func TestViewKeepsBytes(t *testing.T) {
 	v := NewView([]Source{
 		source("", Tools, `{"name":"own"}`),
-		source("s", Tools, `{ "z":1.0,  "name" : "e\u0063ho", "inputSchema":{"properties":{"name":{"const":9007199254740993}},"x":"<&>"},"_meta":{"name":"echo"}}`),
+		source("s", Tools, `{ "z":1.0,  "name" : "e\u0063ho", "inputSchema":{"type":"object","properties":{"name":{"const":9007199254740993}},"x":"<&>"},"_meta":{"name":"echo"}}`),
 		{Server: "asleep"},
 	}, 48, nil)
 	got, err := v.Page(Tools, "", nil)
-	if want := `{"tools":[{"name":"own"},{ "z":1.0,  "name" : "s__echo", "inputSchema":{"properties":{"name":{"const":9007199254740993}},"x":"<&>"},"_meta":{"name":"echo"}}]}`; err != nil || string(got) != want {
+	if want := `{"tools":[{"name":"own"},{ "z":1.0,  "name" : "s__echo", "inputSchema":{"type":"object","properties":{"name":{"const":9007199254740993}},"x":"<&>"},"_meta":{"name":"echo"}}]}`; err != nil || string(got) != want {
 		t.Errorf("%v\nwant %s\n got %s", err, want, got)
 	}
 	if it, ok := v.Lookup(Tools, "s__echo"); !ok || it.Server != "s" || it.Original != "echo" {
@@ -50,10 +50,10 @@ func TestViewKeepsBytes(t *testing.T) {
 
 // What has no name, two names, or the name of an item before it, is left out; the rest is not touched by it.
 func TestViewLeavesOut(t *testing.T) {
-	src := source("s", Tools, `{"description":"none"}`, `{"name":""}`, `{"name":7}`, `{"name":"a","name":"b"}`, `{"name":"a","Name":"b"}`, `[]`, `{"name":"ok"}`, `{"name":"ok","second":1}`, `{"name":"no"}`)
+	src := source("s", Tools, `{"description":"none"}`, `{"name":""}`, `{"name":7}`, `{"name":"a","name":"b"}`, `{"name":"a","Name":"b"}`, `[]`, `{"name":"ok","inputSchema":{"type":"object"}}`, `{"name":"ok","second":1}`, `{"name":"no"}`)
 	src.Allowed = func(tool string) bool { return tool != "no" }
 	got, _ := NewView([]Source{src}, 48, nil).Page(Tools, "", nil)
-	if want := `{"tools":[{"name":"s__ok"}]}`; string(got) != want {
+	if want := `{"tools":[{"name":"s__ok","inputSchema":{"type":"object"}}]}`; string(got) != want {
 		t.Errorf("got %s", got)
 	}
 }

@@ -113,7 +113,7 @@ func mergeMember(member string, sources []catalog.Source) []byte {
 		}
 		raw := protocol.Field(src.Snapshot.Capabilities, member)
 		jsonrpc.Members(raw, jsonrpc.Span{Start: 0, End: len(raw)}, func(key []byte, value jsonrpc.Span) error {
-			if seen[string(key)] {
+			if seen[string(key)] || value.In(raw)[0] != '{' { // clients would refuse the whole answer for another value
 				return nil
 			}
 			seen[string(key)] = true

@@ -1,0 +1,228 @@
+package catalog
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+)
+
+// Clients check a whole list against the schema of MCP: one item that does not fit takes the list of all servers from
+// them. So each item is checked here. An item that does not fit is left out. What says nothing is mended: a member that
+// is null is taken out, and so is a hint that does not fit; a schema without a type gets the only one that is allowed, a
+// resource without a name its URI.
+
+// shape is what the schema of MCP (2025-11-25) says of a value, as far as the SDKs check it.
+type shape struct {
+	first   string // bytes that a value may begin with
+	what    string // the same in words
+	enum    []string
+	members map[string]member
+	of      *shape // of all elements of an array, or of all members of an object
+	schemas bool   // the values are JSON Schemas, which may be true or false
+	check   func(value []byte) bool
+}
+
+type member struct {
+	shape
+	required bool
+	instead  string // what is put where it is missing
+	like     string // the member whose value is put where it is missing
+	hint     bool   // it is taken out where it does not fit
+}
+
+var (
+	str     = shape{first: `"`, what: "a string"}
+	boolean = shape{first: "tf", what: "true or false"}
+	number  = shape{first: "-0123456789", what: "a number"}
+	strs    = shape{first: "[", what: "an array", of: &str}
+	free    = shape{first: "{", what: "an object"}
+	schemas = shape{first: "{", what: "an object", of: &free, schemas: true}
+	schema  = object(map[string]member{
+		"type":       {shape: oneOf("object"), instead: `"object"`},
+		"properties": {shape: schemas}, "required": {shape: strs},
+	})
+	icons = shape{first: "[", what: "an array", of: new(object(map[string]member{
+		"src": {shape: str, required: true}, "mimeType": {shape: str}, "sizes": {shape: strs}, "theme": {shape: oneOf("light", "dark")},
+	}))}
+	annotations = object(map[string]member{
+		"audience":     {hint: true, shape: shape{first: "[", what: "an array", of: new(oneOf("user", "assistant"))}},
+		"priority":     {hint: true, shape: shape{first: "0123456789", what: "a number from 0 to 1", check: atMostOne}},
+		"lastModified": {hint: true, shape: shape{first: `"`, what: "a time", check: isTime}},
+	})
+	shapes = [Kinds]shape{
+		Tools: item(map[string]member{
+			"name": {shape: str, required: true}, "inputSchema": {shape: schema, instead: `{"type":"object"}`}, "outputSchema": {shape: schema},
+			"annotations": {shape: object(map[string]member{"title": {shape: str}, "readOnlyHint": {shape: boolean},
+				"destructiveHint": {shape: boolean}, "idempotentHint": {shape: boolean}, "openWorldHint": {shape: boolean}})},
+			"execution": {shape: object(map[string]member{"taskSupport": {shape: oneOf("required", "optional", "forbidden")}})},
+		}),
+		Prompts: item(map[string]member{
+			"name": {shape: str, required: true},
+			"arguments": {shape: shape{first: "[", what: "an array", of: new(object(map[string]member{
+				"name": {shape: str, required: true}, "title": {shape: str}, "description": {shape: str}, "required": {shape: boolean},
+			}))}},
+		}),
+		Templates: item(map[string]member{
+			"uriTemplate": {shape: str, required: true}, "name": {shape: str, like: "uriTemplate"}, "mimeType": {shape: str},
+			"annotations": {shape: annotations},
+		}),
+		Resources: item(map[string]member{
+			"uri": {shape: str, required: true}, "name": {shape: str, like: "uri"}, "mimeType": {shape: str}, "size": {shape: number},
+			"annotations": {shape: annotations},
+		}),
+	}
+)
+
+func object(members map[string]member) shape {
+	return shape{first: "{", what: "an object", members: members}
+}
+
+func oneOf(values ...string) shape {
+	return shape{first: `"`, what: "one of " + strings.Join(values, ", "), enum: values}
+}
+
+// item adds what items of all kinds may have.
+func item(members map[string]member) shape {
+	for name, s := range map[string]shape{"title": str, "description": str, "icons": icons, "_meta": free} {
+		members[name] = member{shape: s}
+	}
+	return object(members)
+}
+
+// fit returns an item as clients take it, or says what in it does not fit.
+func (k Kind) fit(raw []byte) ([]byte, error) {
+	var f fitting
+	f.raw = raw
+	if err := f.value(&shapes[k], jsonrpc.Span{Start: 0, End: len(raw)}, ""); err != nil {
+		return nil, err
+	}
+	if len(f.edits) == 0 {
+		return raw, nil
+	}
+	return jsonrpc.Splice(raw, f.edits...), nil
+}
+
+type fitting struct {
+	raw   []byte
+	edits []jsonrpc.Edit
+}
+
+func (f *fitting) value(s *shape, at jsonrpc.Span, path string) error {
+	c := f.raw[at.Start]
+	wrong := strings.IndexByte(s.first, c) < 0
+	if !wrong && s.enum != nil {
+		wrong = !slices.Contains(s.enum, protocol.String(f.raw, at))
+	}
+	wrong = wrong || s.check != nil && !s.check(at.In(f.raw))
+	switch {
+	case wrong:
+		return fmt.Errorf("%s must be %s", path, s.what)
+	case c == '{' && (s.members != nil || s.of != nil):
+		return f.object(s, at, path)
+	case c == '[' && s.of != nil:
+		return jsonrpc.Elements(f.raw, at, func(one jsonrpc.Span) error { return f.value(s.of, one, path+"[]") })
+	}
+	return nil
+}
+
+// object goes through the members of an object that are known, and mends what says nothing.
+func (f *fitting) object(s *shape, at jsonrpc.Span, path string) error {
+	if path != "" {
+		path += "."
+	}
+	start := at.Start + 1
+	kept, last, lead := 0, start, 0 // last: where the member before ends; lead: where those taken out before any other end
+	seen := map[string]jsonrpc.Span{}
+	err := jsonrpc.Members(f.raw, at, func(key []byte, value jsonrpc.Span) error {
+		known, named := s.members[string(key)]
+		null := named && (f.raw[value.Start] == 'n' && !known.required || known.hint && !f.fits(&known.shape, value))
+		switch {
+		case null && kept == 0:
+			lead = value.End
+		case null:
+			f.edits = append(f.edits, jsonrpc.Edit{At: jsonrpc.Span{Start: last, End: value.End}})
+		default:
+			kept++
+		}
+		last = value.End
+		if null {
+			return nil
+		}
+		seen[string(key)] = value
+		switch {
+		case named:
+			return f.value(&known.shape, value, path+string(key))
+		case s.schemas && string(value.In(f.raw)) == "true":
+			f.edits = append(f.edits, jsonrpc.Edit{At: value, With: []byte("{}")})
+		case s.schemas && string(value.In(f.raw)) == "false":
+			f.edits = append(f.edits, jsonrpc.Edit{At: value, With: []byte(`{"not":{}}`)})
+		case s.of != nil:
+			return f.value(s.of, value, path+"*")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	front := ""
+	for name, known := range s.members {
+		if _, there := seen[name]; there {
+			continue
+		}
+		if known.required {
+			return fmt.Errorf("%s%s is missing", path, name)
+		}
+		instead := known.instead
+		if known.like != "" {
+			instead = string(seen[known.like].In(f.raw))
+		}
+		if instead != "" {
+			if front += `"` + name + `":` + instead; kept > 0 {
+				front += ","
+			}
+		}
+	}
+	if lead > 0 && kept > 0 { // the comma goes, too
+		for lead++; f.raw[lead-1] != ','; lead++ {
+		}
+	}
+	if lead = max(lead, start); lead > start || front != "" {
+		f.edits = append(f.edits, jsonrpc.Edit{At: jsonrpc.Span{Start: start, End: lead}, With: []byte(front)})
+	}
+	return nil
+}
+
+// fits tells whether a value fits as it is.
+func (f *fitting) fits(s *shape, at jsonrpc.Span) bool {
+	trial := fitting{raw: f.raw}
+	return trial.value(s, at, "") == nil
+}
+
+func atMostOne(value []byte) bool {
+	n, err := strconv.ParseFloat(string(value), 64)
+	return err == nil && n <= 1
+}
+
+func isTime(value []byte) bool {
+	_, err := time.Parse(time.RFC3339Nano, string(jsonrpc.Unquote(value)))
+	return err == nil
+}
+
+// hosted are the schemes whose URIs are none without a host.
+var hosted = []string{"http", "https", "ws", "wss", "ftp"}
+
+// absolute tells whether clients that parse URIs can parse this one.
+func absolute(uri string) bool {
+	scheme, _ := splitScheme(uri)
+	if !slices.Contains(hosted, strings.ToLower(scheme)) {
+		return scheme != ""
+	}
+	u, err := url.Parse(uri)
+	return err == nil && u.Host != ""
+}
