@@ -21,7 +21,7 @@ func interpreterOf(base string) string {
 		return "shell"
 	}
 	for name, prefixes := range map[string][]string{
-		"node": {"node", "nodejs", "tsx", "ts-node", "electron", "iojs"}, "bun": {"bun"}, "deno": {"deno"}, "python": {"python", "pypy", "py", "ipython", "micropython"}, "ruby": {"ruby", "jruby"},
+		"node": {"node", "nodejs", "tsx", "ts-node", "electron", "iojs"}, "bun": {"bun"}, "deno": {"deno"}, "python": {"python", "pythonw", "pypy", "py", "ipython", "micropython"}, "ruby": {"ruby", "jruby"},
 		"perl": {"perl"}, "php": {"php"}, "lua": {"lua", "luajit", "luau"}, "rscript": {"rscript", "r"}, "julia": {"julia"}, "elixir": {"elixir"}, "groovy": {"groovy"},
 		"osascript": {"osascript"}, "pwsh": {"pwsh", "powershell"}, "cmd": {"cmd"}, "java": {"java", "javaw", "kotlin", "scala", "jbang"}, "dotnet": {"dotnet", "mono"},
 		"other": {"tclsh", "wish", "guile", "racket", "swipl", "escript", "ocaml", "runghc", "runhaskell", "awk", "gawk", "wasmtime", "wasmer", "qjs", "nu", "xonsh", "expect", "wine", "raku", "janet"},
@@ -57,7 +57,7 @@ func hasCode(kind, arg string) bool {
 // takesValue tells whether the word behind an interpreter's option belongs to it.
 func takesValue(kind, option string) bool {
 	options := map[string][]string{
-		"node": {"-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file", "--env-file-if-exists", "-C", "--conditions", "--tsconfig", "--icu-data-dir", "--openssl-config", "-P", "--project"},
+		"node": {"-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file", "--env-file-if-exists", "-C", "--conditions", "--tsconfig", "--experimental-config-file", "--icu-data-dir", "--openssl-config", "-P", "--project"},
 		"bun":  {"-r", "--preload", "--import", "--config", "-c", "--env-file", "--cwd", "--tsconfig-override"}, "python": {"-W", "-X"}, "ruby": {"-r", "-I", "-C"}, "perl": {"-I"},
 		"php": {"-c", "-d", "-z", "-t"}, "java": {"-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path"}, "lua": {"-l"}, "shell": {"-o", "+o", "--rcfile", "--init-file"},
 		"deno": {"-c", "--config", "--import-map", "--lock", "--env-file", "--env"}, "elixir": {"-r", "-pr", "-pa", "-pz", "-S"}, "dotnet": {"--additionalprobingpath", "--depsfile", "--runtimeconfig"},
@@ -156,6 +156,7 @@ var projects = map[string]project{
 	"nx": {files: append([]string{"nx.json"}, nodeFiles...)}, "turbo": {files: append([]string{"turbo.json"}, nodeFiles...)}, "lerna": {files: append([]string{"lerna.json"}, nodeFiles...)},
 	"gulp": {files: []string{"gulpfile.*"}}, "grunt": {files: []string{"Gruntfile.*"}}, "nodemon": {files: append([]string{"nodemon.json"}, nodeFiles...)}, "pm2": {files: []string{"ecosystem.config.*"}},
 	"nix": {files: []string{"flake.nix", "flake.lock"}, verbs: []string{"run", "develop", "shell"}}, "nix-shell": {files: []string{"shell.nix", "default.nix"}}, "devbox": {files: []string{"devbox.json"}},
-	"direnv": {files: []string{".envrc"}}, "mise": {files: []string{"mise.toml", ".mise.toml", "mise.local.toml", ".tool-versions"}}, "pants": {files: []string{"pants.toml"}},
+	"direnv": {files: []string{".envrc"}}, "mise": {files: []string{"mise.toml", ".mise.toml", "mise*.toml", ".mise*.toml", "mise/*.toml", ".mise/*.toml", ".config/mise.toml", ".config/mise/*.toml", ".tool-versions"}},
+	"git": {files: []string{".git", ".git/config", ".git/config.worktree"}}, "pants": {files: []string{"pants.toml"}},
 	"uvicorn": {files: []string{"*.py"}}, "gunicorn": {files: []string{"*.py"}}, "hypercorn": {files: []string{"*.py"}}, "flask": {files: []string{"*.py"}}, "celery": {files: []string{"*.py"}}, "fastapi": {files: []string{"*.py"}},
 }

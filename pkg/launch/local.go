@@ -25,7 +25,7 @@ type orders struct {
 	dir    string // the working directory
 	root   string // the closed directory that dir lies in; "": the person named dir
 	found  []Order
-	inline bool  // the command line has code in it, whose relative paths can't be told
+	inline bool  // the command line has code in it, whose relative paths can't be told, or a runner that another program starts
 	failed error // what is named is not there
 }
 
@@ -38,6 +38,8 @@ func ordersOf(path string, l config.Launch, closed Closed) *orders {
 	if root := o.rootOf(path, strings.ContainsAny(l.Command, separators) && !filepath.IsAbs(l.Command)); root != "" {
 		o.program(root, path)
 	}
+	o.variables(l.Env, false)
+	o.inline = startsRunner(l.Command, l.Args)
 	o.command(l.Command, l.Args, 0)
 	return o
 }
@@ -104,9 +106,14 @@ func isDir(path string) bool {
 // command takes in a command with its arguments.
 func (o *orders) command(command string, args []string, depth int) {
 	base := Base(command)
-	if r, ok := Parse(command, args); ok {
+	if base == "env" {
+		o.variables(assignments(args), true)
+	}
+	r, ok := Parse(command, args)
+	if ok {
 		o.runner(r, base)
 		if r.Kind == Package || r.Kind == Quiet || r.Kind == Module && !r.Code {
+			o.fetched(r)
 			o.named(append(slices.Clone(r.Options), r.Args...)) // the other words are names of packages and modules, which are not looked for here
 			return
 		}
@@ -115,12 +122,12 @@ func (o *orders) command(command string, args []string, depth int) {
 	switch words, plain := shellCommand(kind, args); {
 	case depth >= wrapping:
 	case plain:
-		o.command(words[0], words[1:], depth+1)
-		if path, root := o.resolve(words[0]); root != "" && strings.ContainsAny(words[0], separators) && isFile(path) {
-			o.program(root, path)
-		}
+		o.started(words, depth)
 		return
 	case kind != "":
+		if base == "tsx" {
+			o.tsconfig()
+		}
 		o.interpreted(kind, args)
 	case slices.Contains(wrappers, base):
 		o.wrapped(args, depth)
@@ -128,12 +135,45 @@ func (o *orders) command(command string, args []string, depth int) {
 	if p, ok := projects[base]; ok && p.used(args) {
 		o.project(o.dirOption(args), p.files)
 	}
+	if !ok || r.Kind != Module && r.Kind != Opaque {
+		o.modules(command, args)
+	}
 	o.named(args)
+}
+
+// fetched takes in what the program of a package, or a module, obeys in its working directory.
+func (o *orders) fetched(r *Runner) {
+	name := r.Name
+	if r.Kind == Package {
+		if name = r.Bin; name == "" {
+			name = Base(npmName(r.Packages[0]))
+		}
+	}
+	if p, ok := projects[name]; ok {
+		o.project(o.dirOption(r.Args), p.files)
+	}
+	if name == "tsx" {
+		o.tsconfig()
+	}
+	o.modules(name, r.Args)
 }
 
 // wrapped takes in the command that a wrapper's arguments name.
 func (o *orders) wrapped(args []string, depth int) {
 	for i, a := range args {
+		if there, next := o.changed(args, i); there != o {
+			rest := args[i+1:]
+			if next {
+				rest = rest[1:]
+			}
+			there.wrapped(rest, depth)
+			o.found, o.inline, o.failed = there.found, o.inline || there.inline, there.failed
+			return
+		}
+		if strings.ContainsAny(a, " \t\n") && (strings.HasPrefix(a, "-") || !strings.Contains(a, "=")) {
+			o.text(a, depth)
+			continue
+		}
 		if strings.HasPrefix(a, "-") || strings.Contains(a, "=") {
 			continue
 		}
@@ -251,6 +291,7 @@ func (o *orders) interpreted(kind string, args []string) {
 	if kind == "bun" || kind == "deno" {
 		o.project(o.dir, files)
 	}
+	how := &interpretation{o, kind}
 	for i, a := range args {
 		if isVerb(kind, a) {
 			continue
@@ -259,8 +300,12 @@ func (o *orders) interpreted(kind string, args []string) {
 			o.code(args[i:])
 			return
 		}
-		if strings.HasPrefix(a, "-") {
-			o.values(a)
+		if strings.HasPrefix(a, "-") || kind == "java" && strings.HasPrefix(a, "@") {
+			how.option(a)
+			continue
+		}
+		if i > 0 && takesValue(kind, args[i-1]) {
+			how.value(args[i-1], a)
 			continue
 		}
 		if path, root, there := o.script(kind, a); there {
@@ -271,10 +316,7 @@ func (o *orders) interpreted(kind string, args []string) {
 			default:
 				o.add(root, path, false)
 			}
-			if i == 0 || !takesValue(kind, args[i-1]) {
-				return
-			}
-			continue
+			return
 		}
 		if path, root := o.resolve(a); root != "" && hasCodeSuffix(a) {
 			o.failed = fmt.Errorf("%s does not exist; create it, or correct \"args\": %w", path, fs.ErrNotExist)
@@ -287,6 +329,9 @@ func (o *orders) interpreted(kind string, args []string) {
 func (o *orders) script(kind, arg string) (path, root string, there bool) {
 	path, root = o.resolve(arg)
 	candidates := []string{path}
+	if kind == "ruby" {
+		candidates = append(candidates, path+".rb")
+	}
 	if kind == "node" || kind == "bun" {
 		for _, suffix := range []string{".js", ".json", ".node", ".ts", ".mjs", ".cjs", ".tsx", ".jsx"} {
 			candidates = append(candidates, path+suffix)
@@ -360,9 +405,14 @@ func (o *orders) named(args []string) {
 
 // dirOption is the directory that an argument tells a runner of projects to work in, "" for none.
 func (o *orders) dirOption(args []string) string {
+	dir := ""
 	for i, a := range args {
-		for _, option := range []string{"-C", "--directory", "--dir", "--cwd", "--prefix", "--project", "--project-directory", "--manifest-path", "-f", "--file", "--makefile", "--justfile", "-p"} {
+		for _, option := range []string{"-C", "--directory", "--dir", "--cwd", "--prefix", "--project", "--project-directory", "--manifest-path", "-f", "--file", "--makefile", "--justfile", "-p",
+			"--config", "--taskfile", "-t", "--app-dir"} {
 			value, joined := strings.CutPrefix(a, option+"=")
+			if !joined && len(option) == 2 && len(a) > 2 { // -fFILE
+				value, joined = strings.CutPrefix(a, option)
+			}
 			if !joined && a == option && i+1 < len(args) {
 				value, joined = args[i+1], true
 			}
@@ -373,12 +423,14 @@ func (o *orders) dirOption(args []string) string {
 			switch {
 			case root == "":
 			case isDir(path):
-				return path
+				dir = path
 			case isFile(path):
 				o.add(root, path, false)
-				return filepath.Dir(path)
+				if dir == "" {
+					dir = filepath.Dir(path)
+				}
 			}
 		}
 	}
-	return ""
+	return dir
 }

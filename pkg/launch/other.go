@@ -115,7 +115,8 @@ func fetched(word string) bool {
 // wrappers start the command that their arguments name.
 var wrappers = []string{"env", "cmd", "sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "powershell", "pwsh", "nice", "ionice", "nohup", "setsid", "time", "timeout", "stdbuf", "xvfb-run", "sudo",
 	"doas", "chrt", "taskset", "numactl", "prlimit", "op", "doppler", "infisical", "dotenv", "dotenvx", "direnv", "mise", "asdf", "rtx", "volta", "fnm", "nvm", "nodenv", "pyenv", "rbenv",
-	"conda", "mamba", "micromamba", "wsl", "caffeinate", "arch", "proxychains", "proxychains4", "firejail", "systemd-run", "script", "unbuffer", "chronic", "exec", "command", "busybox", "winpty", "start"}
+	"conda", "mamba", "micromamba", "wsl", "caffeinate", "arch", "proxychains", "proxychains4", "firejail", "systemd-run", "script", "unbuffer", "chronic", "exec", "command", "busybox", "winpty", "start", "su", "runuser", "flock", "gosu", "su-exec",
+	"strace", "ltrace", "setpriv", "unshare", "watch", "watchexec", "xargs", "parallel", "tini", "dumb-init", "catchsegv", "valgrind", "rlwrap"}
 
 // unwrap looks for a runner behind a command that starts others. Only env and a shell's plain words are taken apart.
 func unwrap(base string, args []string, depth int) (*Runner, bool) {

@@ -20,7 +20,7 @@ import (
 // Start is what a launch comes to on this machine, without having started anything.
 type Start struct {
 	Path    string   // the program
-	Env     []string // its environment; a PATH of the client's is without elements in closed directories
+	Env     []string // its environment; PATH is without elements in closed directories
 	Dir     string   // where it works; "" if Private
 	Private bool     // it has to work in a directory of its own: its code stands in the command line, and has relative paths that can't be told
 	Orders  []Order  // the files in closed directories that decide what is run
@@ -32,11 +32,9 @@ type Start struct {
 func Prepare(server *config.Server, l config.Launch, environ []string, workspace string) (*Start, error) {
 	closed := ClosedTo(server, l, workspace)
 	s := &Start{Env: config.ChildEnv(l, environ), Dir: l.Dir}
-	if !slices.ContainsFunc(l.Env, func(v config.Var) bool { return strings.EqualFold(v.Name, "PATH") }) {
-		for i, kv := range s.Env {
-			if name, value, _ := strings.Cut(kv, "="); strings.EqualFold(name, "PATH") {
-				s.Env[i] = name + "=" + closed.WithoutClosed(value)
-			}
+	for i, kv := range s.Env {
+		if name, value, _ := strings.Cut(kv, "="); strings.EqualFold(name, "PATH") {
+			s.Env[i] = name + "=" + closed.WithoutClosed(value)
 		}
 	}
 	path, err := Lookup{Command: l.Command, Env: s.Env, Dir: l.Dir, Closed: closed}.Find()

@@ -109,7 +109,10 @@ func NamedByArgument(command string) bool {
 // isPython tells whether a name is that of an interpreter of any version.
 func isPython(base string) bool {
 	version, ok := strings.CutPrefix(base, "python")
-	return ok && strings.Trim(version, "0123456789.") == ""
+	if !ok {
+		version, ok = strings.CutPrefix(base, "pypy")
+	}
+	return ok && slices.Contains([]string{"", "w", "d", "t", "td", "-dbg", "-intel64"}, strings.Trim(version, "0123456789."))
 }
 
 // interpreters run what their arguments name, and are no runners.
@@ -122,7 +125,7 @@ func init() { // they refer to each other
 	parsers = map[string]func(*Runner, []string) bool{
 		"npx": npx, "npm": npm, "pnpx": pnpx, "pnx": pnpx, "pnpm": pnpm, "pn": pnpm, "yarn": yarn, "yarnpkg": yarn, "bunx": bunx, "bun": bun,
 		"deno": deno, "dx": opaque(Deno, "dx"),
-		"uvx": uvx, "uv": uv, "pipx": pipx, "py": python, "pypy": python, "pypy3": python, "go": goRun,
+		"uvx": uvx, "uv": uv, "pipx": pipx, "py": python, "go": goRun,
 		"jbang": opaque(Other, "jbang"), "dnx": opaque(Other, "dnx"), "corepack": corepack, "nix": opaqueFirst("nix", "run", "shell", "develop"),
 		"poetry": projectFirst("pyproject.toml", "run"), "pdm": projectFirst("pyproject.toml", "run"), "hatch": projectFirst("pyproject.toml", "run"),
 		"rye": projectFirst("pyproject.toml", "run"), "pixi": projectFirst("pixi.toml", "run"), "pipenv": projectFirst("Pipfile", "run"),
