@@ -48,7 +48,7 @@ func hasCode(kind, arg string) bool {
 			return true
 		case len(option) == 2 && option[0] == '-' && kind != "node" && kind != "bun" && kind != "pwsh" && len(arg) > 2 && arg[0] == '-' && arg[1] != '-' &&
 			strings.IndexByte(arg[1:], option[1]) >= 0:
-			return kind == "shell" || kind == "python" || strings.Trim(arg[1:strings.IndexByte(arg, option[1])], "wWnlaspIuBEsS0") == ""
+			return kind == "shell" || kind == "python" || strings.Trim(arg[1:strings.IndexByte(arg, option[1])], "wWnlaspIuBES0") == ""
 		}
 	}
 	return false

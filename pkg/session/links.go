@@ -82,7 +82,7 @@ func (s *Session) noteLinks(in *upstream.Instance, result []byte) (after func())
 }
 
 func (s *Session) findLinks(in *upstream.Instance, result []byte) {
-	if bytes.Index(head(result), uriKey) < 0 && bytes.Index(tail(result), uriKey) < 0 {
+	if !bytes.Contains(head(result), uriKey) && !bytes.Contains(tail(result), uriKey) {
 		return
 	}
 	if in.Name() == "" || !in.Hello().Declares("resources") {
