@@ -1,7 +1,7 @@
 package catalog
 
 import (
-	"fmt"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -23,8 +23,9 @@ type shape struct {
 	what    string // the same in words
 	enum    []string
 	members map[string]member
-	of      *shape // of all elements of an array, or of all members of an object
-	schemas bool   // the values are JSON Schemas, which may be true or false
+	wanted  []string // those of them that are required, or put where they are missing
+	of      *shape   // of all elements of an array, or of all members of an object
+	schemas bool     // the values are JSON Schemas, which may be true or false
 	check   func(value []byte) bool
 }
 
@@ -80,7 +81,14 @@ var (
 )
 
 func object(members map[string]member) shape {
-	return shape{first: "{", what: "an object", members: members}
+	s := shape{first: "{", what: "an object", members: members}
+	for name, m := range members {
+		if m.required || m.instead != "" || m.like != "" {
+			s.wanted = append(s.wanted, name)
+		}
+	}
+	slices.Sort(s.wanted)
+	return s
 }
 
 func oneOf(values ...string) shape {
@@ -99,7 +107,7 @@ func item(members map[string]member) shape {
 func (k Kind) fit(raw []byte) ([]byte, error) {
 	var f fitting
 	f.raw = raw
-	if err := f.value(&shapes[k], jsonrpc.Span{Start: 0, End: len(raw)}, ""); err != nil {
+	if err := f.value(&shapes[k], jsonrpc.Span{Start: 0, End: len(raw)}); err != nil {
 		return nil, err
 	}
 	if len(f.edits) == 0 {
@@ -113,7 +121,24 @@ type fitting struct {
 	edits []jsonrpc.Edit
 }
 
-func (f *fitting) value(s *shape, at jsonrpc.Span, path string) error {
+// A misfit is what in an item does not fit. Its path grows on the way out.
+type misfit struct{ path, what string }
+
+func (e *misfit) Error() string { return e.path + " " + e.what }
+
+// below puts the name of what an error is in before its path.
+func below(name string, err error) error {
+	var e *misfit
+	if errors.As(err, &e) {
+		if e.path != "" {
+			name += "."
+		}
+		e.path = name + e.path
+	}
+	return err
+}
+
+func (f *fitting) value(s *shape, at jsonrpc.Span) error {
 	c := f.raw[at.Start]
 	wrong := strings.IndexByte(s.first, c) < 0
 	if !wrong && s.enum != nil {
@@ -122,70 +147,58 @@ func (f *fitting) value(s *shape, at jsonrpc.Span, path string) error {
 	wrong = wrong || s.check != nil && !s.check(at.In(f.raw))
 	switch {
 	case wrong:
-		return fmt.Errorf("%s must be %s", path, s.what)
+		return &misfit{"", "must be " + s.what}
 	case c == '{' && (s.members != nil || s.of != nil):
-		return f.object(s, at, path)
+		return f.object(s, at)
 	case c == '[' && s.of != nil:
-		return jsonrpc.Elements(f.raw, at, func(one jsonrpc.Span) error { return f.value(s.of, one, path+"[]") })
+		return jsonrpc.Elements(f.raw, at, func(one jsonrpc.Span) error { return below("[]", f.value(s.of, one)) })
 	}
 	return nil
 }
 
 // object goes through the members of an object that are known, and mends what says nothing.
-func (f *fitting) object(s *shape, at jsonrpc.Span, path string) error {
-	if path != "" {
-		path += "."
-	}
+func (f *fitting) object(s *shape, at jsonrpc.Span) error {
 	start := at.Start + 1
 	kept, last, lead := 0, start, 0 // last: where the member before ends; lead: where those taken out before any other end
-	seen := map[string]jsonrpc.Span{}
+	var room [4]jsonrpc.Span        // of what is wanted
+	found := room[:len(s.wanted)]
 	err := jsonrpc.Members(f.raw, at, func(key []byte, value jsonrpc.Span) error {
 		known, named := s.members[string(key)]
-		null := named && (f.raw[value.Start] == 'n' && !known.required || known.hint && !f.fits(&known.shape, value))
+		out := named && (f.raw[value.Start] == 'n' && !known.required || known.hint && !f.fits(&known.shape, value))
 		switch {
-		case null && kept == 0:
+		case out && kept == 0:
 			lead = value.End
-		case null:
+		case out:
 			f.edits = append(f.edits, jsonrpc.Edit{At: jsonrpc.Span{Start: last, End: value.End}})
 		default:
 			kept++
 		}
-		last = value.End
-		if null {
+		if last = value.End; out {
 			return nil
 		}
-		seen[string(key)] = value
-		switch {
-		case named:
-			return f.value(&known.shape, value, path+string(key))
-		case s.schemas && string(value.In(f.raw)) == "true":
-			f.edits = append(f.edits, jsonrpc.Edit{At: value, With: []byte("{}")})
-		case s.schemas && string(value.In(f.raw)) == "false":
-			f.edits = append(f.edits, jsonrpc.Edit{At: value, With: []byte(`{"not":{}}`)})
-		case s.of != nil:
-			return f.value(s.of, value, path+"*")
+		for i, name := range s.wanted {
+			if string(key) == name {
+				found[i] = value
+			}
 		}
-		return nil
+		return f.member(s, known, named, string(key), value)
 	})
 	if err != nil {
 		return err
 	}
 	front := ""
-	for name, known := range s.members {
-		if _, there := seen[name]; there {
+	for i, name := range s.wanted {
+		known := s.members[name]
+		switch {
+		case found[i].End != 0:
 			continue
+		case known.required:
+			return &misfit{name, "is missing"}
+		case known.like != "":
+			known.instead = string(found[slices.Index(s.wanted, known.like)].In(f.raw))
 		}
-		if known.required {
-			return fmt.Errorf("%s%s is missing", path, name)
-		}
-		instead := known.instead
-		if known.like != "" {
-			instead = string(seen[known.like].In(f.raw))
-		}
-		if instead != "" {
-			if front += `"` + name + `":` + instead; kept > 0 {
-				front += ","
-			}
+		if front += `"` + name + `":` + known.instead; kept > 0 {
+			front += ","
 		}
 	}
 	if lead > 0 && kept > 0 { // the comma goes, too
@@ -198,10 +211,27 @@ func (f *fitting) object(s *shape, at jsonrpc.Span, path string) error {
 	return nil
 }
 
+// member checks the value of a member that stays.
+func (f *fitting) member(s *shape, known member, named bool, key string, value jsonrpc.Span) error {
+	switch {
+	case named:
+		if err := f.value(&known.shape, value); err != nil {
+			return below(key, err)
+		}
+	case s.schemas && f.raw[value.Start] == 't':
+		f.edits = append(f.edits, jsonrpc.Edit{At: value, With: []byte("{}")})
+	case s.schemas && f.raw[value.Start] == 'f':
+		f.edits = append(f.edits, jsonrpc.Edit{At: value, With: []byte(`{"not":{}}`)})
+	case s.of != nil:
+		return below("*", f.value(s.of, value))
+	}
+	return nil
+}
+
 // fits tells whether a value fits as it is.
 func (f *fitting) fits(s *shape, at jsonrpc.Span) bool {
 	trial := fitting{raw: f.raw}
-	return trial.value(s, at, "") == nil
+	return trial.value(s, at) == nil
 }
 
 func atMostOne(value []byte) bool {
