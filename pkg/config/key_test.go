@@ -148,20 +148,21 @@ func TestLaunchKeyOfATokenStays(t *testing.T) {
 	const random = "abcdefgh12345678ABCDEFGH"
 	at := func(form, value string) string { return strings.ReplaceAll(form, "VALUE", value) }
 	for _, form := range []string{
-		`{"command":"x","env":{"GITHUB_TOKEN":"VALUE"}}`, `{"command":"x","env":{"OPENAI_API_KEY":"VALUE"}}`, `{"command":"x","env":{"apiKey":"VALUE"}}`,
+		`{"command":"x","env":{"GITHUB_TOKEN":"VALUE"}}`, `{"command":"x","env":{"OPENAI_API_KEY":"VALUE"}}`, `{"command":"x","env":{"apiKey":"VALUE"}}`, `{"command":"x","env":{"AZURE_PAT":"VALUE"}}`,
 		`{"command":"x","env":{"AWS_SECRET_ACCESS_KEY":"VALUE"}}`, `{"command":"x","env":{"CLIENT_SECRET":"VALUE"}}`, `{"command":"x","env":{"DB_PASSWORD":"VALUE"}}`,
 		`{"url":"https://h/p","headers":{"Authorization":"Bearer VALUE"}}`, `{"url":"https://h/p","headers":{"authorization":"VALUE"}}`,
 		`{"url":"https://h/p","headers":{"X-API-Key":"VALUE"}}`, `{"url":"https://h/p?api_key=VALUE&x=1"}`,
 		`{"url":"https://h/p","oauth":{"client_id":"i","client_secret":"VALUE"}}`, `{"url":"https://h/p","oauth":{"client_id":"i","authorize_params":{"token":"VALUE"}}}`,
 	} {
 		want := keyed(t, at(form, random)).LaunchKey()
-		for _, value := range []string{"ghp_0123456789abcdefABCDEF0123456789abcd", "0123456789abcdef0123456789abcdef01234567", "wJalrXUtnFEMIK7MDENG/bPxRfiCYEXAMPLEKEY0", "eyJhbGciOiJI.eyJzdWIiOiIx.dozjgNryP4J3jVmN", "c2VjcmV0LXRva2VuLTEyMw=="} {
+		for _, value := range []string{"ghp_0123456789abcdefABCDEF0123456789abcd", "0123456789abcdef0123456789abcdef01234567", "wJalrXUtnFEMIK7MDENG/bPxRfiCYEXAMPLEKEY0", "eyJhbGciOiJI.eyJzdWIiOiIx.dozjgNryP4J3jVmN", "c2VjcmV0LXRva2VuLTEyMw==",
+			"ATATT3xFfGF0abcdefghijklmnopqrstuvwxyz_0123456789-AB=0123ABCD", "123456789:AAabcdefGHIJ-klmn_opqrstuvwxyz01234"} {
 			if keyed(t, at(form, value)).LaunchKey() != want {
 				t.Errorf("another token %s asks somebody: %s", value, at(form, value))
 			}
 		}
 		for _, value := range []string{"", "1", "short1", "two words 1234567890abcdef", "/etc/abcdefgh12345678", "./abcdefgh12345678", "~abcdefgh12345678", "--require=abcdefgh12345678", "-abcdefgh12345678",
-			"https://h1.example/abcdefgh", "abcdefgh=12345678abcdefgh", "onlylettersonlyletters", "12345678901234567890", "node_modules/abcdefgh1/index", "abcdefgh-12345678.js", "${env:V}", "abcdefgh12345678${env:V}"} {
+			"https://h1.example/abcdefgh", "abcdefgh=12345678abcdefgh", "abcdefgh12345678=01234567", "host1234:abcdefghijklmnopqrstuvwxyz0123456789", "onlylettersonlyletters", "12345678901234567890", "node_modules/abcdefgh1/index", "abcdefgh-12345678.js", "${env:V}", "abcdefgh12345678${env:V}"} {
 			if keyed(t, at(form, value)).LaunchKey() == want {
 				t.Errorf("%s passes for a token: %s", value, at(form, value))
 			}

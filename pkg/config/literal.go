@@ -99,7 +99,7 @@ func namesToken(name string) bool {
 			return false
 		}
 	}
-	for _, suffix := range []string{"token", "key", "secret", "password", "passwd", "authorization"} {
+	for _, suffix := range []string{"token", "key", "secret", "password", "passwd", "authorization", "_pat"} {
 		if strings.HasSuffix(name, suffix) {
 			return true
 		}
@@ -110,7 +110,13 @@ func namesToken(name string) bool {
 // looksRandom tells whether a text has the form of a key: one long word of letters and digits mixed, which can be neither a
 // path, nor an address, nor an option.
 func looksRandom(text string) bool {
-	text = strings.TrimRight(text, "=") // padding
+	text = strings.TrimRight(text, "=")                                                                           // padding
+	if first, sum, found := strings.Cut(text, "="); found && len(first) >= 40 && len(sum) == 8 && only(sum, "") { // tokens of Atlassian end in a checksum
+		text = first
+	}
+	if bot, rest, found := strings.Cut(text, ":"); found && len(rest) >= 30 && !strings.ContainsFunc(bot, notWithin('0', '9')) { // Telegram
+		text = rest
+	}
 	lower, upper := strings.ContainsFunc(text, within('a', 'z')), strings.ContainsFunc(text, within('A', 'Z'))
 	digit := strings.ContainsFunc(text, within('0', '9'))
 	if only(text, "+/") && strings.Contains(text, "/") { // base64 of 30 bytes or more
@@ -124,4 +130,8 @@ func looksRandom(text string) bool {
 
 func within(first, last rune) func(rune) bool {
 	return func(r rune) bool { return r >= first && r <= last }
+}
+
+func notWithin(first, last rune) func(rune) bool {
+	return func(r rune) bool { return r < first || r > last }
 }
