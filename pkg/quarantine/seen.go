@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
@@ -11,15 +13,27 @@ import (
 )
 
 // That a configuration file was run is also noted outside of the state directory, so that removing that directory, or naming another, makes no
-// first run: in the keyring, and in the cache directory of the account, whatever the environment says. Files in the system's directory for
-// temporary files, which are gone tomorrow, are not noted.
+// first run: in the keyring, and in the cache directory of the account, whatever the environment says. Files in the system's directories for
+// temporary files, which are gone tomorrow, are not noted; TMPDIR, which a client's configuration can set, names none of them.
 
 // seenFile is the note in the cache directory, "" for none.
 func seenFile(path string) string {
-	if cache := store.AccountCache(); cache != "" && !config.Inside(path, config.RealPath(os.TempDir())) {
-		return filepath.Join(cache, "mcpproxy-stdio", "seen", filepath.Base(baselineName(path)))
+	cache := store.AccountCache()
+	if cache == "" || slices.ContainsFunc(temporary(), func(dir string) bool { return config.Inside(path, config.RealPath(dir)) }) {
+		return ""
 	}
-	return ""
+	return filepath.Join(cache, "mcpproxy-stdio", "seen", filepath.Base(baselineName(path)))
+}
+
+// temporary are the system's directories for temporary files, whatever the environment says.
+func temporary() []string {
+	switch runtime.GOOS {
+	case "windows":
+		return []string{filepath.Join(store.AccountHome(), "AppData", "Local", "Temp")}
+	case "darwin":
+		return []string{"/tmp", "/var/folders"}
+	}
+	return []string{"/tmp"}
 }
 
 // seen tells whether a file was noted.
