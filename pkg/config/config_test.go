@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func parse(t *testing.T, text string) *Config {
@@ -236,5 +238,22 @@ func TestWorkspaceProposesTooMany(t *testing.T) {
 	own := strings.Join(strings.SplitAfterN(object.String()[1:], ",", 301)[:300], "")
 	if c := parse(t, `{"mcpServers":{`+strings.TrimSuffix(own, ",")+`}}`); len(c.Servers) != 300 {
 		t.Errorf("of the user's own %d", len(c.Servers))
+	}
+}
+
+// Columns count characters, also far into a line.
+func TestPositionOfALongLine(t *testing.T) {
+	data := []byte("{\n\"ä€𝄞\": \"" + strings.Repeat("aä€𝄞", 1000) + "\",\n \"b\": 1}")
+	src, err := parseSource("c.json", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for offset := range data {
+		before := data[:offset]
+		start := bytes.LastIndexByte(before, '\n') + 1
+		line, column := src.position(offset)
+		if want := utf8.RuneCount(before[start:]) + 1; utf8.RuneStart(data[offset]) && (column != want || line != 1+bytes.Count(before, []byte("\n"))) {
+			t.Fatalf("byte %d is at %d:%d, want column %d", offset, line, column, want)
+		}
 	}
 }

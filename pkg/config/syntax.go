@@ -16,6 +16,7 @@ type source struct {
 	path       string
 	data       []byte // without a byte order mark, ending in a newline
 	lineStarts []int
+	runes      []int // how many begin before each block
 	root       hujson.Value
 	blank      bool // nothing but whitespace and comments
 }
@@ -31,9 +32,16 @@ func parseSource(path string, data []byte) (*source, error) {
 		data = append(slices.Clip(data), '\n')
 	}
 	s := &source{path: path, data: data, lineStarts: []int{0}}
+	count := 0
 	for i, c := range data {
+		if i%block == 0 {
+			s.runes = append(s.runes, count)
+		}
 		if c == '\n' {
 			s.lineStarts = append(s.lineStarts, i+1)
+		}
+		if utf8.RuneStart(c) {
+			count++
 		}
 	}
 	sc := scanner{data: data}
@@ -57,7 +65,21 @@ func (s *source) position(offset int) (line, column int) {
 	if !found {
 		line--
 	}
-	return line + 1, utf8.RuneCount(s.data[s.lineStarts[line]:offset]) + 1
+	return line + 1, s.runesBefore(offset) - s.runesBefore(s.lineStarts[line]) + 1
+}
+
+// block is in bytes: a file of thousands of entries on one line is not counted through from its beginning for each of them.
+const block = 512
+
+func (s *source) runesBefore(offset int) int {
+	at := min(offset/block, len(s.runes)-1)
+	count := s.runes[at]
+	for _, c := range s.data[at*block : offset] {
+		if utf8.RuneStart(c) {
+			count++
+		}
+	}
+	return count
 }
 
 // fault is a place in the text and what is wrong with it.
