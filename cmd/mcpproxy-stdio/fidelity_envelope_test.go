@@ -212,7 +212,7 @@ func TestNothingHeldBack(t *testing.T) {
 // TestNoiseHoldsNothingBack: likewise what a server writes behind a message and is none.
 func TestNoiseHoldsNothingBack(t *testing.T) {
 	t.Parallel()
-	const tick = `{"jsonrpc":"2.0","method":"notifications/vendor/tick"}`
+	const tick = `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","logger":"s","data":"tick"}}`
 	for _, rest := range []string{"\n", "\nnoise\n", "\n\n\n", "\n{\"jsonrpc\":", "\n" + `{"jsonrpc":"2.0","id":7777,"result":{}}` + "\n"} {
 		c := proxied(t, "", mcptest.Server{})
 		c.Tool("s__echo", map[string]any{"message": "start"})

@@ -40,7 +40,7 @@ type member struct {
 var (
 	str     = shape{first: `"`, what: "a string"}
 	boolean = shape{first: "tf", what: "true or false"}
-	number  = shape{first: "-0123456789", what: "a number"}
+	size    = shape{first: "0123456789", what: "a whole number", check: whole} // the Python SDK reads no other
 	strs    = shape{first: "[", what: "an array", of: &str}
 	free    = shape{first: "{", what: "an object"}
 	schemas = shape{first: "{", what: "an object", of: &free, schemas: true}
@@ -74,7 +74,7 @@ var (
 			"annotations": {shape: annotations},
 		}),
 		Resources: item(map[string]member{
-			"uri": {shape: str, required: true}, "name": {shape: str, like: "uri"}, "mimeType": {shape: str}, "size": {shape: number},
+			"uri": {shape: str, required: true}, "name": {shape: str, like: "uri"}, "mimeType": {shape: str}, "size": {shape: size, hint: true},
 			"annotations": {shape: annotations},
 		}),
 	}
@@ -237,6 +237,11 @@ func (f *fitting) fits(s *shape, at jsonrpc.Span) bool {
 func atMostOne(value []byte) bool {
 	n, err := strconv.ParseFloat(string(value), 64)
 	return err == nil && n <= 1
+}
+
+func whole(value []byte) bool {
+	_, err := strconv.ParseInt(string(value), 10, 64)
+	return err == nil
 }
 
 func isTime(value []byte) bool {

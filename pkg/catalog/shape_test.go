@@ -48,7 +48,8 @@ func TestFit(t *testing.T) {
 		{Resources, `{"uri":"a:\/\/b"}`, `{"name":"a:\/\/b","uri":"a:\/\/b"}`},
 		{Templates, `{"name":null,"uriTemplate":"a://{b}"}`, `{"name":"a://{b}","uriTemplate":"a://{b}"}`},
 		{Resources, `{"uri":"a://b","name":5}`, ""},
-		{Resources, `{"uri":"a://b","name":"n","size":"big"}`, ""},
+		{Resources, `{"uri":"a://b","name":"n","size":"big"}`, `{"uri":"a://b","name":"n"}`},
+		{Resources, `{"size":1.5,"uri":"a://b","name":"n"}`, `{"uri":"a://b","name":"n"}`},
 		{Templates, `{"uriTemplate":"a://{b}","name":"n","mimeType":5}`, ""},
 	} {
 		got, err := one.k.fit([]byte(one.raw))
