@@ -2,14 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
 func TestFirstListIsWhole(t *testing.T) {
@@ -55,17 +53,11 @@ func TestOldDefinitionsAreReadAgain(t *testing.T) {
 	}
 	c.Close()
 
-	files, err := filepath.Glob(filepath.Join(h.state(), "records", "*"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("recorded: %v %v", files, err)
-	}
-	data, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := time.Now().Add(-8 * 24 * time.Hour).UTC().Format(time.RFC3339Nano)
-	data = regexp.MustCompile(`(?m)^taken .*$`).ReplaceAll(data, []byte("taken "+old))
-	if err := os.WriteFile(files[0], data, 0o600); err != nil {
+	s := h.entry("", "a")
+	if _, err := h.book().Update(s.Path, s.Name, func(r *quarantine.Record) error {
+		r.Taken = time.Now().Add(-8 * 24 * time.Hour)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	c = h.initialized("")
