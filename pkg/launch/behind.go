@@ -20,6 +20,22 @@ var searchPaths = []string{"PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE",
 	"DYLD_LIBRARY_PATH", "RUBYLIB", "GEM_PATH", "GEM_HOME", "PERL5LIB", "PERLLIB", "CLASSPATH",
 	"LUA_PATH", "LUA_CPATH", "VIRTUAL_ENV", "GIT_EXEC_PATH", "JULIA_LOAD_PATH"}
 
+// absolutePaths are those that what a runner would start gets without relative elements.
+var absolutePaths = []string{"PYTHONPATH", "NODE_PATH"}
+
+// withoutEmpty takes empty elements out of the variables with directories, which stand for the working directory and which
+// nobody means: "/lib:${env:PYTHONPATH}" has one where that is not set.
+func withoutEmpty(env []string) {
+	for i, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		if !slices.Contains(searchPaths, name) || strings.HasPrefix(name, "LUA_") { // ";;" has a meaning there
+			continue
+		}
+		dirs := slices.DeleteFunc(filepath.SplitList(value), func(dir string) bool { return dir == "" })
+		env[i] = name + "=" + strings.Join(dirs, string(os.PathListSeparator))
+	}
+}
+
 // optionVariables are variables with options for an interpreter, by its family.
 var optionVariables = map[string]string{"NODE_OPTIONS": "node", "BUN_OPTIONS": "bun", "RUBYOPT": "ruby",
 	"PERL5OPT": "perl", "JAVA_TOOL_OPTIONS": "java", "JDK_JAVA_OPTIONS": "java", "_JAVA_OPTIONS": "java"}
@@ -30,9 +46,9 @@ var loaded = []string{"BASH_ENV", "ENV", "ZDOTDIR", "LD_PRELOAD", "LD_AUDIT", "D
 	"NPM_CONFIG_USERCONFIG", "NPM_CONFIG_GLOBALCONFIG", "PIP_CONFIG_FILE", "UV_CONFIG_FILE", "TSX_TSCONFIG_PATH",
 	"TS_NODE_PROJECT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG", "GIT_ASKPASS", "SSH_ASKPASS"}
 
-// variables takes in what variables name in closed directories; withPath: PATH too, which is without them where we
-// set it.
-func (o *orders) variables(vars []config.Var, withPath bool) {
+// variables takes in what variables name in closed directories. withPath: PATH too, which is without them where we set
+// it. absolute: the program gets the absolute elements of some alone.
+func (o *orders) variables(vars []config.Var, withPath, absolute bool) {
 	for _, v := range vars {
 		if strings.EqualFold(v.Name, "PATH") && !withPath {
 			continue
@@ -41,13 +57,14 @@ func (o *orders) variables(vars []config.Var, withPath bool) {
 			(&interpretation{o, kind}).options(strings.Fields(v.Value))
 			continue
 		}
+		taken := absolute && slices.Contains(absolutePaths, v.Name)
 		dirs, any := slices.Contains(searchPaths, v.Name), slices.Contains(loaded, v.Name)
 		for _, word := range filepath.SplitList(v.Value) {
 			if !dirs && !any && !filepath.IsAbs(word) && !strings.HasPrefix(word, ".") {
 				continue // a relative path in a variable that is not known may be anything
 			}
 			word = strings.TrimRight(word, "*")
-			if word == "" {
+			if word == "" || taken && !filepath.IsAbs(word) {
 				continue
 			}
 			path, root := o.resolve(word)

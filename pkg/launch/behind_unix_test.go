@@ -121,6 +121,21 @@ func TestOrdersBehind(t *testing.T) {
 			t.Errorf("with %s PATH is %s, want it without the workspace", variable, path)
 		}
 	}
+	for _, c := range []struct{ line, value, want, found string }{
+		{"python3 OUT/s.py", ":OUT:", "OUT", ""}, // as "OUT:${env:PYTHONPATH}" comes to
+		{"python3 OUT/s.py", "lib:OUT", "lib:OUT", "lib/"},
+		{"python3 -m x", ".:OUT:", ".:OUT", ""}, // which gets the absolute ones alone
+		{"python3 -m x", "WS/lib:OUT", "WS/lib:OUT", "lib/"},
+	} {
+		replace := strings.NewReplacer("WS", ws, "OUT", outside).Replace
+		start := prepare(c.line, "", config.Var{Name: "PYTHONPATH", Value: replace(c.value)})
+		if found := strings.Join(paths(start), " "); found != c.found {
+			t.Errorf("%s with PYTHONPATH=%s obeys %q, want %q", c.line, c.value, found, c.found)
+		}
+		if value := Getenv(start.Env, "PYTHONPATH"); value != replace(c.want) {
+			t.Errorf("%s with PYTHONPATH=%s gets %s, want %s", c.line, c.value, value, c.want)
+		}
+	}
 	for _, line := range []string{"pypy3.10 -m mod", "pythonw -m mod", "python3-dbg -m mod"} {
 		if start := prepare(line, ""); start.Runner == nil || start.Runner.Runner.Kind != Module {
 			t.Errorf("%s looks for its module in the workspace", line)

@@ -38,7 +38,8 @@ func ordersOf(path string, l config.Launch, closed Closed) *orders {
 	if root := o.rootOf(path, strings.ContainsAny(l.Command, separators) && !filepath.IsAbs(l.Command)); root != "" {
 		o.program(root, path)
 	}
-	o.variables(l.Env, false)
+	r, ok := Parse(l.Command, l.Args)
+	o.variables(l.Env, false, ok && (r.Kind == Package || r.Kind == Module && !r.Code))
 	o.inline = startsRunner(l.Command, l.Args)
 	o.command(l.Command, l.Args, 0)
 	return o
@@ -107,7 +108,7 @@ func isDir(path string) bool {
 func (o *orders) command(command string, args []string, depth int) {
 	base := Base(command)
 	if base == "env" {
-		o.variables(assignments(args), true)
+		o.variables(assignments(args), true, false)
 	}
 	r, ok := Parse(command, args)
 	if ok {

@@ -32,6 +32,9 @@ type Start struct {
 func Prepare(server *config.Server, l config.Launch, environ []string, workspace string) (*Start, error) {
 	closed := ClosedTo(server, l, workspace)
 	s := &Start{Env: config.ChildEnv(l, environ), Dir: l.Dir}
+	if len(closed) > 0 {
+		withoutEmpty(s.Env)
+	}
 	for i, kv := range s.Env {
 		if name, value, _ := strings.Cut(kv, "="); strings.EqualFold(name, "PATH") {
 			s.Env[i] = name + "=" + closed.WithoutClosed(value)
