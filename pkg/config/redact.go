@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -36,27 +38,36 @@ func place(v string) bool {
 	return strings.HasPrefix(v, "/") || strings.HasPrefix(v, `C:\`) || strings.Contains(v, "://") && !strings.ContainsAny(v, "@?")
 }
 
-// Redactor takes secrets out of texts in the forms that programs quote them in: as they are, URL-encoded, escaped as in JSON, in
-// base64, alone or with something around it, and in hexadecimal. Of one of several lines each long line is a secret.
-type Redactor struct{ replacer *strings.Replacer }
+// Redactor takes secrets out of texts in the forms that programs quote them in: as they are, URL-encoded, escaped as in JSON or HTML, all
+// of it or some characters, up to three times over, in base64, alone or with something around it, and in hexadecimal. Of one of several
+// lines each long line is a secret.
+type Redactor struct {
+	replacer *strings.Replacer
+	secrets  []string // to be found where characters are escaped; the longest first
+	instead  string
+}
 
 // NewRedactor makes a redactor that puts instead in the place of each secret.
 func NewRedactor(secrets []string, instead string) Redactor {
-	var forms []string
+	var forms, plain []string
 	for _, s := range secrets {
 		forms = append(forms, formsOf(s)...)
+		plain = append(plain, s, strings.ReplaceAll(s, " ", "+")) // as forms in the web send it
 		for line := range strings.Lines(s) {
 			if line = strings.TrimSpace(line); line != s && len(line) >= shortestGiven {
 				forms = append(forms, formsOf(line)...)
+				plain = append(plain, line, strings.ReplaceAll(line, " ", "+"))
 			}
 		}
 	}
-	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) }) // of two that begin alike the longer goes first
+	longest := func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) } // of two that begin alike the longer goes first
+	slices.SortFunc(forms, longest)
+	slices.SortFunc(plain, longest)
 	var pairs []string
 	for _, f := range slices.Compact(forms) {
 		pairs = append(pairs, f, instead)
 	}
-	return Redactor{strings.NewReplacer(pairs...)}
+	return Redactor{strings.NewReplacer(pairs...), slices.Compact(plain), instead}
 }
 
 // Redact returns text without the secrets. The zero Redactor knows none.
@@ -64,7 +75,53 @@ func (r Redactor) Redact(text string) string {
 	if r.replacer == nil {
 		return text
 	}
-	return r.replacer.Replace(text)
+	return r.redactEscaped(r.replacer.Replace(text))
+}
+
+// escapeLevels is how often a text is escaped: JSON in JSON, a URL in a parameter of another.
+const escapeLevels = 3
+
+// redactEscaped takes out the secrets of which some characters are escaped.
+func (r Redactor) redactEscaped(text string) string {
+	if !strings.ContainsAny(text, `%\&`) {
+		return text
+	}
+	hide := make([]bool, len(text))
+	found := false
+	for level, e := 0, asWritten(text); level < escapeLevels; level++ {
+		plain, changed := e.unescape()
+		if !changed {
+			break
+		}
+		for _, secret := range r.secrets {
+			for from := 0; ; {
+				i := bytes.Index(plain.text[from:], []byte(secret))
+				if i < 0 {
+					break
+				}
+				i += from
+				from = i + len(secret)
+				found = true
+				for at := plain.starts[i]; at < plain.ends[from-1]; at++ {
+					hide[at] = true
+				}
+			}
+		}
+		e = plain
+	}
+	if !found {
+		return text
+	}
+	var b strings.Builder
+	for i := range len(text) {
+		switch {
+		case !hide[i]:
+			b.WriteByte(text[i])
+		case i == 0 || !hide[i-1]:
+			b.WriteString(r.instead)
+		}
+	}
+	return b.String()
 }
 
 // Error is err without the secrets in its text; it wraps err.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"strconv"
 	"strings"
@@ -44,6 +45,37 @@ func TestRedactor(t *testing.T) {
 	cause := errors.New("no such file: /opt/plain0123456789")
 	if err := NewRedactor([]string{"plain0123456789"}, Redacted).Error(cause); !errors.Is(err, cause) || strings.Contains(err.Error(), "plain0") {
 		t.Error(err)
+	}
+}
+
+// Programs differ in which characters they escape, and escape what is escaped.
+func TestRedactorOfPartlyEscaped(t *testing.T) {
+	r := NewRedactor([]string{odd, "two words/and+more", "emoji🔑1234567"}, Redacted)
+	each := func(format string) string {
+		var b strings.Builder
+		for _, c := range []byte("two words/and+more") {
+			fmt.Fprintf(&b, format, c)
+		}
+		return b.String()
+	}
+	inJSON, _ := json.Marshal(odd)
+	twice, _ := json.Marshal(string(inJSON))
+	thrice, _ := json.Marshal(string(twice))
+	for what, text := range map[string]string{
+		"Python's quote": "two%20words/and%2Bmore", "quote_plus": "two+words%2fand%2Bmore", "all in percents": each("%%%02x"), "all in \\u": each("\\u%04x"),
+		"all in \\x": each("\\x%02X"), "HTML": html.EscapeString(odd), "numbers of HTML": each("&#%d;"), "percents twice": url.QueryEscape(url.QueryEscape("two words/and+more")),
+		"one slash": `two words\/and+more`, "JSON in JSON": string(twice), "and once more": string(thrice), "Go": strconv.QuoteToASCII(odd), "surrogates": `emoji\ud83d\udd111234567`,
+		"JSON in a URL": url.QueryEscape(string(inJSON)), "URL in JSON": strings.ReplaceAll(url.PathEscape("two words/and+more"), "/", `\/`),
+	} {
+		got := r.Redact("before 100% \\ & " + text + " after %zz \\u12")
+		if !strings.HasPrefix(got, "before 100% \\ & ") || !strings.HasSuffix(got, " after %zz \\u12") || strings.Count(got, Redacted) != 1 || len(got) > 60 {
+			t.Errorf("%s: %q of %q", what, got, text)
+		}
+	}
+	for _, text := range []string{"", "%", `\`, "&", `\u`, "%4", `C:\users\new\table`, "100 % of it & more", "&amp;", `\ud83d\u0041`, "a%ff%fe"} {
+		if got := r.Redact(text); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
 	}
 }
 
