@@ -236,8 +236,11 @@ func TestShownElicitations(t *testing.T) {
 	for i := range 3 * mostShown {
 		w.show("carol", fmt.Sprint("c", i))
 	}
-	if len(w.shown) > mostShown || len(w.showing) > mostShown {
-		t.Errorf("%d ids are kept", len(w.shown))
+	if n := len(w.showing["carol"]); n != mostShown || len(w.shown) != mostShown+2 {
+		t.Errorf("%d ids are kept of one server, %d in all", n, len(w.shown))
+	}
+	if !w.shows("alice", "1") || w.show("carol", "1") {
+		t.Error("a server has pushed out another's id")
 	}
 	for i := range 3 * mostDropped {
 		w.drop("carol", fmt.Sprint("m", i))

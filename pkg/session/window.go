@@ -29,12 +29,12 @@ type window struct {
 	asked   map[string][]time.Time // by server and method
 	told    map[string]time.Time   // when the client was told that a server asks too much
 	shown   map[string]string      // elicitationId → the server that showed it
-	showing []string               // the same ids, oldest first
+	showing map[string][]string    // the same ids by their server, oldest first
 	dropped map[string]int         // notifications not passed on, by server and method
 }
 
 func newWindow() window {
-	return window{asked: map[string][]time.Time{}, told: map[string]time.Time{}, shown: map[string]string{},
+	return window{asked: map[string][]time.Time{}, told: map[string]time.Time{}, shown: map[string]string{}, showing: map[string][]string{},
 		dropped: map[string]int{}}
 }
 
@@ -73,8 +73,8 @@ func (w *window) mayTell(server string, now time.Time) bool {
 	return true
 }
 
-// mostShown bounds the elicitation ids that are remembered.
-const mostShown = 1000
+// mostShown bounds the elicitation ids that are remembered of a server. No server can push out another's.
+const mostShown = 200
 
 // show notes whose an elicitation is that the client is shown. It is false if another server has shown that id.
 func (w *window) show(server, id string) bool {
@@ -86,12 +86,13 @@ func (w *window) show(server, id string) bool {
 	if owner, known := w.shown[id]; known {
 		return owner == server
 	}
-	if len(w.showing) >= mostShown {
-		delete(w.shown, w.showing[0])
-		w.showing = w.showing[1:]
+	own := w.showing[server]
+	if len(own) >= mostShown {
+		delete(w.shown, own[0])
+		own = own[1:]
 	}
 	w.shown[id] = server
-	w.showing = append(w.showing, id)
+	w.showing[server] = append(own, id)
 	return true
 }
 
