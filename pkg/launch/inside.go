@@ -14,8 +14,15 @@ import (
 // taken apart there works in a directory of its own. Any other command is returned as it is.
 func Inside(server *config.Server, l config.Launch, workspace string) (command string, args []string) {
 	r, ok := Parse(l.Command, l.Args)
-	if !ok || l.Isolation == nil || l.Isolation.Dir == "" || ClosedTo(server, l, workspace).Root(l.Dir) == "" {
+	behind := startsRunner(l.Command, l.Args)
+	if !ok && !behind || l.Isolation == nil || l.Isolation.Dir == "" || ClosedTo(server, l, workspace).Root(l.Dir) == "" {
 		return l.Command, l.Args
+	}
+	if behind {
+		if command = l.Command; strings.Contains(command, "/") && !path.IsAbs(command) {
+			command = path.Join(l.Dir, command) // which has the same path inside
+		}
+		return "sh", slices.Concat([]string{"-c", ownDirectory + `exec "$@"`, "sh", command}, l.Args)
 	}
 	inner := *r
 	inner.Command = path.Base(strings.ReplaceAll(r.Command, `\`, "/"))

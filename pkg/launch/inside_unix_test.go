@@ -70,6 +70,8 @@ func TestInside(t *testing.T) {
 		"env A=1 python3 -m mod":      "env A=1 python3 -c " + runModule + " mod",
 		"deno run npm:x":              "env DENO_NO_PACKAGE_JSON=1 deno run --no-config --no-lock npm:x",
 		"bunx x a":                    "sh -c " + ownDirectory + `exec "$@" sh bunx x a`,
+		"mcp-proxy -- uvx x":          "sh -c " + ownDirectory + `exec "$@" sh mcp-proxy -- uvx x`,
+		"./bridge npx x":              "sh -c " + ownDirectory + `exec "$@" sh /w/s/bridge npx x`,
 		"uvx --frob x":                "sh -c " + ownDirectory + `exec "$@" sh uvx --frob x`,
 		"uvx --from p[x] bin a":       `sh -c ` + ownDirectory + `env 'UV_TOOL_DIR='"$d"'/tools' 'UV_TOOL_BIN_DIR='"$d"'/bin' 'uv' 'tool' 'install' '--' 'p[x]' </dev/null >&2 || exit 1; cd "$w" && exec "$d"/'bin/bin' "$@" sh a`,
 		"go run example.org/m@v1 a b": `sh -c ` + ownDirectory + `env 'GOBIN='"$d"'/bin' 'GOWORK=off' 'go' 'install' 'example.org/m@v1' </dev/null >&2 || exit 1; cd "$w" && exec "$d"/'bin/m' "$@" sh a b`,
