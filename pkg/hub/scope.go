@@ -118,6 +118,9 @@ func heldBecause(s *config.Server, e *entry, doubt string) string {
 	}
 	if e.record != nil && e.record.Doubt != "" {
 		from += " What was approved before does not count: " + e.record.Doubt + "."
+		if doubt == "" && e.record.OfWholeFile(s) {
+			from += " One question on a terminal covers all such servers: " + approveAll(s) + "."
+		}
 	}
 	return fmt.Sprintf("it is held in quarantine (%s) and %s.%s%s", state, what, from, toApprove(s))
 }
