@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
 // pulling is the news of a pull that takes so many steps of 0.1 s.
@@ -29,7 +31,18 @@ func knownThenAt(t *testing.T, f *mcptest.FakeEngine) *mcptest.Client {
 	c := h.run("", "", []string{"DOCKER_HOST=" + b.Host})
 	c.List("tools/list")
 	c.Close()
-	c = h.run("", "", []string{"DOCKER_HOST=" + f.Host})
+	other := []string{"DOCKER_HOST=" + f.Host}
+	c = h.run("", "", other)
+	tells(t, c.Tool("asks__echo", nil), "engine")
+	c.Close()
+	s := h.entry("", "asks")
+	if _, err := h.book().Update(s.Path, s.Name, func(r *quarantine.Record) error {
+		_, err := r.Approve(s, r.Proposal(s).Digest, quarantine.Means{How: "test"}, func(quarantine.Item) scan.Severity { return scan.Info })
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c = h.run("", "", other)
 	c.Timeout = time.Minute
 	return c
 }

@@ -41,7 +41,7 @@ func ProcessesWithEnv(fragment string) []int {
 	var found []int
 	for _, p := range processes() {
 		env, err := os.ReadFile("/proc/" + strconv.Itoa(p) + "/environ")
-		if err == nil && p != os.Getpid() && bytes.Contains(env, []byte(fragment)) && Alive(p) {
+		if err == nil && p != os.Getpid() && (bytes.Contains(env, []byte(fragment)) || bytes.Contains(env, []byte(escaped([]byte(fragment))))) && Alive(p) {
 			found = append(found, p)
 		}
 	}
