@@ -35,6 +35,12 @@ func TestBuilderByHand(t *testing.T) {
 	text := `{"method":"namespaces","dir":"/","grants":[{"path":"/","write":true}]}`
 	for name, flags := range map[string]uintptr{"as a process": unix.CLONE_NEWNS, "as the first process": unix.CLONE_NEWNS | unix.CLONE_NEWPID} {
 		cmd := exec.Command(selfExe, hookArg, builderArg, text, "--", "/bin/true")
+		token, err := Token() // what the proxy gives it: the namespaces count as well
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer token.Close()
+		cmd.ExtraFiles = []*os.File{token}
 		r := finish(t, cmd, func(cmd *exec.Cmd) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
 			if os.Geteuid() != 0 {
