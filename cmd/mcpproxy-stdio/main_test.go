@@ -13,16 +13,19 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // asProxy makes the test binary be the proxy, so that the race detector and coverage see it.
 const asProxy = "MCPPROXY_TEST_AS_PROXY"
 
-// envClient has the proxy look for its client, as it does in earnest; envAccount is the home directory of the account.
+// envClient has the proxy look for its client, as it does in earnest; envAccount is the home directory of the account; with envLasting the
+// files of tests are not taken for temporary ones.
 const (
 	envClient  = "MCPPROXY_TEST_CLIENT"
 	envAccount = "MCPPROXY_TEST_ACCOUNT"
+	envLasting = "MCPPROXY_TEST_LASTING"
 )
 
 func TestMain(m *testing.M) {
@@ -34,6 +37,9 @@ func TestMain(m *testing.M) {
 			cli.ClientStarted = func() (time.Time, bool) { return time.Now(), true }
 		}
 		store.AccountHome = func() string { return os.Getenv(envAccount) }
+		if os.Getenv(envLasting) != "" {
+			quarantine.Temporary = func() []string { return nil }
+		}
 		os.Exit(cli.Main(os.Args[1:]))
 	}
 	keyring.MockInitWithError(errors.New("tests look at the state of proxies without a keyring"))

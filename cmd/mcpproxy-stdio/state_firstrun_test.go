@@ -102,7 +102,7 @@ func TestStateRemoved(t *testing.T) {
 		"an empty file in place of each": func(h *home) { emptied(h.state()) },
 	} {
 		h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil)
-		h.more = []string{"TMPDIR=" + filepath.Join(h.dir, "tmp")} // the configuration is no temporary file
+		h.more = []string{envLasting + "=1"}
 		c := h.started("", h.more)
 		c.List("tools/list")
 		answers(t, c, "a")

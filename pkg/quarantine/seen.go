@@ -19,13 +19,15 @@ import (
 // seenFile is the note in the cache directory, "" for none.
 func seenFile(path string) string {
 	cache := store.AccountCache()
-	if cache == "" || slices.ContainsFunc(temporary(), func(dir string) bool { return config.Inside(path, config.RealPath(dir)) }) {
+	if cache == "" || slices.ContainsFunc(Temporary(), func(dir string) bool { return config.Inside(path, config.RealPath(dir)) }) {
 		return ""
 	}
 	return filepath.Join(cache, "mcpproxy-stdio", "seen", filepath.Base(baselineName(path)))
 }
 
-// temporary are the system's directories for temporary files, whatever the environment says.
+// Temporary gives the system's directories for temporary files, whatever the environment says. It is a variable for tests.
+var Temporary = temporary
+
 func temporary() []string {
 	switch runtime.GOOS {
 	case "windows":
