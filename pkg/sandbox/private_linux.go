@@ -91,13 +91,13 @@ func makePrivate(dir string) error {
 
 // claim makes a run's directory and locks it.
 func (p *private) claim(base string) error {
-	for range 10 { // another process may take it for a crashed owner's before it is locked
+	for range 10 { // a sweep may take it for a crashed owner's before it is locked, and remove it
 		run, err := os.MkdirTemp(base, runPrefix)
 		if err != nil {
 			return err
 		}
 		if lock, err := os.OpenFile(filepath.Join(run, lockName), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
-			if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && isFile(lock) {
 				p.run, p.lock = run, lock
 				return nil
 			}
@@ -106,6 +106,16 @@ func (p *private) claim(base string) error {
 		remove(run)
 	}
 	return errors.New("its lock file is not left alone")
+}
+
+// isFile tells whether a file that is open still has its name.
+func isFile(f *os.File) bool {
+	open, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(f.Name())
+	return err == nil && os.SameFile(open, named)
 }
 
 func (p *private) release() {
@@ -166,8 +176,17 @@ func sweep(base string) {
 
 // remove removes a directory with what a program has left in it; some (Go's module cache) leave directories that cannot be written.
 // Nothing outside is touched, whatever links there are.
+// The lock goes last, so that the next sweep finds what is left when this process ends in the middle.
 func remove(dir string) {
-	if !strings.HasPrefix(filepath.Base(dir), runPrefix) || os.RemoveAll(dir) == nil {
+	if !strings.HasPrefix(filepath.Base(dir), runPrefix) {
+		return
+	}
+	all := true
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		all = all && (e.Name() == lockName || os.RemoveAll(filepath.Join(dir, e.Name())) == nil)
+	}
+	if all && os.RemoveAll(dir) == nil {
 		return
 	}
 	root, err := os.OpenRoot(dir)

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -48,6 +50,36 @@ func TestSweep(t *testing.T) {
 	if there(used.run) || !there(used.home) {
 		t.Error("release removes the run, and not the home that stays")
 	}
+}
+
+// A sweep beside a start does not take the new directory for a crashed owner's.
+func TestSweepBesideStarts(t *testing.T) {
+	base := tempDir(t) + "/runs"
+	if err := makePrivate(base); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var sweeps sync.WaitGroup
+	for range 4 {
+		sweeps.Go(func() {
+			for ctx.Err() == nil {
+				sweep(base)
+			}
+		})
+	}
+	for range 300 {
+		p := &private{}
+		if err := p.claim(base); err != nil {
+			t.Error(err)
+			continue
+		}
+		if !there(p.run + "/" + lockName) {
+			t.Error("a run has no lock")
+		}
+		p.release()
+	}
+	stop()
+	sweeps.Wait()
 }
 
 // Go's module cache and some archives have directories that cannot be written, and a program can lay links.
