@@ -49,7 +49,8 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 	if e == nil || e.record == nil || e.failed != nil {
 		return
 	}
-	h.work.Go(func() { h.noteProgram(k, server, live.Path) })
+	path := live.Path
+	h.work.Go(func() { h.noteProgram(k, server, path) })
 	if live.Items[catalog.Resources] != nil {
 		screened := *live
 		screened.Items[catalog.Resources] = h.firstListed(k, h.Screen(k.name, live.Items[catalog.Resources]))
