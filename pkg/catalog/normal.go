@@ -71,7 +71,10 @@ func normalAuthority(scheme, authority string) string {
 	}
 	host, port := authority, ""
 	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.Contains(authority[i:], "]") {
-		host, port = authority[:i], authority[i+1:]
+		// Of more colons outside of brackets none begins a port.
+		if before := authority[:i]; !strings.Contains(before, ":") || strings.HasSuffix(before, "]") {
+			host, port = before, authority[i+1:]
+		}
 	}
 	if trimmed := strings.TrimLeft(port, "0"); trimmed != "" {
 		port = trimmed

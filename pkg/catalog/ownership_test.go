@@ -65,7 +65,7 @@ func TestNormalURI(t *testing.T) {
 }
 
 func FuzzNormalURI(f *testing.F) {
-	for _, uri := range []string{"test://Item/%2e/x?y#z", "a:b", "//h/../x", "%", "http://h:00/", "x://@:/..", "file://localhost/%zz"} {
+	for _, uri := range []string{"test://Item/%2e/x?y#z", "a:b", "//h/../x", "%", "http://h:00/", "x://@:/..", "file://localhost/%zz", "A://::", "a://[::1]:080/", "a://b:0:/"} {
 		f.Add(uri)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
