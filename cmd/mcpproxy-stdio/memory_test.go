@@ -76,8 +76,8 @@ var greedy = map[string]struct {
 }
 
 // memoryMost is what the proxy may take with one such server, in MB: some copies of the largest list, and what Go's garbage collector lets
-// stand. Ten times that were taken before there were limits.
-const memoryMost = 400
+// stand. Ten times that were taken before there were limits. The race detector multiplies what a process takes.
+const memoryMost = 400 * raceFactor
 
 // TestGreedyServers: whatever a server answers, the proxy takes no more memory for it than its limits allow, and the others are served.
 func TestGreedyServers(t *testing.T) {
@@ -92,8 +92,11 @@ func TestGreedyServers(t *testing.T) {
 			if !strings.Contains(names, " good__echo ") {
 				t.Errorf("the other server is lost: %.300s", names)
 			}
-			if c.method == "tools/list" && name != "cut off" && name != "many large pages" && !strings.Contains(names, " bad__z ") {
-				t.Errorf("its sound tool is lost: %.300s", names)
+			if c.method == "tools/list" && name != "cut off" && name != "many large pages" {
+				for n := 1; !strings.Contains(names, " bad__z ") && !t.Failed(); n++ { // a list that takes long is announced later
+					cl.WaitNotifications(listChanged, n, time.Minute)
+					names = toolNames(cl)
+				}
 			}
 			if c.method == "tasks/list" {
 				cl.Call("tasks/list", nil)
