@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -281,6 +282,26 @@ func TestStateOfAWorkspace(t *testing.T) {
 		asks(t, what, c, trace, 0, reason)
 		c.Close()
 	}
+	// The client alone knows which folder is open: its roots, answered after the start.
+	for what, root := range map[string]func(repo string) string{
+		"roots": func(repo string) string { return repo },
+		"a folder below, by a .git": func(repo string) string {
+			os.MkdirAll(filepath.Join(repo, ".git"), 0o755)
+			return filepath.Dir(file(repo, "sub/x", ""))
+		},
+	} {
+		h, repo := newHome(t), t.TempDir()
+		evil, trace := traced(t, mcptest.Server{Name: "evil", Mark: mark}, map[string]any{"start": "eager"})
+		h.set(entries{"evil": evil}, nil)
+		cmd := h.command("--config", file(repo, "mcp.json", string(must(os.ReadFile(h.config)))))
+		cmd.Dir = t.TempDir()
+		c := mcptest.Start(t, cmd)
+		answering(c, "roots/list", `{"roots":[{"uri":"file://`+filepath.ToSlash(root(repo))+`"}]}`)
+		c.Initialize(`{"roots":{}}`, "")
+		c.List("tools/list") // waits for the first look, which asks for the roots
+		asks(t, what, c, trace, 0, "lies in the folder")
+		c.Close()
+	}
 	// A state directory there approves nothing, though it was made by a proxy.
 	for what, env := range map[string]func(repo string) []string{
 		"XDG_STATE_HOME": func(repo string) []string { return []string{"XDG_STATE_HOME=" + filepath.Join(repo, "state")} },
@@ -298,7 +319,8 @@ func TestStateOfAWorkspace(t *testing.T) {
 		c.Close()
 		began := starts(t, trace)
 		c = h.started(repo, env(repo))
-		tells(t, c.Tool("evil__echo", map[string]any{"message": "x"}), "state directory", "XDG_STATE_HOME")
+		variable := map[string]string{"XDG_STATE_HOME": "unset XDG_STATE_HOME"}[what]
+		tells(t, c.Tool("evil__echo", map[string]any{"message": "x"}), "state directory", cmp.Or(variable, "it comes from HOME"))
 		if starts(t, trace) != began {
 			t.Errorf("%s: it was started", what)
 		}

@@ -28,7 +28,7 @@ func (a *app) doubt(c *config.Config) string {
 	switch named := a.config; {
 	case named == "" && !absoluteOrEmpty(os.Getenv(config.PathVariable)), named != "" && !filepath.IsAbs(named):
 		return doubtRelative
-	case a.inWorkspace(c.Path, filepath.Join(store.AccountConfig(), "mcpproxy", "mcp_config.json")):
+	case a.inWorkspace(c.Path, accountFile()):
 		return doubtWorkspace
 	}
 	started, ok := ClientStarted()
@@ -40,6 +40,17 @@ func (a *app) doubt(c *config.Config) string {
 	}
 	return ""
 }
+
+// doubtIn is doubt about a folder that is known later: the client tells it.
+func (a *app) doubtIn(path, folder string) string {
+	if liesIn(path, accountFile(), openFolders(folder)) {
+		return doubtWorkspace
+	}
+	return ""
+}
+
+// accountFile is the configuration file that is standard for the account, whatever the environment says.
+func accountFile() string { return filepath.Join(store.AccountConfig(), "mcpproxy", "mcp_config.json") }
 
 // typedDoubt is doubt for a command. What a person types on a terminal has no client: the file is as old as they know it to be. A file that is
 // not there yet is theirs to begin.
@@ -57,12 +68,14 @@ func absoluteOrEmpty(path string) bool { return path == "" || filepath.IsAbs(pat
 // inWorkspace tells whether a path lies in the folder that a client started from here works in, by its name or by where it leads. The path
 // that is standard for the account is the user's own also in a workspace: some people open their home, or what they keep of it in a
 // repository.
-func (a *app) inWorkspace(path, standard string) bool {
+func (a *app) inWorkspace(path, standard string) bool { return liesIn(path, standard, a.roots()) }
+
+func liesIn(path, standard string, roots []string) bool {
 	real := config.RealPath(path)
 	if filepath.IsAbs(standard) && (path == standard || real == config.RealPath(standard)) {
 		return false
 	}
-	for _, root := range a.roots() {
+	for _, root := range roots {
 		if config.Inside(path, root) || config.Inside(real, root) || config.Inside(real, config.RealPath(root)) {
 			return true
 		}
@@ -71,25 +84,32 @@ func (a *app) inWorkspace(path, standard string) bool {
 }
 
 // roots are the folders that decide nothing about the user's own files: the workspace that was named, the working directory, and the
-// repository around it. The root of the file system and the account's home are none.
+// repository around it.
 func (a *app) roots() (roots []string) {
-	home := config.RealPath(store.AccountHome())
-	add := func(dir string) {
-		if dir != "" && filepath.Dir(dir) != dir && config.RealPath(dir) != home {
-			roots = append(roots, dir)
-		}
+	if named := a.namedWorkspace(); named != "" {
+		roots = own(named)
 	}
-	add(a.namedWorkspace())
-	dir, err := os.Getwd()
-	if err != nil {
-		return roots
+	if dir, err := os.Getwd(); err == nil {
+		roots = append(roots, openFolders(dir)...)
 	}
-	add(dir)
+	return roots
+}
+
+// openFolders are a folder and the repository around it.
+func openFolders(dir string) []string {
+	roots := own(dir)
 	for dir = config.RealPath(dir); filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			add(dir)
-			break
+			return append(roots, own(dir)...)
 		}
 	}
 	return roots
+}
+
+// own is a folder, unless it is the root of the file system or the account's home.
+func own(dir string) []string {
+	if filepath.Dir(dir) == dir || config.RealPath(dir) == config.RealPath(store.AccountHome()) {
+		return nil
+	}
+	return []string{dir}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -84,17 +85,30 @@ func (a *app) serve(ctx context.Context) error {
 		log.Warn().Str("dir", dir).Msg("others could use the state directory; its mode is 0700 now")
 	}
 	if dir := st.Dir(); !filepath.IsAbs(dir) || a.inWorkspace(dir, store.AccountDir()) {
-		st.Refuse(fmt.Errorf("%w: the state directory %s lies in the folder that is open, whose files approve nothing; unset XDG_STATE_HOME, or name a directory of your own with it",
-			store.ErrUnsafe, plain(dir)))
+		st.Refuse(fmt.Errorf("%w: the state directory %s lies in the folder that is open, whose files approve nothing; %s",
+			store.ErrUnsafe, plain(dir), ownStateDir(dir)))
 	}
 	defer a.register(st, log)()
-	h := hub.New(hub.Options{ConfigPath: path, Store: st, Version: Version(), Log: log, Doubt: a.doubt})
+	h := hub.New(hub.Options{ConfigPath: path, Store: st, Version: Version(), Log: log, Doubt: a.doubt, DoubtIn: a.doubtIn})
 	dir, err := os.Getwd()
 	if err != nil {
 		log.Warn().Err(err).Msg("no working directory")
 	}
 	opts := session.Options{Workspace: a.namedWorkspace(), Dir: dir, Environ: os.Environ(), Version: Version(), Log: log}
 	return failed(front.Run(ctx, a.in, a.out.File, h, opts))
+}
+
+// ownStateDir says how to get a state directory outside of the workspace: by the variable that the one in use comes from.
+func ownStateDir(dir string) string {
+	const named = "XDG_STATE_HOME"
+	if base := os.Getenv(named); base != "" && filepath.Join(base, filepath.Base(dir)) == dir {
+		return "unset " + named + ", or name a directory of your own with it"
+	}
+	home := "HOME"
+	if runtime.GOOS == "windows" {
+		home = "LOCALAPPDATA"
+	}
+	return "it comes from " + home + ", which leads there: set " + home + " to your own directory, or name a state directory outside with " + named
 }
 
 // register writes down who started this proxy, beside everything else: approve refuses to be run by that program. The wait at the end is

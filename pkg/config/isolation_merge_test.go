@@ -44,6 +44,8 @@ func TestGlobalIsolation(t *testing.T) {
 		{`{"type": "docker", "mounts": ["/a:/b"], "tmpfs": ["/t"], "extra_hosts": ["a:1.2.3.4"]}`, `{"mounts": ["/c:/d"], "tmpfs": []}`, `{"extra_hosts":["a:1.2.3.4"],"mounts":[{"host":"/c","container":"/d"}],"type":"docker"}`},
 		{`{"image": "i", "pull": "never", "docker_host": "unix:///s", "cpu_limit": 1, "pids_limit": 9, "user": "u", "platform": "linux/arm64", "memory_limit": "1g", "mounts": ["/a", "/b:/c"], "network": "none"}`,
 			`{"type": "sandbox"}`, `{"memory_limit":1073741824,"mounts":[{"host":"/a","container":"/a"}],"network":"none","type":"sandbox"}`},
+		{`"sandbox"`, ``, `{"type":"sandbox"}`},
+		{`"docker"`, `"none"`, `{"type":"none"}`},
 		{`{"network": "inner"}`, `{"type": "sandbox"}`, `refused: isolation.network of your own file names a network of docker, which a sandbox cannot give (inner, line 1) – write "network": "none" or "bridge" in this entry`},
 		{`{"network": "inner"}`, `{"type": "sandbox", "network": "none"}`, `{"network":"none","type":"sandbox"}`},
 	} {
@@ -61,7 +63,7 @@ func TestGlobalIsolation(t *testing.T) {
 // Where the defaults are wrong, nothing runs that they would confine.
 func TestWrongGlobalIsolation(t *testing.T) {
 	for global, all := range map[string]bool{
-		`"docker"`: true, `[]`: true, `{"type": "dokcer"}`: true, `{"enabled": "yes"}`: true, `{"type": "docker", "memory_limit": "x"}`: true, `{"type": "sandbox", "cpu_limit": 1}`: true,
+		`"dokcer"`: true, `[]`: true, `{"type": "dokcer"}`: true, `{"enabled": "yes"}`: true, `{"type": "docker", "memory_limit": "x"}`: true, `{"type": "sandbox", "cpu_limit": 1}`: true,
 		`{"type": "auto", "allow_none": 1}`: true, `{"type": "docker", "type": "docker"}`: true, `{"type": "none", "enabled": true}`: true, `{"memory_limit": "x"}`: false, `{"type": "none", "cpu_limit": "x"}`: false, `{"mounts": ["${keyring:k}:/a"]}`: false,
 	} {
 		for own, want := range map[string]bool{``: all, `{}`: true, `{"type": "docker"}`: true, `{"type": "sandbox"}`: true, `{"type": "none"}`: false, `{"enabled": false}`: false} {

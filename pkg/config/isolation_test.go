@@ -36,6 +36,10 @@ func TestIsolation(t *testing.T) {
 	for isolation, want := range map[string]string{
 		`null`:                              `nil`,
 		`{}`:                                `{"type":"docker"}`,
+		`"docker"`:                          `{"type":"docker"}`,
+		`"sandbox"`:                         `{"type":"sandbox"}`,
+		`"auto"`:                            `{"type":"auto"}`,
+		`"none"`:                            `{"type":"none"}`,
 		`{"type": "none"}`:                  `{"type":"none"}`,
 		`{"type": "none", "mounts": ["/"]}`: ``,
 		`{"enabled": false, "image": "x"}`:  `{"type":"none"}`,
@@ -71,7 +75,9 @@ func TestIsolation(t *testing.T) {
 func TestIsolationProblems(t *testing.T) {
 	const remedy = `write "/host/path:/path/inside", with :ro behind it to make it read-only`
 	for _, tt := range []struct{ isolation, want string }{
-		{`"topsecret"`, `isolation must be an object (a string) – write {…}, or remove it`},
+		{`"dokcer"`, `isolation.type must be one of docker, sandbox, auto, none ("dokcer") – did you mean docker?`},
+		{`""`, `isolation.type must be one of docker, sandbox, auto, none ("") – known are docker, sandbox, auto, none`},
+		{`["docker"]`, `isolation must be an object (an array) – write {…}, or remove it`},
 		{`{"type": "docker", "enabled": true, "typ": 1}`, `isolation has no such option, and what it asks for could not be given (typ) – did you mean type?`},
 		{`{"memory_limt": "1g"}`, `isolation has no such option, and what it asks for could not be given (memory_limt) – did you mean memory_limit?`},
 		{`{"type": "none", "enabled": true}`, `isolation.enabled and isolation.type contradict each other (none) – remove one of the two`},

@@ -34,7 +34,7 @@ func (e *entry) isolation(v hujson.Value) {
 
 // readIsolation reads an object; global tells that it is the one for all servers. It is nil if it cannot be read at all.
 func (e *entry) readIsolation(v hujson.Value, global bool) *isolationAsked {
-	members, ok := e.group(v, isolationKeys(), []string{allowNone}, nil)
+	members, ok := e.isolationMembers(v)
 	if !ok {
 		return nil
 	}
@@ -67,6 +67,14 @@ func (e *entry) readIsolation(v hujson.Value, global bool) *isolationAsked {
 		}
 	}
 	return a
+}
+
+// isolationMembers are what an object has. A text stands for an object with that type: "docker" is {"type": "docker"}.
+func (e *entry) isolationMembers(v hujson.Value) (map[string]hujson.Value, bool) {
+	if v.Value.Kind() == '"' {
+		return map[string]hujson.Value{"type": v}, true
+	}
+	return e.group(v, isolationKeys(), []string{allowNone}, nil)
 }
 
 // plain reads a string that has no references.

@@ -71,6 +71,26 @@ func (h *Hub) baseline(c *config.Config) (*quarantine.Baseline, error) {
 	return base, err
 }
 
+// doubtIn takes the trust of a first run back when the folder that is open turns out to hold the configuration: what a repository names is
+// not the user's own. It does so once, since what a person decides afterwards counts.
+func (h *Hub) doubtIn(folder string) {
+	if h.opts.DoubtIn == nil || h.inside.Load() {
+		return
+	}
+	doubt := h.opts.DoubtIn(h.opts.ConfigPath, folder)
+	if doubt == "" {
+		return
+	}
+	base, err := h.book.ReadBaseline(h.opts.ConfigPath)
+	if err != nil || base == nil || base.Doubt != "" || base.Taken.Before(h.began) || h.inside.Swap(true) {
+		return
+	}
+	if err := h.book.DoubtFile(h.userConfig(), doubt); err != nil {
+		h.log.Error().Err(err).Msg("that the configuration lies in the folder that is open can't be recorded")
+	}
+	h.recall()
+}
+
 // settle records the baseline of a configuration that was never run, tightens policies that have become stricter, and reads what is
 // known of the servers. The caller holds reload or is New, and not mu.
 func (h *Hub) settle(c *config.Config) {
@@ -243,8 +263,7 @@ func (h *Hub) recall() {
 			h.forget(k, generation, r)
 		case r != nil && r.Generation > generation:
 			h.adopt(k, r)
-		case r == nil && generation > 0: // what was approved is gone: nothing is
-			h.log.Warn().Str("server", k.name).Msg("what was approved of it was removed from the state directory; it is held")
+		case r == nil && generation > 0: // it is gone, and nothing of it had been approved
 			h.forget(k, generation, nil)
 		}
 	}

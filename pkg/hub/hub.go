@@ -34,6 +34,8 @@ type Options struct {
 	Log        zerolog.Logger
 	// Doubt says why a configuration file that was never run is not taken for the person's own, "" if it is. It may be nil.
 	Doubt func(*config.Config) string
+	// DoubtIn says the same of a file once a client's roots have told which folder is open. It may be nil.
+	DoubtIn func(path, folder string) string
 }
 
 // Hub serves sessions. It is safe for concurrent use.
@@ -65,7 +67,9 @@ type Hub struct {
 	retryIn  time.Duration // after this long
 
 	screen screen
+	began  time.Time
 	ran    atomic.Bool // the configuration has a baseline
+	inside atomic.Bool // it was found in a folder that is open, and doubted for that
 
 	seeLogins sync.Once // other processes' logins are watched
 
@@ -75,7 +79,7 @@ type Hub struct {
 // New reads the configuration and what is known of its servers. A configuration that can't be read leaves
 // the hub without servers; the log and the tool upstream_servers tell why.
 func New(opts Options) *Hub {
-	h := &Hub{opts: opts, log: opts.Log, book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
+	h := &Hub{opts: opts, log: opts.Log, began: time.Now(), book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
 		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, programs: map[key]time.Time{}}
 	h.work.Go(h.book.Prepare)
 	h.ctx, h.end = context.WithCancel(context.Background())

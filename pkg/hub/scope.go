@@ -211,6 +211,7 @@ func (h *Hub) userConfig() *config.Config {
 func (h *Hub) Moved(s *session.Session) {
 	path := ""
 	if workspace := s.KnownWorkspace(); workspace != "" {
+		h.doubtIn(workspace)
 		path = config.WorkspacePath(workspace)
 		if _, err := os.Stat(path); err != nil || path == h.opts.ConfigPath {
 			path = ""

@@ -250,6 +250,31 @@ func (b *Book) ConfirmDesktop(path string, on bool) error {
 	})
 }
 
+// DoubtFile takes back that the servers of a file are the person's own, as its first run had recorded them: all of the file waits, as if
+// the doubt had been there then.
+func (b *Book) DoubtFile(c *config.Config, doubt string) error {
+	err := b.changeBaseline(c.Path, "", func(base *Baseline) bool {
+		changed := base.Doubt != doubt
+		base.Doubt = doubt
+		return changed
+	})
+	for _, s := range c.Servers {
+		if s.Workspace {
+			continue
+		}
+		_, updateErr := b.Update(c.Path, s.Name, func(r *Record) error {
+			if r.Launch == nil {
+				return ErrUnchanged
+			}
+			*r = Record{Config: r.Config, Server: r.Server, Generation: r.Generation, Blocked: r.Blocked, Outbox: r.Outbox, Last: r.Last}
+			r.decide("revoke", doubt, "", nil)
+			return nil
+		})
+		err = errors.Join(err, updateErr)
+	}
+	return err
+}
+
 // Settle records that a person was asked about a whole file.
 func (b *Book) Settle(path string) error {
 	return b.changeBaseline(path, "", func(base *Baseline) bool {

@@ -71,13 +71,13 @@ func name(dir string, parts ...string) string {
 
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// Read returns the record of an entry: by the path of its configuration file, and its name. It is nil if there is none.
+// Read returns the record of an entry: by the path of its configuration file, and its name. It is nil if there is none and never was.
 func (b *Book) Read(path, server string) (*Record, error) {
 	path = b.real(path)
 	file := name(recordsDir, path, server)
 	data, err := b.store.Read(file)
 	if missing(err) {
-		return nil, nil
+		return b.removed(path, server)
 	}
 	if err != nil {
 		return nil, err
@@ -85,11 +85,11 @@ func (b *Book) Read(path, server string) (*Record, error) {
 	r, err := b.decode(path, server, data)
 	if err == nil && r.Doubt == staleRecord { // unless another process has written both meanwhile
 		err = b.store.Update(file, func(data []byte) ([]byte, error) {
-			if data == nil {
-				r = nil
-				return nil, nil
-			}
 			var err error
+			if data == nil {
+				r, err = b.removed(path, server)
+				return nil, err
+			}
 			r, err = b.decode(path, server, data)
 			return nil, err
 		})
@@ -98,6 +98,14 @@ func (b *Book) Read(path, server string) (*Record, error) {
 		return nil, b.explain(file, err)
 	}
 	return r, nil
+}
+
+// removed is the record of an entry that has none on disk: empty, with the reason, if the log knows of decisions about it; else nil.
+func (b *Book) removed(path, server string) (*Record, error) {
+	if r, err := b.old(path, server, nil); err != nil || r.Doubt != "" {
+		return r, err
+	}
+	return nil, nil
 }
 
 func (b *Book) explain(file string, err error) error {

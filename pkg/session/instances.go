@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,6 +71,9 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 		Name: server.Name,
 		Dial: func() (upstream.Conn, error) {
 			launch, login, err := s.Resolve(server)
+			if err == nil {
+				err = s.stillAllowed(server)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -79,6 +83,16 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
 		Eager: server.Start == "eager", Launch: server.LaunchKey(), Admit: s.host.Admit(server), Log: log,
 	}
+}
+
+// stillAllowed says why a server must not be started any more: the client's roots, which Resolve waited for, can have shown that the
+// configuration is a workspace's.
+func (s *Session) stillAllowed(server *config.Server) error {
+	now := s.host.Config(s).Server(server.Name)
+	if now == nil || now.Path != server.Path {
+		return errors.New("it is not configured any more")
+	}
+	return upstream.Blocked(now)
 }
 
 // InspectionSpec is Spec for a server that nobody has approved yet: one that is confined gets no files, no secrets, and no network

@@ -89,8 +89,8 @@ func (s *Session) firstRoot() string {
 				r.mu.Lock()
 				r.folder = firstFolder(m.Bytes(m.Result))
 				r.mu.Unlock()
+				s.host.Moved(s) // before the starts that wait for the answer: the workspace may decide that they must not be
 				close(asked)
-				s.host.Moved(s)
 			})
 		})
 	}
