@@ -62,6 +62,8 @@ type HTTP struct {
 	header  http.Header // of the entry
 	secrets config.Redactor
 	client  *http.Client
+	base    *http.Transport // of client
+	cookies *cookies        // of client
 	wait    waits
 
 	ctx    context.Context // ended by Close, and when the connection has ended
@@ -80,6 +82,7 @@ type HTTP struct {
 	mu       sync.Mutex
 	session  string   // Mcp-Session-Id
 	version  string   // MCP-Protocol-Version
+	greeted  bool     // initialize was answered
 	endpoint *url.URL // where messages go in HTTP+SSE, nil otherwise
 	calls    map[string]*call
 	err      error // why the connection ended
@@ -133,7 +136,7 @@ func (h *HTTP) SetVersion(v string) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.version = v
+	h.version, h.greeted = v, true
 }
 
 // Waits tells whether a person is being asked to log in, which takes its time.

@@ -65,6 +65,8 @@ func (h *HTTP) answerBody(c *call, resp *http.Response, kind string) {
 		err = h.deliver(body, c)
 	}
 	switch {
+	case err != nil && h.bodySaysLost(c, body):
+		h.loseSession(c, h.excerpt(kind, string(body)))
 	case c.id == nil: // an "ok" or an empty object to a notification: nothing was asked
 	case len(body) == 0:
 		h.fail(c, fmt.Errorf("the server answered HTTP %s without a body", printable(resp.Status)), false)
@@ -135,12 +137,28 @@ func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 		}
 		return bad
 	}
-	if m.Kind == jsonrpc.Failure && string(id) == "null" && c != nil && c.id != nil {
-		h.fail(c, fmt.Errorf("the server refused the request: %s", h.excerpt("", readRPCError(m.Bytes(m.Error)).Message)), false)
-		return nil
+	if m.Kind == jsonrpc.Failure {
+		e, of := readRPCError(m.Bytes(m.Error)), h.open(id)
+		null := string(id) == "null" && c != nil && c.id != nil
+		if null {
+			of = c
+		}
+		switch {
+		case of != nil && h.errorSaysLost(of, e):
+			h.loseSession(of, h.excerpt("", e.Message))
+			return nil
+		case null && e.Code == methodNotFound:
+			h.answerAs(c, m.Bytes(m.Error))
+			return nil
+		case null:
+			h.fail(c, fmt.Errorf("the server refused the request: %s", h.excerpt("", e.Message)), false)
+			return nil
+		}
 	}
 	if m.Kind == jsonrpc.Result || m.Kind == jsonrpc.Failure {
 		h.settle(id)
+	} else if c != nil {
+		c.heard.Store(true)
 	}
 	h.in.put(Inbound{Raw: m.Raw})
 	return nil
@@ -154,14 +172,20 @@ func (h *HTTP) refused(c *call, resp *http.Response, session string) {
 	ours := err == nil && m.Kind == jsonrpc.Failure && c.id != nil && bytes.Equal(m.Bytes(m.ID), c.id)
 	code := resp.StatusCode
 	challenged := code == http.StatusUnauthorized || code == http.StatusForbidden && failure.WWWAuthenticate != ""
-	lost := !challenged && h.sessionLost(failure, session, ours)
-	if ours && !challenged && !lost {
+	lost := !challenged && h.sessionLost(c, failure, session, ours)
+	older := c.method == "initialize" && !challenged && h.streamable() && mayBeOlder(failure, ours)
+	if older {
+		_ = resp.Body.Close()
+		if failure = h.fallBack(c, failure); failure == nil {
+			return
+		}
+	}
+	switch {
+	case ours && !challenged && !lost:
 		_ = h.deliver(body, c)
 		return
-	}
-	if c.method == "initialize" && !failure.rpc && h.streamable() && (code == 400 || code == 404 || code == 405) {
-		_ = resp.Body.Close()
-		h.fallBack(c, failure)
+	case c.id != nil && failure.rpc && failure.rpcCode == methodNotFound && !challenged:
+		h.answerAs(c, failure.rpcError)
 		return
 	}
 	h.note(c.title(), failure)
@@ -169,10 +193,9 @@ func (h *HTTP) refused(c *call, resp *http.Response, session string) {
 	case challenged: // that matters more than any body
 		h.fail(c, h.refusedKey(failure), true)
 	case lost:
-		h.fail(c, ErrSessionLost, true)
-		h.end(ErrSessionLost)
+		h.loseSession(c, failure.brief())
 	default:
-		h.fail(c, failure, code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && failure.RetryAfter > 0)
+		h.fail(c, h.withHint(c, failure), code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && failure.RetryAfter > 0)
 	}
 }
 
@@ -182,27 +205,4 @@ func (h *HTTP) refusedKey(failure *StatusError) error {
 		return failure
 	}
 	return fmt.Errorf("%w. It refuses the header %q of the entry: check its value, or remove it if the server has logins", failure, h.spec.Login.Credential())
-}
-
-// sessionLost tells whether a refusal means that the server no longer knows our session. That is a 404 (MCP 2025-11-25,
-// transports, session management), unless its body answers this very request, or a body that says so.
-func (h *HTTP) sessionLost(failure *StatusError, session string, ours bool) bool {
-	if !h.streamable() {
-		return failure.Code == http.StatusNotFound // the session is part of the endpoint
-	}
-	return session != "" && (failure.noSession || failure.Code == http.StatusNotFound && !ours)
-}
-
-// fallBack tries HTTP+SSE with a server that refused the first message (MCP 2025-11-25, transports, backwards
-// compatibility). If it doesn't speak that either, the refusal is the error.
-func (h *HTTP) fallBack(c *call, failure *StatusError) {
-	if err := h.openLegacy(c.ctx); err != nil {
-		h.note(c.title(), failure)
-		h.note("opening the event stream of HTTP+SSE instead", err)
-		h.fail(c, failure, false)
-		return
-	}
-	h.spec.Log.Debug().Str("server", h.spec.Name).Msg("fell back to http+sse")
-	c.wrote.Store(false)
-	h.post(c)
 }

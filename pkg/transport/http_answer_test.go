@@ -244,7 +244,7 @@ func TestHTTPOrderWithSlowDial(t *testing.T) {
 	var dials int
 	var got []string
 	c := dialTest(t, HTTPSpec{URL: p.URL}, func(h *HTTP) {
-		h.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		h.base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			httptrace.ContextClientTrace(ctx).ConnectStart(network, addr)
 			mu.Lock()
 			dials++

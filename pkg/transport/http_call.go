@@ -29,6 +29,7 @@ type call struct {
 	done    chan struct{} // its goroutine is gone
 
 	wrote    atomic.Bool // some of it may have reached the server
+	heard    atomic.Bool // the server sent a message for it that is not its answer: it is being processed
 	accepted bool        // answered with 2xx; set before replied
 
 	// Guarded by HTTP.mu.

@@ -61,7 +61,7 @@ func isToken(c rune) bool {
 
 func (h *HTTP) newClient() *http.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout}
-	var through http.RoundTripper = &http.Transport{
+	h.base = &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: dialTimeout,
@@ -72,10 +72,12 @@ func (h *HTTP) newClient() *http.Client {
 		IdleConnTimeout:     90 * time.Second,
 		// No limit for the answer: a tool, or the person it asks, takes its time.
 	}
+	var through http.RoundTripper = unchallenged{h.base}
 	if h.spec.Login != nil {
 		through = h.spec.Login.RoundTripper(through)
 	}
-	return &http.Client{CheckRedirect: h.redirect, Transport: through}
+	h.cookies = newCookies(h.header)
+	return &http.Client{CheckRedirect: h.redirect, Transport: through, Jar: h.cookies}
 }
 
 // A redirectError says where a redirect pointed that was not followed.

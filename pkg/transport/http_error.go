@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -70,8 +71,14 @@ func (h *HTTP) redact(s string) string {
 	h.mu.Lock()
 	session := h.session
 	h.mu.Unlock()
-	if len(session) >= secretSize {
-		s = strings.ReplaceAll(s, session, "…")
+	given := []string{session} // by the server, and ours to keep
+	for _, c := range h.cookies.Cookies(h.url) {
+		given = append(given, c.Value)
+	}
+	for _, secret := range given {
+		if len(secret) >= secretSize {
+			s = strings.ReplaceAll(s, secret, "…")
+		}
 	}
 	return s
 }
@@ -169,22 +176,17 @@ func (h *HTTP) statusError(resp *http.Response, body []byte) *StatusError {
 	}
 	// Not jsonrpc.Parse: many of these have no id at all.
 	var message struct {
-		Version string    `json:"jsonrpc"`
-		Error   *rpcError `json:"error"`
+		Version string          `json:"jsonrpc"`
+		Error   json.RawMessage `json:"error"`
 	}
-	if json.Unmarshal(body, &message) == nil && message.Version == "2.0" && message.Error != nil {
-		e.rpc, e.Excerpt = true, h.excerpt("", message.Error.Message)
-		e.noSession = saysNoSession(e.Code, message.Error)
+	if json.Unmarshal(body, &message) == nil && message.Version == "2.0" && bytes.HasPrefix(message.Error, []byte("{")) {
+		said := readRPCError(message.Error)
+		e.rpc, e.rpcCode, e.rpcError, e.Excerpt = true, said.Code, message.Error, h.excerpt("", said.Message)
+		e.noSession = sessionErrors[said.Code] && saysLost(said.Message)
+	} else {
+		e.noSession = len(body) <= lostText && saysLost(string(body))
 	}
 	return e
-}
-
-// saysNoSession recognises how servers say that they do not know a session: the SDKs with a 404 and -32001, the many
-// that were made after the examples of the TypeScript SDK with a 400 and -32000, some of them under the request's id.
-func saysNoSession(status int, e *rpcError) bool {
-	return (status == http.StatusNotFound || status == http.StatusBadRequest) &&
-		(e.Code == -32000 || e.Code == -32001 || e.Code == -32600) &&
-		strings.Contains(strings.ToLower(e.Message), "session")
 }
 
 // retryAfter: RFC 9110, section 10.2.3; at most a day.

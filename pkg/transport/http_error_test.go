@@ -259,7 +259,7 @@ func TestHTTPRedirects(t *testing.T) {
 }
 
 func TestHTTPRedirectToPlainHTTP(t *testing.T) {
-	h := &HTTP{url: &url.URL{}}
+	h := &HTTP{url: &url.URL{}, cookies: newCookies(nil)}
 	from, _ := http.NewRequest(http.MethodGet, "https://a.example/", nil)
 	to, _ := http.NewRequest(http.MethodGet, "http://a.example/", nil)
 	to.Response = &http.Response{StatusCode: 301}

@@ -141,7 +141,7 @@ func TestHTTP2(t *testing.T) {
 	p.StartTLS()
 	t.Cleanup(p.Close)
 	c := dialTest(t, HTTPSpec{URL: p.URL}, func(h *HTTP) {
-		h.client.Transport.(*http.Transport).TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig
+		h.base.TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig
 	})
 	c.request(2, "m")
 	c.want(progress)

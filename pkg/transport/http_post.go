@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"time"
@@ -58,7 +59,10 @@ func (h *HTTP) start(raw []byte, unsent []*call) []*call {
 		err = h.ended()
 	}
 	if err == nil && h.spec.SSE && h.streamable() {
-		err = h.openLegacy(h.ctx)
+		var status *StatusError
+		if err = h.openLegacy(h.ctx); errors.As(err, &status) && status.Code/100 == 4 && status.Code != http.StatusUnauthorized {
+			err = fmt.Errorf(`%w. If it speaks streamable HTTP, set "protocol": "http"`, err)
+		}
 	}
 	if err != nil {
 		h.note(c.title(), err)

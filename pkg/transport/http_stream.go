@@ -47,10 +47,18 @@ func (h *HTTP) readEvents(r *sseReader, c *call, at *position) error {
 			h.lose(e.lost, c, err)
 		case err != nil:
 			return err
-		case len(e.data) == 0 || e.name != "" && e.name != "message":
+		case len(e.data) == 0:
+		case e.name == "endpoint" && c != nil && c.method == "initialize" && h.streamable():
+			return errEndpoint
+		case e.name != "" && e.name != "message":
+			if e.name == "error" && h.bodySaysLost(c, e.data) {
+				h.loseSession(c, h.excerpt("", string(e.data)))
+			}
 		default:
 			at.messages++
-			if err := h.deliver(e.data, c); err != nil {
+			if err := h.deliver(e.data, c); err != nil && h.bodySaysLost(c, e.data) {
+				h.loseSession(c, h.excerpt("", string(e.data)))
+			} else if err != nil {
 				h.note("event stream", fmt.Errorf("an event is no message: %w", err))
 			}
 		}
@@ -72,6 +80,10 @@ func (h *HTTP) callStream(c *call, body io.ReadCloser) {
 	var at position
 	err := h.events(body, c, &at)
 	_ = body.Close()
+	if errors.Is(err, errEndpoint) {
+		h.answeredByLegacy(c)
+		return
+	}
 	for try := 0; c.id != nil && h.unanswered(c); try++ {
 		if at.moved {
 			try, at.moved = 0, false
@@ -218,7 +230,7 @@ func (h *HTTP) standingRefused(err error, opened bool, at *position) bool {
 	case at.lastID != "" && !status.noSession:
 		at.lastID = "" // perhaps it has forgotten that event
 		return false
-	case status.noSession, status.Code == http.StatusNotFound:
+	case status.noSession, status.Code == http.StatusNotFound, status.Code == http.StatusGone:
 		h.end(ErrSessionLost)
 		return true
 	}

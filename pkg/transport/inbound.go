@@ -37,8 +37,19 @@ type StatusError struct {
 	RetryAfter      time.Duration // 0 if the server did not say
 	WWWAuthenticate string        // the challenges (RFC 9110, section 11.6.1), joined by commas; for a login, not for people
 
-	rpc       bool // the body is a JSON-RPC error
-	noSession bool // … which says that there's no such session
+	rpc       bool   // the body is a JSON-RPC error
+	rpcCode   int    // … its code
+	rpcError  []byte // … and itself
+	noSession bool   // the body says that there's no such session
+	tried     error  // how HTTP+SSE failed, which was tried instead
+}
+
+// brief is the status and what the body says.
+func (e *StatusError) brief() string {
+	if e.Excerpt == "" {
+		return "HTTP " + e.Status
+	}
+	return "HTTP " + e.Status + ": " + e.Excerpt
 }
 
 func (e *StatusError) Error() string {
@@ -48,6 +59,9 @@ func (e *StatusError) Error() string {
 	}
 	if e.Excerpt != "" {
 		s += ": " + e.Excerpt
+	}
+	if e.tried != nil {
+		s += `. HTTP+SSE ("protocol": "sse") was tried too: ` + e.tried.Error()
 	}
 	return s
 }

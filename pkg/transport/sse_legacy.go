@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
+	"path"
+	"strings"
 	"time"
 )
 
@@ -81,4 +84,83 @@ func (h *HTTP) readEndpoint(r *sseReader, base *url.URL) (*url.URL, error) {
 		}
 		return to, nil
 	}
+}
+
+// mayBeOlder tells whether a refusal of the first message may come from a server that speaks HTTP+SSE only. Such servers
+// have no POST at that address, or take it for a message without a session (MCP 2025-11-25, transports, backwards
+// compatibility, names three statuses of the many). ours says that the body answers the request under its id.
+func mayBeOlder(failure *StatusError, ours bool) bool {
+	switch failure.Code {
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired, http.StatusTooManyRequests:
+		return false
+	}
+	if failure.Code/100 != 4 && failure.Code != http.StatusNotImplemented {
+		return false
+	}
+	if !failure.rpc || failure.noSession || saysLost(failure.Excerpt) {
+		return true
+	}
+	modern := failure.rpcCode <= -32020 && failure.rpcCode > -32030 // MCP 2026-07-28
+	return !ours && !modern && failure.rpcCode != invalidParams && !strings.Contains(strings.ToLower(failure.Excerpt), "version")
+}
+
+// invalidParams is how a server refuses a revision that it does not speak.
+const invalidParams = -32602
+
+// fallBack tries HTTP+SSE with a server that refused the first message. If it doesn't speak that either, the refusal is
+// returned, with what was tried.
+func (h *HTTP) fallBack(c *call, failure *StatusError) *StatusError {
+	if err := h.openLegacy(c.ctx); err != nil {
+		h.note("opening the event stream of HTTP+SSE instead", err)
+		failure.tried = err
+		return failure
+	}
+	h.spec.Log.Debug().Str("server", h.spec.Name).Msg("fell back to http+sse")
+	c.wrote.Store(false)
+	h.post(c)
+	return nil
+}
+
+// errEndpoint: a POST was answered by the event stream of HTTP+SSE.
+var errEndpoint = errors.New(`the server speaks the older HTTP+SSE ("protocol": "sse")`)
+
+// answeredByLegacy goes on with HTTP+SSE.
+func (h *HTTP) answeredByLegacy(c *call) {
+	if err := h.openLegacy(c.ctx); err != nil {
+		h.note("opening the event stream of HTTP+SSE", err)
+		h.fail(c, fmt.Errorf("%w, but its event stream can't be opened: %w", errEndpoint, err), false)
+		return
+	}
+	c.wrote.Store(false)
+	h.post(c)
+}
+
+// withHint adds what is likely to be wrong where the first message was refused.
+func (h *HTTP) withHint(c *call, failure *StatusError) error {
+	if c.method != "initialize" {
+		return failure
+	}
+	h.mu.Lock()
+	to := h.endpoint
+	h.mu.Unlock()
+	switch {
+	case to != nil:
+		if prefix := lostPrefix(h.url, to); prefix != "" {
+			return fmt.Errorf("%w. Its endpoint event names the path %q without the prefix %q of the url, which the proxy in front of the "+
+				"server seems to remove: set the server's own root path to %q", failure, printable(h.redact(to.Path)), printable(h.redact(prefix)), printable(h.redact(prefix)))
+		}
+	case failure.tried == nil && strings.HasSuffix(strings.TrimSuffix(h.url.Path, "/"), "/sse"):
+		return fmt.Errorf(`%w. If it speaks the older HTTP+SSE, set "protocol": "sse"`, failure)
+	}
+	return failure
+}
+
+// lostPrefix is the directory of the URL if nothing of it is in the path of the endpoint.
+func lostPrefix(from, to *url.URL) string {
+	dir := strings.TrimSuffix(path.Dir(from.Path), "/")
+	first, _, _ := strings.Cut(strings.TrimPrefix(dir, "/"), "/")
+	if first == "" || strings.HasPrefix(to.Path, "/"+first+"/") {
+		return ""
+	}
+	return dir
 }

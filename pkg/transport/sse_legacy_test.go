@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -183,5 +184,129 @@ func TestHTTPNoFallback(t *testing.T) {
 			t.Errorf("%q after a JSON-RPC error", got)
 		}
 		c.Close(0)
+	}
+}
+
+// A server that only speaks HTTP+SSE refuses the first message in many ways; each leads to its event stream.
+func TestHTTPFallback(t *testing.T) {
+	lost := func(id string) string {
+		return `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32000,"message":"Missing sessionId"}}`
+	}
+	tests := []struct {
+		code       int
+		kind, body string
+	}{
+		{400, "", "Missing sessionId. Expected POST to /sse to initiate new one"}, {400, "", lost("null")}, {400, "", lost("ID")},
+		{400, "", `{"jsonrpc":"2.0","error":{"code":-32602,"message":"Missing sessionId parameter"}}`},
+		{403, "", "CSRF token missing"}, {404, "", "Cannot POST /sse"}, {404, "", lost("null")}, {405, "", ""}, {406, "", ""}, {409, "", ""}, {410, "", ""},
+		{405, "", `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Method not allowed."}}`},
+		{411, "", "Length Required"}, {412, "", ""}, {415, "", "Unsupported Media Type"}, {419, "", "Page Expired"}, {422, "", `{"detail":[]}`}, {501, "", ""},
+		{200, "text/event-stream", "event: endpoint\ndata: /messages?session_id=2\n\n"},
+		{200, "text/event-stream", ": ping\n\nevent:endpoint\ndata:/other\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"late\":true}}\n\n"},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.code, " ", tt.body), func(t *testing.T) {
+			p := newLegacyPeer(t)
+			inner := p.Config.Handler
+			p.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost && r.URL.Path == "/sse" {
+					w.Header().Set("Content-Type", tt.kind)
+					refuse(tt.code, tt.body)(w, r, httpMsg{id: "1"})
+					return
+				}
+				inner.ServeHTTP(w, r)
+			})
+			c := dialTest(t, HTTPSpec{URL: p.URL + "/sse"}).open()
+			c.nothing()
+			if d := c.Diagnostics(); d != "" {
+				t.Errorf("diagnostics: %s", d)
+			}
+		})
+	}
+}
+
+// A refusal of initialize by a server that speaks streamable HTTP is passed on, with nothing else asked of it.
+func TestHTTPRefusalIsNoOlderServer(t *testing.T) {
+	for _, tt := range []struct {
+		code int
+		body string
+	}{
+		{400, `{"jsonrpc":"2.0","id":ID,"error":{"code":-32602,"message":"Unsupported protocol version","data":{"supported":["2024-11-05"]}}}`},
+		{400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"Unsupported"}}`},
+		{400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: Unsupported protocol version"}}`},
+		{400, `{"jsonrpc":"2.0","id":ID,"error":{"code":-32600,"message":"no"}}`},
+		{401, "no"}, {407, "no"}, {429, "no"}, {500, "no"}, {503, "no"},
+	} {
+		p := newHTTPPeer(t, httpScript{"initialize": refuse(tt.code, tt.body)})
+		c := dialTest(t, HTTPSpec{URL: p.URL})
+		c.request(1, "initialize")
+		c.next()
+		if got := p.seen(); len(got) != 1 {
+			t.Errorf("%d %s: %q", tt.code, tt.body, got)
+		}
+		c.Close(0)
+	}
+}
+
+// The error of a server that can't be reached either way says what was tried, and what may be wrong.
+func TestHTTPFallbackErrors(t *testing.T) {
+	gateway := func(endpoint string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/sse") {
+				sse(w, "event: endpoint\ndata: "+endpoint+"\n\n")
+				<-r.Context().Done()
+				return
+			}
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}
+	status := func(post, get int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				post = get
+			}
+			w.WriteHeader(post)
+		}
+	}
+	tests := []struct {
+		name, path string
+		sse        bool
+		h          http.HandlerFunc
+		want       []string
+		without    string
+	}{
+		{"a lost prefix", "/gateway/sse", false, gateway("/messages?session_id=1"), []string{"HTTP 404", `"/messages"`, `prefix "/gateway"`}, "no longer knows"},
+		{"a lost prefix, configured", "/gateway/sse", true, gateway("/messages?session_id=1"), []string{`"/messages"`, `prefix "/gateway"`}, "no longer knows"},
+		{"a longer prefix", "/team/a/sse", true, gateway("messages/../../../m"), []string{`"/m"`, `prefix "/team/a"`}, "no longer knows"},
+		{"no prefix", "/sse", true, gateway("/messages"), []string{"HTTP 404"}, "prefix"},
+		{"the same prefix", "/gateway/sse", true, gateway("/gateway/messages"), []string{"HTTP 404"}, "prefix"},
+		{"neither", "/mcp", false, status(404, 405), []string{"HTTP 404", `"protocol": "sse"`, "HTTP 405"}, ""},
+		{"another origin", "/sse", false, gateway("https://other.example/m"), []string{"HTTP 404", `"protocol": "sse"`, "another origin"}, ""},
+		{"not tried", "/v1/sse", false, status(500, 500), []string{"HTTP 500", `set "protocol": "sse"`}, ""},
+		{"not tried, and no sign of it", "/mcp", false, status(500, 500), []string{"HTTP 500"}, "sse"},
+		{"the reverse", "/mcp", true, status(500, 405), []string{"HTTP 405", `set "protocol": "http"`}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := httptest.NewServer(tt.h)
+			t.Cleanup(func() {
+				noGoroutines(t)
+				p.Close()
+			})
+			c := dialTest(t, HTTPSpec{URL: p.URL + tt.path, SSE: tt.sse})
+			c.request(1, "initialize")
+			f := c.next().Failed
+			if f == nil {
+				t.Fatal("it did not fail")
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(f.Err.Error(), part) {
+					t.Errorf("%q is not in: %v", part, f.Err)
+				}
+			}
+			if tt.without != "" && strings.Contains(f.Err.Error(), tt.without) {
+				t.Errorf("%q is in: %v", tt.without, f.Err)
+			}
+		})
 	}
 }
