@@ -85,6 +85,7 @@ func TestLoginByURLElicitation(t *testing.T) {
 	c := h.initialized(urlCapable)
 	action := "accept"
 	seen := elicitsURLs(c, func(url string) string {
+		time.Sleep(thinking)
 		if action == "accept" {
 			visitsLater(url, 200*time.Millisecond)
 		}
@@ -103,15 +104,17 @@ func TestLoginByURLElicitation(t *testing.T) {
 	if out := login(t, c, nil); !strings.Contains(out.Err, "declined") {
 		t.Errorf("%+v", out)
 	}
-	if out := login(t, c, nil); !strings.Contains(out.Err, "declined this login just now") || len(*seen) != 2 {
+	if out := login(t, c, nil); !strings.Contains(out.Err, "declined to log in to") || len(*seen) != 2 {
 		t.Errorf("asked again at once: %+v, %v", out, *seen)
 	}
-	// Another client answers by itself that nobody is there.
+	// Another client answers by itself: no person has declined, so that the address is told at once, and nobody has to wait.
 	d := h.initialized(urlCapable)
-	elicitsURLs(d, func(string) string { return "cancel" })
-	out := login(t, d, nil)
-	if out.Status != "waiting" || out.URL == "" {
-		t.Fatalf("%+v", out)
+	var out loginResult
+	for _, instant := range []string{"cancel", "decline", "accept", "", "no"} {
+		elicitsURLs(d, func(string) string { return instant })
+		if out = login(t, d, nil); out.Status != "waiting" || out.URL == "" || out.Err != "" {
+			t.Fatalf("%q at once: %+v", instant, out)
+		}
 	}
 	visits(t, out.URL)
 	if done := login(t, d, map[string]any{"wait": true}); done.Status != "logged in" {

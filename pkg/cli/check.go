@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -86,14 +85,7 @@ func (a *app) inspect(path string) (*checkReport, error) {
 	}
 	user, workspace := c, a.workspaceFolder()
 	if workspace != "" {
-		proposed := config.WorkspacePath(workspace)
-		data, err := os.ReadFile(proposed)
-		switch {
-		case err == nil:
-			c = c.WithWorkspace(proposed, data)
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, err
-		}
+		c, _ = c.InWorkspace(config.WorkspacePath(workspace))
 	}
 	r.Exists, r.OK = c.Exists, c.Exists
 	for _, p := range c.Problems {
@@ -138,7 +130,7 @@ func (a *app) printCheck(p *printer, r *checkReport) {
 	p.line()
 	here := false // something depends on this terminal's environment
 	for _, s := range r.Servers {
-		here = here || s.State == stateUnresolved || s.State == stateNoProgram
+		here = here || s.State == stateUnresolved || s.State == stateNoProgram || s.State == stateCannotRun
 		if s.broken() {
 			counts["broken"]++
 		}

@@ -26,6 +26,7 @@ const (
 	stateRefused    = "refused"
 	stateUnresolved = "unresolved reference"
 	stateNoProgram  = "command not found"
+	stateCannotRun  = "can't be run" // as it stands there: what is named is no program, or others could have written it
 	stateProgram    = "program" + toReview
 	stateEngine     = "engine" + toReview
 
@@ -62,7 +63,7 @@ type checkedServer struct {
 
 // broken tells whether the server is wanted and can't be started from here. What was refused is a problem of the file, if it is one.
 func (s checkedServer) broken() bool {
-	return s.State == stateUnresolved || s.State == stateNoProgram || s.State == stateFailed
+	return s.State == stateUnresolved || s.State == stateNoProgram || s.State == stateCannotRun || s.State == stateFailed
 }
 
 // standing is where a server stands before it is started.
@@ -106,8 +107,8 @@ func inspectServer(k hub.Known, workspace string) checkedServer {
 		c.State, c.Why = stateUnresolved, faults
 		return c
 	}
-	if s.Protocol == config.ProtocolStdio && resolved.Isolation.OnThisMachine() {
-		if state, why := findProgram(k, resolved, workspace); state != "" {
+	if s.Protocol == config.ProtocolStdio {
+		if state, why := refusedStart(k, resolved, workspace); state != "" {
 			c.State, c.Why = state, []string{why}
 		}
 	}
@@ -204,6 +205,26 @@ func shortURL(text string) string {
 	return short
 }
 
+// refusedStart tells what keeps a local server from being started, as far as it is known without an engine; state is "" for nothing.
+func refusedStart(k hub.Known, l config.Launch, workspace string) (state, why string) {
+	iso := l.Isolation
+	if iso.Confined() {
+		if err := upstream.Planted(iso, l.Dir); err != nil {
+			return stateCannotRun, err.Error()
+		}
+	}
+	if !iso.OnThisMachine() {
+		return "", ""
+	}
+	if state, why = findProgram(k, l, workspace); state != "" || !iso.Confined() {
+		return state, why
+	}
+	if why = missingMount(iso); why != "" {
+		state = stateCannotRun
+	}
+	return state, why
+}
+
 // findProgram looks for the program as a start would. state is what keeps it from being started, "" if nothing does: it is not there, or
 // files of the workspace that decide what is run wait for a person.
 func findProgram(k hub.Known, l config.Launch, workspace string) (state, why string) {
@@ -215,14 +236,14 @@ func findProgram(k hub.Known, l config.Launch, workspace string) (state, why str
 	if errors.As(err, &missing) {
 		return stateNoProgram, fmt.Sprintf("the command %q was not found in PATH – install it, or give its full path in command", missing.Command)
 	} else if err != nil {
-		return stateNoProgram, err.Error()
+		return stateCannotRun, err.Error()
+	}
+	programs, err := found.Programs(context.Background())
+	if err != nil {
+		return stateCannotRun, err.Error()
 	}
 	var paths []string
-	for _, order := range found.Orders {
-		program, err := order.Read(context.Background())
-		if err != nil {
-			return stateNoProgram, err.Error()
-		}
+	for _, program := range programs {
 		if !k.Record.Admits(quarantine.ProgramItem(program.JSON())) {
 			paths = append(paths, inWords(program.Path))
 		}

@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -80,25 +78,14 @@ func Load(path string) (*Config, error) {
 
 // readFile reads a regular file of at most MaxFileSize bytes.
 func readFile(path string) ([]byte, error) {
-	// Asked before opening: opening a named pipe would wait for its writer.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	if !info.Mode().IsRegular() {
+	data, err := ReadRegular(path, MaxFileSize)
+	switch {
+	case errors.Is(err, ErrNotRegular):
 		return nil, fmt.Errorf("config: %s is not a regular file – name a file with --config or MCPPROXY_CONFIG", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	if len(data) > MaxFileSize {
+	case errors.Is(err, ErrTooLarge):
 		return nil, fmt.Errorf("config: %s is larger than %d MiB – is it a configuration file?", path, MaxFileSize>>20)
+	case err != nil:
+		return nil, fmt.Errorf("config: %w", err)
 	}
 	return data, nil
 }

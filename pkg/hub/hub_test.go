@@ -270,7 +270,7 @@ func TestWithWorkspace(t *testing.T) {
 	}
 	os.Remove(path)
 	os.Mkdir(path, 0o700)
-	if withWorkspace(c, folder) != c {
+	if got := withWorkspace(c, folder); len(got.Servers) != len(c.Servers) || len(got.Problems) != len(c.Problems)+1 {
 		t.Error("a directory was read")
 	}
 }

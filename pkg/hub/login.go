@@ -24,7 +24,7 @@ import (
 
 const (
 	loginWait    = 50 * time.Second // for a person, in one call: clients give up at 60 s
-	declinedTime = time.Minute      // after a person declined nobody asks again so soon
+	declinedTime = time.Minute      // for which the client does not ask again after the person declined
 )
 
 // Login implements session.Host.
@@ -182,7 +182,8 @@ func (a *admin) Login(ctx context.Context, name, account string, wait bool) (bui
 	if !wait && !over(f) && a.s.CanAskURL() {
 		if wait, err = a.askURL(ctx, out.Server, f); err != nil {
 			a.declined(out.Server)
-			return out, err
+			return out, fmt.Errorf("the user declined to log in to %s; they can be asked again after %s, or run: mcpproxy-stdio login %s",
+				strconv.Quote(out.Server), time.Now().Add(declinedTime).Format("15:04"), config.ShellWord(out.Server))
 		}
 	}
 	if wait || over(f) {
@@ -210,7 +211,8 @@ func (a *admin) mayAsk(name string) error {
 	a.declines.mu.Lock()
 	defer a.declines.mu.Unlock()
 	if left := declinedTime - time.Since(a.declines.at[name]); left > 0 {
-		return fmt.Errorf("a person declined this login just now; they can be asked again in %s, or run: mcpproxy-stdio login %s", left.Round(time.Second), config.ShellWord(name))
+		return fmt.Errorf("the user declined to log in to %s just now; they can be asked again in %s, or run: mcpproxy-stdio login %s",
+			strconv.Quote(name), left.Round(time.Second), config.ShellWord(name))
 	}
 	return nil
 }
@@ -244,8 +246,8 @@ func (a *admin) waiting(out builtin.Login, show oauth.Shown) builtin.Login {
 	return out
 }
 
-// askURL shows the person the address through the client. It tells whether they went there; an error means that they declined. A client
-// that answers for itself cancels: then the address goes into the result.
+// askURL shows the person the address through the client. It tells whether they went there; an error means that they declined. Where the
+// client answers by itself, or the person closed the question, the address goes into the result.
 func (a *admin) askURL(ctx context.Context, name string, f *oauth.Flow) (went bool, err error) {
 	id := rand.Text()
 	params, err := json.Marshal(session.LoginQuestion(name, id, f.Shown()))
@@ -261,22 +263,25 @@ func (a *admin) askURL(ctx context.Context, name string, f *oauth.Flow) (went bo
 		case <-asking.Done():
 		}
 	}()
+	asked := time.Now()
 	m, err := a.s.Ask(asking, protocol.Elicit, params)
 	if err != nil || m.Kind != jsonrpc.Result {
 		return over(f), nil
 	}
-	switch action := string(jsonrpc.Unquote(protocol.Field(m.Bytes(m.Result), "action"))); action {
-	case "accept":
+	switch action, err := quarantine.Answer(m.Bytes(m.Result), asked, time.Now()); {
+	case err != nil:
+		a.h.log.Warn().Str("server", name).Err(err).Msg("the client's answer about a login does not count")
+		return over(f), nil
+	case action == "accept":
 		if f.Wait(ctx) == nil {
 			a.s.LoginDone(id)
 		}
 		return true, nil
-	case "decline":
+	case action == "decline":
 		f.Decline()
 		return false, oauth.ErrDeclined
-	default:
-		return false, nil
 	}
+	return over(f), nil
 }
 
 // Logins implements builtin.Admin.

@@ -224,12 +224,11 @@ func (h *Hub) Moved(s *session.Session) {
 	if same {
 		return
 	}
-	data := readWorkspace(path)
 	for {
 		user := h.userConfig()
-		written := user
-		if data != nil {
-			written = user.WithWorkspace(path, data)
+		written, data := user, []byte(nil)
+		if path != "" {
+			written, data = user.InWorkspace(path)
 		}
 		h.know(written.Servers)
 		h.mu.Lock()

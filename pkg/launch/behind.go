@@ -297,6 +297,9 @@ func (o *interpretation) value(option, value string) {
 // preloading are the options of node that load modules first. It looks for them in the working directory.
 var preloading = []string{"-r", "--require", "--import", "--loader", "--experimental-loader"}
 
+// mostSettings is the size in bytes up to which a package.json or tsconfig.json is read.
+const mostSettings = 16 << 20
+
 // preloaded notes a package that node loads by its name: that of a node_modules in a closed directory, or the project
 // itself by its own name.
 func (o *interpretation) preloaded(name string) {
@@ -316,7 +319,7 @@ func (o *interpretation) preloaded(name string) {
 			o.add(o.root, path, true)
 		}
 		manifest := filepath.Join(at, "package.json")
-		text, err := os.ReadFile(manifest)
+		text, err := config.ReadRegular(manifest, mostSettings)
 		var named struct{ Name string }
 		if err == nil && (strings.HasPrefix(name, "#") || json.Unmarshal(text, &named) == nil && named.Name == first) {
 			o.add(o.root, manifest, false)
@@ -332,7 +335,7 @@ func (o *orders) tsconfig() {
 	}
 	for at := realPath(o.dir); below(at, o.root); at = filepath.Dir(at) {
 		path := filepath.Join(at, "tsconfig.json")
-		if text, err := os.ReadFile(path); err == nil {
+		if text, err := config.ReadRegular(path, mostSettings); err == nil {
 			for _, says := range []string{`"paths"`, `"baseUrl"`, `"extends"`, `"jsx`, `\`} {
 				if bytes.Contains(text, []byte(says)) {
 					o.add(o.root, path, false)

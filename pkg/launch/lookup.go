@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
 // Lookup is a program that is looked for. There is no other look-up: what checks, describes or starts a server asks it.
@@ -88,7 +90,7 @@ func (l Lookup) search() (string, error) {
 		if err == nil {
 			return found, nil
 		}
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrOpenToAll) {
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrOpenToAll) || errors.Is(err, config.ErrNotRegular) {
 			why = CannotRun(file, err)
 		}
 	}
@@ -120,6 +122,8 @@ func CannotRun(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Errorf(`%s is a directory; name the program in it in "command": %w`, path, err)
+	case errors.Is(err, config.ErrNotRegular):
+		return fmt.Errorf(`%s is a named pipe, a socket or a device; name a program in "command": %w`, path, err)
 	case errors.Is(err, ErrOpenToAll):
 		return fmt.Errorf(`%s can be replaced by every user of this machine; take that away (chmod o-w) after a look at it: %w`, path, err)
 	case errors.Is(err, fs.ErrPermission):

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
 const separators = "/"
@@ -18,8 +20,11 @@ func program(path string, _ []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info.IsDir() {
+	switch {
+	case info.IsDir():
 		return "", syscall.EISDIR
+	case !info.Mode().IsRegular():
+		return "", config.ErrNotRegular
 	}
 	if info.Mode().Perm()&0o002 != 0 && modesCount(path) {
 		return "", ErrOpenToAll

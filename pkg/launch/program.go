@@ -111,6 +111,18 @@ func hasProject(tool Tool, dir string) bool {
 	})
 }
 
+// Programs reads the files in closed directories that decide what is run. What can't be read is not run.
+func (s *Start) Programs(ctx context.Context) ([]Program, error) {
+	programs := make([]Program, len(s.Orders))
+	for i, order := range s.Orders {
+		var err error
+		if programs[i], err = order.Read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return programs, nil
+}
+
 // Program is an order as it is approved: where it is, and what it holds.
 type Program struct {
 	Workspace string `json:"workspace"`
@@ -134,6 +146,9 @@ func (p Program) JSON() []byte {
 // ErrReplaced is wrapped when a file is another one than was looked at a moment ago.
 var ErrReplaced = errors.New("it was replaced while the server was started")
 
+// mostProgram is the size in bytes up to which a file of a workspace is read before it is run: a link can lead to anything.
+const mostProgram = 1 << 30
+
 // Read looks at the file of an order. When ctx ends, so does the reading.
 func (o Order) Read(ctx context.Context) (Program, error) {
 	p := Program{Workspace: o.Root, Path: o.Path, Folder: o.Folder}
@@ -145,14 +160,16 @@ func (o Order) Read(ctx context.Context) (Program, error) {
 			return p, nil // such as the system's Python that a virtual environment leads to, whose updates ask nobody
 		}
 	}
-	f, err := openFile(o.Path)
+	f, seen, err := config.OpenRegular(o.Path)
+	if err == nil && seen.Size() > mostProgram {
+		f.Close()
+		err = fmt.Errorf("%w: it has more than %d GiB", config.ErrTooLarge, mostProgram>>30)
+	}
 	if err != nil {
 		return p, fmt.Errorf("%s cannot be read, and what is not read is not run: %w", o.Path, Cause(err))
 	}
 	defer f.Close()
-	if p.seen, err = f.Stat(); err == nil && !p.seen.Mode().IsRegular() {
-		err = errors.New("it is no file")
-	}
+	p.seen = seen
 	h := sha256.New()
 	for err == nil && ctx.Err() == nil {
 		_, err = io.CopyN(h, f, 1<<20)

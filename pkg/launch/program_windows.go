@@ -1,11 +1,6 @@
 package launch
 
-import (
-	"io/fs"
-	"os"
-)
-
-func openFile(path string) (*os.File, error) { return os.Open(path) }
+import "io/fs"
 
 // executable leaves it to the names, as Windows does.
 func executable(string, fs.FileInfo) bool { return false }

@@ -46,15 +46,27 @@ func (c *Challenge) Params(message string) []byte {
 	return append(b, `}},"required":["`+field+`"]}}`...)
 }
 
+// Answer reads the raw result of an elicitation that was sent at asked and answered now, and returns its action: accept, decline or
+// cancel. Whatever the proxy asks a person through the client is read here. The error wraps ErrNotPerson: an answer that comes within
+// a second is the client's own, whatever it says. It neither approves nor refuses, and no one has to wait because of it.
+func Answer(result []byte, asked, now time.Time) (action string, err error) {
+	if now.Sub(asked) < quickest {
+		return "", fmt.Errorf("%w: it came within a second, in which nobody reads the question", ErrNotPerson)
+	}
+	switch action = string(jsonrpc.Unquote(protocol.Field(result, "action"))); action {
+	case "accept", "decline", "cancel":
+		return action, nil
+	}
+	return "", fmt.Errorf("%w: the action is none of accept, decline and cancel", ErrNotPerson)
+}
+
 // Check judges the raw result of the elicitation, which came now. The error wraps ErrDeclined or ErrNotPerson.
 func (c *Challenge) Check(result []byte, now time.Time) error {
-	switch action := string(jsonrpc.Unquote(protocol.Field(result, "action"))); {
-	case now.Sub(c.Asked) < quickest: // whatever it says: nobody has read the question
-		return fmt.Errorf("%w: it came within a second, in which nobody reads the question", ErrNotPerson)
-	case action == "decline" || action == "cancel":
-		return ErrDeclined
+	switch action, err := Answer(result, c.Asked, now); {
+	case err != nil:
+		return err
 	case action != "accept":
-		return fmt.Errorf("%w: the action is none of accept, decline and cancel", ErrNotPerson)
+		return ErrDeclined
 	case now.Sub(c.Asked) > ChallengeLife:
 		return fmt.Errorf("%w: it came after %s", ErrNotPerson, ChallengeLife)
 	case string(jsonrpc.Unquote(protocol.Field(result, "content", field))) != c.Text:

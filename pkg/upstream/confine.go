@@ -25,7 +25,7 @@ func (s *Start) dialLocal() (Conn, error) {
 	if !iso.Confined() {
 		return s.process(nil)
 	}
-	if err := planted(iso, s.Launch.Dir); err != nil {
+	if err := Planted(iso, s.Launch.Dir); err != nil {
 		return nil, err
 	}
 	switch iso.Type {
@@ -204,11 +204,9 @@ func (s *Start) local(iso *config.Isolation) (*launch.Start, []launch.Program, e
 	} else if found.Private {
 		found.Dir = s.Launch.Dir
 	}
-	programs := make([]launch.Program, len(found.Orders))
-	for i, order := range found.Orders {
-		if programs[i], err = order.Read(context.Background()); err != nil {
-			return nil, nil, err
-		}
+	programs, err := found.Programs(context.Background())
+	if err != nil {
+		return nil, nil, err
 	}
 	if s.Gate.Programs != nil && len(programs) > 0 {
 		if err := s.Gate.Programs(programs); err != nil {
