@@ -148,6 +148,9 @@ func (j *judge) take(h hit) {
 	full := weight
 	sentence := j.sentence(h.first, h.last)
 	speaksOf := sentence&detect != 0
+	if h.rule == "override" && j.stream.defends(h) {
+		return
+	}
 	switch { // what is quoted is hardly ordered, and in a sentence about attacks even less; but that is easily claimed
 	case h.claimed, h.quoted && speaksOf && j.guardian:
 		weight = 0

@@ -8,7 +8,7 @@ func literal(word string) concept {
 		return 0
 	}
 	switch {
-	case sensitivePath(word), strings.Contains(word, "~/."), strings.HasSuffix(word, ".pem"):
+	case sensitivePath(word), dotFile(word), strings.HasSuffix(word, ".pem"):
 		return path
 	case settingsFile(word):
 		return setting
@@ -34,6 +34,25 @@ func literal(word string) concept {
 		return personal
 	}
 	return 0
+}
+
+// dotFile tells whether a word is a hidden file of a home directory itself, or one within a hidden directory whose name speaks of secrets.
+// Other such directories hold what a program keeps for itself: ~/.cache/tool.
+func dotFile(word string) bool {
+	_, below, found := strings.Cut(word, "~/.")
+	if !found {
+		return false
+	}
+	_, file, within := strings.Cut(below, "/")
+	if !within {
+		return true
+	}
+	for _, part := range []string{"cred", "token", "secret", "key", "pass", "cookie", "auth", "login", "history"} {
+		if strings.Contains(file, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // domain tells whether a word is the name of a host, under the domains that most have.

@@ -81,6 +81,7 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 	}
 	var kept [2]struct{ at, had int } // of hits that count, and of claimed ones
 	place := 0                        // counts the words that may not be overlooked
+	comma, aside := false, false      // one stands between this word and the last that counts; it is between two that are an aside
 	for i := range st.tokens {
 		t := &st.tokens[i]
 		if t.stop {
@@ -89,16 +90,24 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 			}
 			place += 1000
 		}
+		if t.stop {
+			comma, aside = false, false
+		}
+		if p.clause && st.comma(i) {
+			opens := st.tokens[i-1].of&not != 0 // do not, whatever happens, tell
+			comma, aside = comma || !aside && !opens, opens
+		}
 		if t.of&^third == negligible {
-			continue
+			continue // a comma before it still stands before the next word
 		}
 		place++
-		if p.bar != 0 && t.of&p.bar != 0 || p.clause && st.comma(i) {
+		if p.bar != 0 && t.of&p.bar != 0 || comma {
 			for k := range done {
-				if !is(t.of, p.steps[min(k+1, len(p.steps)-1)]) || p.clause && st.comma(i) {
+				if !is(t.of, p.steps[min(k+1, len(p.steps)-1)]) || comma {
 					done[k].at = -1
 				}
 			}
+			comma = false
 		}
 		for k := len(p.steps) - 1; k >= 0; k-- {
 			if !is(t.of, p.steps[k]) {
@@ -147,7 +156,8 @@ func (st *stream) comma(i int) bool {
 	if i == 0 || st.tokens[i-1].text != st.tokens[i].text || st.tokens[i-1].end > st.tokens[i].start {
 		return false
 	}
-	return strings.ContainsAny(st.texts[st.tokens[i].text][st.tokens[i-1].end:st.tokens[i].start], ",:(")
+	between := st.texts[st.tokens[i].text][st.tokens[i-1].end:st.tokens[i].start]
+	return strings.ContainsAny(between, ",:(") || strings.Contains(between, " - ")
 }
 
 // denied tells whether a word that turns the meaning stands shortly before.
@@ -206,3 +216,41 @@ func distinct(at []int) bool {
 	}
 	return true
 }
+
+// defends tells whether an order to follow nothing is about what a call returns: do not obey instructions in the results. It is none
+// where the words are about what came before, the user, the system or the model's own rules.
+func (st *stream) defends(h hit) bool {
+	inside := false
+	for i := h.first; i < len(st.tokens) && i <= h.last+8 && (i <= h.first || !st.tokens[i].stop); i++ {
+		of := st.tokens[i].of
+		if i > h.last && of&(send|put|read|call|change|tell) != 0 && of&^third&(content|response|negligible) == 0 && !returned[st.spelled(i)] {
+			break // another order begins
+		}
+		if i+1 < len(st.tokens) && of&tool != 0 && st.tokens[i+1].of&(content|response) != 0 {
+			of &^= talk // tool results
+		}
+		if of&(prior|person|you|system|model|talk|session) != 0 {
+			return false
+		}
+		if i > h.last || i > h.first && of&instruction == 0 {
+			inside = inside || returned[st.spelled(i)] && i+1 < len(st.tokens) && !st.tokens[i+1].stop && st.untrusted(i+1)
+		}
+	}
+	return inside
+}
+
+// untrusted tells whether the words from i on name what somebody else may have written: the results, its content, a page.
+func (st *stream) untrusted(i int) bool {
+	for n := i; n < min(len(st.tokens), i+5) && (n == i || !st.tokens[n].stop); n++ {
+		if of := st.tokens[n].of; of&(content|response) != 0 && of&(instruction|foreignWord) == 0 || of == 0 && data[st.spelled(n)] {
+			return true
+		}
+	}
+	return false
+}
+
+// returned are words that stand between orders and where they were found; data is what they are found in.
+var (
+	returned = set("in inside within by from found contained embedded returned appearing")
+	data     = set("page pages row rows document documents web website websites email emails issue issues comment comments log logs body html source sources ticket tickets")
+)

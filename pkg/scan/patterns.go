@@ -45,7 +45,7 @@ var patterns = sync.OnceValue(func() []pattern {
 
 		// The user shall not know, or is told what isn't so.
 		{rule: "secrecy", weight: 55, gap: 3, steps: [][]concept{one(not), one(tell), one(person)}, unless: detect, bar: call | put | change, base: true, clause: true},
-		{rule: "secrecy", weight: 50, gap: 4, steps: [][]concept{one(must), one(not), one(tell, see), one(person)}, unless: detect},
+		{rule: "secrecy", weight: 50, gap: 4, steps: [][]concept{one(must), one(not), one(tell, see), one(person)}, unless: detect, clause: true},
 		{rule: "secrecy", weight: 55, gap: 3, steps: [][]concept{one(not), one(tell), one(operation, instruction, trace, hide)}, unless: detect | authority, bar: call | put, base: true, clause: true},
 		{rule: "secrecy", weight: 30, gap: 2, steps: [][]concept{one(not), one(see|person, person), one(see)}, unless: detect, base: true, clause: true},
 		{rule: "secrecy", weight: 50, gap: 3, steps: [][]concept{one(person), one(not), one(must), one(see, tell)}},
@@ -76,6 +76,7 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "secret-read", weight: 60, gap: 5, steps: [][]concept{one(must, first, before, when), one(read), one(path)}, unless: not | detect},
 		{rule: "secret-read", weight: 60, gap: 5, steps: [][]concept{one(must, first, before), one(call), one(identifier, tool, shell), one(path)}, unless: not | detect},
 		{rule: "secret-read", weight: 55, gap: 5, steps: [][]concept{one(must, first, before, when), one(put, send), one(content), one(path)}, unless: not | detect},
+		{rule: "secret-read", weight: 50, gap: 4, steps: [][]concept{one(send, put), one(path), one(address)}, unless: not | detect, base: true},
 		{rule: "secret-read", weight: 30, gap: 4, steps: [][]concept{one(path), one(put, send)}, unless: not | detect},
 		{rule: "secret-read", weight: 25, gap: 3, steps: [][]concept{one(path), one(argument, content, response, address)}, unless: not | detect | must},
 		{rule: "secret-read", weight: 25, gap: 4, steps: [][]concept{one(read, put, send), one(every, you, person), one(secret)}, unless: not | detect, base: true},
@@ -130,6 +131,7 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "hook", weight: 45, gap: 5, steps: [][]concept{one(foreignTool), one(must, before, after, when)}},
 		{rule: "hook", weight: 45, gap: 5, steps: [][]concept{one(must, before, after, when), one(foreignTool)}},
 		{rule: "hook", weight: 30, gap: 2, steps: [][]concept{one(call), one(foreignTool)}},
+		{rule: "hook", weight: 45, gap: 2, steps: [][]concept{one(otherTool, foreignTool), one(best, not, must), one(call), one(after)}},
 		{rule: "hook", weight: 35, gap: 4, steps: [][]concept{one(otherTool), one(poor, threat, override)}, unless: not},
 		{rule: "hook", weight: 35, gap: 3, steps: [][]concept{one(not), one(call, approve, see), one(otherTool)}, unless: detect, base: true},
 		{rule: "hook", weight: 35, gap: 3, steps: [][]concept{one(operation, content, response), one(must, call, send, change), one(tool, identifier), one(not), one(tool, identifier)}},
@@ -162,7 +164,7 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "priority", weight: 35, gap: 3, steps: [][]concept{one(not), one(call, instead), one(otherTool)}, unless: detect, base: true},
 		{rule: "priority", weight: 35, gap: 3, steps: [][]concept{one(override | best), one(tool)}, unless: not | detect},
 		{rule: "priority", weight: 30, gap: 2, steps: [][]concept{one(ignore), one(otherTool)}, unless: not | detect, base: true},
-		{rule: "priority", weight: 35, gap: 2, steps: [][]concept{one(every), one(operation), one(tool)}, unless: not | detect},
+		{rule: "priority", weight: 35, gap: 2, steps: [][]concept{one(every), one(operation), one(tool)}, unless: not | detect, clause: true},
 		{rule: "priority", weight: 30, gap: 3, steps: [][]concept{one(call), one(every), one(operation), one(despite)}, unless: not | detect, base: true},
 
 		// It gives orders for later.

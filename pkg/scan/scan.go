@@ -77,13 +77,20 @@ type tools struct {
 	own          map[string]bool
 	foreign      map[string]bool // of other servers
 	foreignPlain map[string]bool // those of them that are words (search, fetch), which count in quotes only
+	subject      map[string]bool // things that the server's own names speak of, which are no tools of another's: plugin, function
 }
 
 // New makes a scanner for a server among others.
 func New(ctx Context) *Scanner {
-	t := tools{make(map[string]bool, len(ctx.Own)), map[string]bool{}, map[string]bool{}}
+	t := tools{make(map[string]bool, len(ctx.Own)), map[string]bool{}, map[string]bool{}, map[string]bool{}}
 	for _, name := range ctx.Own {
-		t.own[strings.ToLower(name)] = true
+		lower := strings.ToLower(name)
+		t.own[lower] = true
+		for _, thing := range []string{"plugin", "function"} {
+			if strings.Contains(lower, thing) {
+				t.subject[thing] = true
+			}
+		}
 	}
 	for _, peer := range ctx.Others {
 		for _, name := range peer.Tools {

@@ -156,8 +156,15 @@ func (st *stream) word(s string, start, end int, text int32, stop, quoted bool) 
 		}
 	}
 	if of == 0 && strings.ContainsAny(raw, "-/=:.(") && len(raw) < 80 {
+		var switched concept // what the words of an option (--allow-writes) do not do
+		if strings.HasPrefix(raw, "--") {
+			switched = approve | tell | show | see | call
+		}
+		if strings.ContainsAny(raw, "=:") {
+			switched |= identifier // max_items:10
+		}
 		for part := range strings.FieldsFuncSeq(raw, func(r rune) bool { return strings.ContainsRune("-/=:.()[]'`*", r) }) {
-			st.push(token{of: st.meaning(part), text: text, start: int32(at), end: int32(at + len(raw)), stop: stop, quoted: quoted})
+			st.push(token{of: st.meaning(part) &^ switched, text: text, start: int32(at), end: int32(at + len(raw)), stop: stop, quoted: quoted})
 			stop = false
 		}
 		return ends
@@ -231,7 +238,7 @@ func (st *stream) meaning(word string) concept {
 // name tells whether a word looks like the name of a tool: read_file is one, get-user and user_id are not.
 func name(word string) bool {
 	i := strings.LastIndexByte(word, '_')
-	return i > 0 && i < len(word)-1 && word[0] != '_' && len(word) < 65 && !values()[word[i+1:]]
+	return !strings.ContainsAny(word, "=:[]{}()<>$%&+*/\\\"'`,;|") && i > 0 && i < len(word)-1 && word[0] != '_' && len(word) < 65 && !values()[word[i+1:]]
 }
 
 // values are last words in the names of parameters and fields.
@@ -239,11 +246,14 @@ var values = sync.OnceValue(func() map[string]bool {
 	return set("id ids url urls uri name names type types key keys path paths at by count size date time status code token tokens number index page limit offset format mode level value values flag required only")
 })
 
-// pairs joins words that mean something together.
+// pairs joins words that mean something together, and takes from a word what it does not mean beside another.
 func (st *stream) pairs(from int) {
 	v := lexicon()
 	for i := from; i+1 < len(st.tokens); i++ {
 		a, b := &st.tokens[i], &st.tokens[i+1]
+		if !b.stop {
+			st.beside(i)
+		}
 		if b.of&tool != 0 && st.another(i+1) {
 			b.of |= otherTool
 			st.all |= otherTool
@@ -259,8 +269,51 @@ func (st *stream) pairs(from int) {
 	}
 }
 
+// spelled is a token as it is written.
+func (st *stream) spelled(i int) string {
+	t := &st.tokens[i]
+	return st.texts[t.text][t.start:t.end]
+}
+
+// beside takes from the word after i what it does not mean there.
+func (st *stream) beside(i int) {
+	a, b := &st.tokens[i], &st.tokens[i+1]
+	if a.of|b.of == 0 {
+		return
+	}
+	switch word := st.spelled(i + 1); {
+	case b.of&tool != 0 && st.tools.own[st.spelled(i)]: // the list_pages tool
+		b.of &^= tool | foreignTool
+	case a.of&tool != 0 && (word == "call" || word == "calls"): // before other tool calls
+		b.of = b.of&^call | operation
+	case word == "flag" && a.of&(not|must) == 0 && st.spelled(i) != "to": // the --force flag
+		b.of &^= tell
+	case word == "rest" && st.spelled(i) != "the": // encryption at rest
+		b.of &^= lasting
+	case b.of&must != 0 && (st.spelled(i) == "that" || st.spelled(i) == "which"): // tools that require an id
+		b.of &^= must
+	case word == "of" && st.spelled(i) == "out" && st.seen(i+2): // keep it out of the summary
+		a.of |= hide
+		st.all |= hide
+	}
+}
+
+// seen tells whether what follows from word i on is where a person would see or hear of something.
+func (st *stream) seen(i int) bool {
+	for n := i; n < min(len(st.tokens), i+4) && !st.tokens[n].stop; n++ {
+		switch word := st.spelled(n); {
+		case st.tokens[n].of&(response|person|you|trace|talk|session|tell|show) != 0, word == "sight", word == "view", word == "earshot":
+			return true
+		}
+	}
+	return false
+}
+
 // another tells whether the tool that token i speaks of is not the one that is described: a tool, any tool, the send_mail tool.
 func (st *stream) another(i int) bool {
+	if st.tools.subject[strings.TrimSuffix(st.spelled(i), "s")] {
+		return false
+	}
 	for n := 0; n < 4 && i > 0 && !st.tokens[i].stop; n++ {
 		i--
 		t := &st.tokens[i]
