@@ -64,6 +64,9 @@ func (j *judge) text(t *text) {
 			return
 		}
 	}
+	if !t.key && j.keyword(t) {
+		return
+	}
 	plain, mixed := normalize(s)
 	if mixed > 0 {
 		weight := flagWeight
@@ -106,6 +109,20 @@ func (j *judge) text(t *text) {
 	}
 }
 
+// keyword tells whether a value is JSON Schema's own word, or repeats the name of a parameter: it says nothing, and what stands on either
+// side of it may be one sentence.
+func (j *judge) keyword(t *text) bool {
+	switch n := j.doc.nodes[t.node]; {
+	case n.key == "type" && schemaTypes[t.s]:
+		return true
+	case n.index >= 0 && n.parent >= 0 && j.doc.nodes[n.parent].key == "required":
+		return len(t.s) <= maxName && j.stream.parameters[strings.ToLower(t.s)] && words(t.s) == ""
+	}
+	return false
+}
+
+var schemaTypes = set("string object array number integer boolean null")
+
 // maxName is how long, in bytes, a key or name of a few words is.
 const maxName = 48
 
@@ -145,6 +162,10 @@ func (j *judge) take(h hit) {
 	if j.lone && (h.rule == "hook" || h.rule == "prerequisite" || h.rule == "priority") {
 		weight += weight / 2
 	}
+	a, b := j.stream.tokens[h.first], j.stream.tokens[h.last]
+	if a.text != b.text { // they may be two sentences
+		weight = weight * 2 / 3
+	}
 	full := weight
 	sentence := j.sentence(h.first, h.last)
 	speaksOf := sentence&detect != 0
@@ -165,7 +186,6 @@ func (j *judge) take(h hit) {
 		weight /= 2
 	}
 	j.excused = j.excused || weight < full
-	a, b := j.stream.tokens[h.first], j.stream.tokens[h.last]
 	s := j.stream.texts[a.text]
 	end := int(b.end)
 	if b.text != a.text {

@@ -115,6 +115,9 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 			}
 			var next chain
 			if k == 0 {
+				if p.lead != "" && !strings.Contains(p.lead, " "+st.spelled(i)+" ") {
+					continue
+				}
 				if p.base && st.tells(i) || st.denied(i, p.unless&^detect) {
 					continue
 				}

@@ -13,6 +13,7 @@ type pattern struct {
 	base   bool        // the first step is an order, not what a tool says of itself ("reads")
 	bar    concept     // none of these stands between two steps
 	clause bool        // no comma does
+	lead   string      // the first step is one of these words, with a space on either side
 }
 
 func one(of ...concept) []concept { return of }
@@ -64,7 +65,16 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "answers", weight: 15, gap: 4, steps: [][]concept{one(put, show, tell), one(response, content, address, best), one(every, you), one(response)}, unless: not | detect, base: true},
 		{rule: "answers", weight: 50, gap: 2, steps: [][]concept{one(every), one(response), one(you)}, unless: not | detect},
 
+		{rule: "secrecy", weight: 30, gap: 3, steps: [][]concept{one(send, put, read, call, change, steal, erase), one(silent)}, unless: not | detect, base: true, clause: true},
+		{rule: "secrecy", weight: 50, gap: 3, steps: [][]concept{one(must, when, every), one(send, put, read, call, change, steal, erase), one(silent)}, unless: not | detect},
+		{rule: "disguise", weight: 45, gap: 4, steps: [][]concept{one(when), one(threat), one(show, tell), one(normal)}, unless: not | detect},
+		{rule: "answers", weight: 45, gap: 2, steps: [][]concept{one(response), one(must), one(put, first)}, unless: not | detect, clause: true},
+		{rule: "answers", weight: 45, gap: 1, steps: [][]concept{one(first, put), one(every), one(response)}, unless: not | detect, base: true},
+
 		// Nobody is asked.
+		{rule: "consent", weight: 25, gap: 2, steps: [][]concept{one(override), one(consent)}, unless: not | detect, base: true},
+		{rule: "consent", weight: 45, gap: 3, steps: [][]concept{one(override), one(consent), one(tool, call, operation)}, unless: not | detect, base: true},
+		{rule: "consent", weight: 45, gap: 4, steps: [][]concept{one(put, change), one(call), one(without), one(consent)}, unless: not | detect, base: true},
 		{rule: "consent", weight: 50, gap: 2, steps: [][]concept{one(without), one(consent), one(person)}, unless: not | detect},
 		{rule: "consent", weight: 35, gap: 3, steps: [][]concept{one(without), one(person), one(consent)}, unless: not | detect},
 		{rule: "consent", weight: 20, gap: 1, steps: [][]concept{one(without), one(consent)}, unless: not | detect, base: true},
@@ -87,6 +97,11 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "secret-read", weight: 50, gap: 3, steps: [][]concept{one(must), one(read, send, put), one(person, you), one(secret)}, unless: not | detect | without},
 		{rule: "secret-read", weight: 60, gap: 2, steps: [][]concept{one(tell), one(hide), one(content)}, unless: not | detect, base: true},
 		{rule: "secret-read", weight: 45, gap: 4, steps: [][]concept{one(read), one(every, you, person), one(secret), one(put, send)}, unless: not | detect, base: true},
+		{rule: "secret-read", weight: 50, gap: 5, steps: [][]concept{one(send), one(secret), one(address)}, unless: not | detect, base: true},
+		{rule: "secret-read", weight: 50, gap: 4, steps: [][]concept{one(put, send), one(secret, hide, personal), one(you), one(see)}, unless: not | detect, base: true},
+		{rule: "secret-read", weight: 30, gap: 3, steps: [][]concept{one(person, you), one(secret), one(put, send), one(tool, argument)}, unless: not | detect},
+		{rule: "conversation-read", weight: 45, gap: 2, steps: [][]concept{one(every), one(person), one(show, talk), one(session, talk)}, unless: not | detect},
+		{rule: "conversation-read", weight: 25, gap: 1, steps: [][]concept{one(every), one(talk)}, unless: not | detect, lead: " whole entire full complete "},
 		{rule: "conversation-read", weight: 30, gap: 4, steps: [][]concept{one(put, send), one(talk)}, unless: not | detect, base: true},
 		{rule: "conversation-read", weight: 15, gap: 4, steps: [][]concept{one(read), one(talk)}, unless: not | detect, base: true},
 		{rule: "conversation-read", weight: 30, gap: 4, steps: [][]concept{one(must), one(put, send), one(talk)}, unless: not | detect},
@@ -118,7 +133,12 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "argument-rewrite", weight: 35, gap: 3, steps: [][]concept{one(change, put), one(address), one(every), one(setting, operation, content, session, response)}, unless: not | detect, base: true},
 		{rule: "argument-rewrite", weight: 45, gap: 3, steps: [][]concept{one(when, before), one(identifier, otherTool, foreignTool), one(must, change, put), one(recipient, argument, address, change)}, unless: not | detect},
 
+		{rule: "argument-rewrite", weight: 40, gap: 4, steps: [][]concept{one(despite), one(person), one(put, show, argument)}, unless: not | detect, bar: not},
+		{rule: "argument-rewrite", weight: 45, gap: 4, steps: [][]concept{one(instead), one(person), one(put, show)}, unless: not | detect, bar: not, lead: " instead rather "},
+		{rule: "argument-rewrite", weight: 45, gap: 3, steps: [][]concept{one(put, send), one(tool, identifier, foreignTool), one(must), one(change, put)}, unless: not | detect},
+
 		// Other tools are meddled with.
+		{rule: "hook", weight: 30, gap: 3, steps: [][]concept{one(instead), one(identifier, otherTool), one(poor)}, unless: not | detect},
 		{rule: "hook", weight: 10, gap: 3, steps: [][]concept{one(when, before, after), one(every), one(operation, otherTool, send)}, unless: not},
 		{rule: "hook", weight: 55, gap: 4, steps: [][]concept{one(when, before, after, despite), one(otherTool, foreignTool), one(must, call, put, change, send)}, unless: not},
 		{rule: "hook", weight: 10, gap: 3, steps: [][]concept{one(call, identifier), one(before), one(every, otherTool, foreignTool, you), one(operation, otherTool, tool, call, response)}, unless: not},
@@ -133,7 +153,7 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "hook", weight: 30, gap: 2, steps: [][]concept{one(call), one(foreignTool)}},
 		{rule: "hook", weight: 45, gap: 2, steps: [][]concept{one(otherTool, foreignTool), one(best, not, must), one(call), one(after)}},
 		{rule: "hook", weight: 35, gap: 4, steps: [][]concept{one(otherTool), one(poor, threat, override)}, unless: not},
-		{rule: "hook", weight: 35, gap: 3, steps: [][]concept{one(not), one(call, approve, see), one(otherTool)}, unless: detect, base: true},
+		{rule: "hook", weight: 35, gap: 3, steps: [][]concept{one(not), one(approve, see), one(otherTool)}, unless: detect, base: true},
 		{rule: "hook", weight: 35, gap: 3, steps: [][]concept{one(operation, content, response), one(must, call, send, change), one(tool, identifier), one(not), one(tool, identifier)}},
 		{rule: "hook", weight: 35, gap: 4, steps: [][]concept{one(despite, when), one(otherTool, identifier), one(content, response, operation), one(tool)}},
 		{rule: "hook", weight: 40, gap: 3, steps: [][]concept{one(must), one(call), one(after, before), one(every), one(person, operation, response)}, unless: not | detect},
@@ -173,6 +193,8 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "persistence", weight: 45, gap: 3, steps: [][]concept{one(obey, keep, put), one(instruction), one(lasting, despite, before)}, unless: not, base: true},
 		{rule: "persistence", weight: 35, gap: 3, steps: [][]concept{one(instruction), one(keep), one(lasting, every, despite)}},
 		{rule: "persistence", weight: 25, gap: 3, steps: [][]concept{one(put, keep), one(lasting)}, unless: not | detect, base: true},
+		{rule: "persistence", weight: 45, gap: 4, steps: [][]concept{one(obey), one(content, tool, send), one(lasting)}, unless: not | detect},
+		{rule: "delayed", weight: 45, gap: 5, steps: [][]concept{one(after | lasting), one(show, send, read, change, put, call)}, unless: not | detect},
 		{rule: "delayed", weight: 35, gap: 6, steps: [][]concept{one(after, before), one(approve, consent), one(silent, steal, shell, change, send)}},
 		{rule: "delayed", weight: 45, gap: 5, steps: [][]concept{one(after), one(approve, consent, lasting), one(steal, silent, send, erase), one(content, personal, secret, talk, path, every, address)}, unless: not | detect},
 
@@ -195,6 +217,7 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "secrecy", weight: 30, gap: 12, steps: [][]concept{one(not|foreignWord, without|foreignWord), one(tell | foreignWord), one(person | foreignWord)}, free: true},
 		{rule: "secret-read", weight: 55, gap: 12, steps: [][]concept{one(read|foreignWord, put|foreignWord, send|foreignWord), one(path)}, free: true},
 		{rule: "secret-read", weight: 45, gap: 12, steps: [][]concept{one(send | foreignWord), one(secret | foreignWord), one(address)}, free: true},
+		{rule: "secret-read", weight: 55, gap: 16, steps: [][]concept{one(read | foreignWord), one(secret | foreignWord), one(put|foreignWord, send|foreignWord), one(before|foreignWord, must|foreignWord)}, free: true},
 		{rule: "secret-read", weight: 40, gap: 12, steps: [][]concept{one(read|foreignWord, send|foreignWord), one(secret|foreignWord, secret), one(must|foreignWord, address, put|foreignWord, before|foreignWord)}, free: true},
 		{rule: "send-out", weight: 20, gap: 12, steps: [][]concept{one(send | foreignWord), one(address)}, free: true},
 		{rule: "conversation-read", weight: 35, gap: 12, steps: [][]concept{one(send|foreignWord, put|foreignWord, read|foreignWord), one(talk | foreignWord), one(address, must|foreignWord, argument, tool|foreignWord)}, free: true},

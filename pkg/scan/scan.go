@@ -77,12 +77,16 @@ type tools struct {
 	own          map[string]bool
 	foreign      map[string]bool // of other servers
 	foreignPlain map[string]bool // those of them that are words (search, fetch), which count in quotes only
+	server       map[string]bool // words of the server's own name
 	subject      map[string]bool // things that the server's own names speak of, which are no tools of another's: plugin, function
 }
 
 // New makes a scanner for a server among others.
 func New(ctx Context) *Scanner {
-	t := tools{make(map[string]bool, len(ctx.Own)), map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	t := tools{make(map[string]bool, len(ctx.Own)), map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	for word := range strings.FieldsFuncSeq(strings.ToLower(ctx.Server), func(r rune) bool { return strings.ContainsRune("-_./ @", r) }) {
+		t.server[word] = len(word) > 2 && lexicon().words[word] == 0
+	}
 	for _, name := range ctx.Own {
 		lower := strings.ToLower(name)
 		t.own[lower] = true

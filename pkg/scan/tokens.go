@@ -50,7 +50,7 @@ func (st *stream) add(s string, node int) {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == '\n':
-			if blank := strings.TrimLeft(s[i+1:], " \t\r"); blank == "" || blank[0] == '\n' {
+			if line := strings.TrimLeft(s[i+1:], " \t\r"); line == "" || line[0] == '\n' || item(line) {
 				stop = true
 			}
 			i++
@@ -112,6 +112,20 @@ func (st *stream) add(s string, node int) {
 	st.pairs(firstToken)
 }
 
+// item tells whether a line begins an item of a list, which is a sentence of its own.
+func item(line string) bool {
+	for _, bullet := range []string{"- ", "* ", "+ ", "• ", "– "} {
+		if strings.HasPrefix(line, bullet) {
+			return true
+		}
+	}
+	i := 0
+	for i < len(line) && i < 3 && line[i] >= '0' && line[i] <= '9' {
+		i++
+	}
+	return i > 0 && (strings.HasPrefix(line[i:], ". ") || strings.HasPrefix(line[i:], ") "))
+}
+
 // continues tells whether b reads on from where a broke off.
 func continues(a, b string) bool {
 	a = strings.TrimRight(a, " \n")
@@ -164,10 +178,11 @@ func (st *stream) word(s string, start, end int, text int32, stop, quoted bool) 
 			switched |= identifier // max_items:10
 		}
 		for part := range strings.FieldsFuncSeq(raw, func(r rune) bool { return strings.ContainsRune("-/=:.()[]'`*", r) }) {
-			st.push(token{of: st.meaning(part) &^ switched, text: text, start: int32(at), end: int32(at + len(raw)), stop: stop, quoted: quoted})
+			of := st.meaning(part) &^ switched
+			st.push(token{of: of, text: text, start: int32(at), end: int32(at + len(raw)), stop: stop, quoted: quoted})
 			stop = false
 		}
-		return ends
+		return stop || ends
 	}
 	st.push(token{of: of, text: text, start: int32(at), end: int32(at + len(raw)), stop: stop, quoted: quoted})
 	return ends
@@ -238,7 +253,10 @@ func (st *stream) meaning(word string) concept {
 // name tells whether a word looks like the name of a tool: read_file is one, get-user and user_id are not.
 func name(word string) bool {
 	i := strings.LastIndexByte(word, '_')
-	return !strings.ContainsAny(word, "=:[]{}()<>$%&+*/\\\"'`,;|") && i > 0 && i < len(word)-1 && word[0] != '_' && len(word) < 65 && !values()[word[i+1:]]
+	if strings.ContainsAny(word, "=:[]{}()<>$%&+*/\\\"'`,;|") {
+		return false // max_items=10, an array's type
+	}
+	return i > 0 && i < len(word)-1 && word[0] != '_' && len(word) < 65 && !values()[word[i+1:]]
 }
 
 // values are last words in the names of parameters and fields.
@@ -301,13 +319,14 @@ func (st *stream) beside(i int) {
 // seen tells whether what follows from word i on is where a person would see or hear of something.
 func (st *stream) seen(i int) bool {
 	for n := i; n < min(len(st.tokens), i+4) && !st.tokens[n].stop; n++ {
-		switch word := st.spelled(n); {
-		case st.tokens[n].of&(response|person|you|trace|talk|session|tell|show) != 0, word == "sight", word == "view", word == "earshot":
+		if st.tokens[n].of&(response|person|you|trace|talk|session|tell|show) != 0 || sight[st.spelled(n)] {
 			return true
 		}
 	}
 	return false
 }
+
+var sight = set("sight view earshot")
 
 // another tells whether the tool that token i speaks of is not the one that is described: a tool, any tool, the send_mail tool.
 func (st *stream) another(i int) bool {
@@ -318,7 +337,7 @@ func (st *stream) another(i int) bool {
 		i--
 		t := &st.tokens[i]
 		switch word := st.texts[t.text][t.start:t.end]; {
-		case word == "this" || word == "these" || word == "the" && n == 0 || st.own(word):
+		case word == "this" || word == "these" || word == "the" && n == 0 || st.own(word), st.tools.server[word]: // other acme tools
 			return false
 		case t.of&(identifier|every) != 0 || word == "a" || word == "an" || word == "the":
 			return true
