@@ -122,6 +122,12 @@ func describe(st *builtin.ServerStatus, s upstream.Status) {
 	switch s.State {
 	case upstream.Ready:
 		st.State, st.Do = "running", ""
+		if s.Unlisted != nil {
+			st.Why = s.Unlisted.Error()
+			if !s.Usable {
+				st.State, st.Do = "failed", `see its logs (operation "logs"), mend what they name, and restart it (operation "restart"); it is asked again by itself, less and less often`
+			}
+		}
 	case upstream.NeedsLogin:
 		st.Do = "log in: oauth_login"
 	case upstream.Starting:

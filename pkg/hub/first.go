@@ -174,11 +174,15 @@ func (h *Hub) NotListed(s *session.Session, server string) error {
 	if f == nil || f.look.kind != newServer {
 		return nil
 	}
-	if st := f.in.Status(); st.Err != nil {
+	st := f.in.Status()
+	if st.Err != nil {
 		if (st.State == upstream.Failed || st.State == upstream.NeedsLogin) && time.Since(st.Since) > time.Second {
 			f.in.Start() // somebody wants it: sooner than the back-off would
 		}
 		return st.Err
+	}
+	if st.Unlisted != nil && !st.Usable {
+		return st.Unlisted
 	}
 	if f.in.WaitsForLogin() {
 		return &upstream.Error{Server: server, Cause: upstream.ErrWaitsForLogin, Remedy: "Call again when that is done; oauth_login shows the address"}
@@ -226,7 +230,7 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 	h.mu.Lock()
 	mine := h.firsts[f.key] == f
 	h.mu.Unlock()
-	if known == upstream.Late && live.Items[catalog.Tools] == nil && f.look.kind != staleOne {
+	if known == upstream.Late && upstream.Unread(live) && f.look.kind != staleOne {
 		f.finish() // nobody waits any longer; the look goes on
 		return
 	}

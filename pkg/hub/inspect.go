@@ -126,8 +126,12 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-tick.C:
+			st := instance.Status()
+			if st.Unlisted != nil && !st.Usable && !errors.Is(st.Unlisted, upstream.ErrNoList) {
+				in.end(nil, st.Unlisted)
+			}
 			if o.Progress != nil {
-				o.Progress(instance.Status().Stage)
+				o.Progress(st.Stage)
 			}
 		}
 	}
@@ -151,7 +155,7 @@ func (i *inspected) end(s *catalog.Snapshot, err error) {
 
 // Listed implements upstream.Owner.
 func (i *inspected) Listed(_ *upstream.Instance, live *catalog.Snapshot, known upstream.Known) {
-	if known != upstream.Partial {
+	if known != upstream.Partial && !(known == upstream.Late && upstream.Unread(live)) { // what can't be read is not nothing
 		i.end(live, nil)
 	}
 }

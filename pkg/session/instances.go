@@ -218,6 +218,11 @@ func (s *Session) unavailable(name string) error {
 	if err := s.host.NotListed(s, owner.Name); err != nil {
 		return err
 	}
+	if in := s.Instances()[owner.Name]; in != nil { // it was listed before, or not yet
+		if st := in.Status(); st.Unlisted != nil && !st.Usable {
+			return st.Unlisted
+		}
+	}
 	return s.host.Withheld(s, owner.Name)
 }
 

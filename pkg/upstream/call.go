@@ -235,12 +235,12 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 			return nil, errNotServed
 		}
 		if r.m.Kind == jsonrpc.Failure {
-			return nil, fmt.Errorf("%w: %s %s", errRefused, method, in.excerpt(r.m.Bytes(r.m.Error)))
+			return nil, fmt.Errorf("%w to %s: %s", errRefused, method, in.excerpt(r.m.Bytes(r.m.Error)))
 		}
 		return r.m.Bytes(r.m.Result), nil
 	case <-ctx.Done():
 		in.Cancel(c, nil)
-		return nil, fmt.Errorf("no answer to %s: %w", method, ctx.Err())
+		return nil, fmt.Errorf("no answer to %s in time: %w", method, ctx.Err())
 	}
 }
 
@@ -248,7 +248,7 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 var errNotServed = errors.New("the method is not served")
 
 // errRefused is wrapped when a request of our own was answered with an error.
-var errRefused = errors.New("the server answered with an error")
+var errRefused = errors.New("it answered with an error")
 
 // excerpt quotes what the server said, shortened, so that it can't be taken for ours, and without secrets.
 func (in *Instance) excerpt(b []byte) string {

@@ -20,6 +20,7 @@ type script struct {
 	capabilities string // declared; default none, so that nothing is listed
 	mute         map[string]bool
 	refuse       map[string]bool   // answered with an error
+	answer       map[string]string // the members of the answer beside id, instead of the usual ones
 	dialErr      func(n int) error // of the nth dial, from 1
 	closeTakes   time.Duration
 
@@ -100,9 +101,13 @@ func (c *scripted) Send(f jsonrpc.Frame) error {
 	json.Unmarshal(f.Join(), &m)
 	c.s.mu.Lock()
 	c.s.got = append(c.s.got, m.Method)
-	mute, refuse := c.s.mute[m.Method], c.s.refuse[m.Method]
+	mute, refuse, answer := c.s.mute[m.Method], c.s.refuse[m.Method], c.s.answer[m.Method]
 	c.s.mu.Unlock()
 	if m.ID == nil || mute {
+		return nil
+	}
+	if answer != "" {
+		c.say(`{"jsonrpc":"2.0","id":` + string(m.ID) + answer + `}`)
 		return nil
 	}
 	if refuse {

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +17,7 @@ type Error struct {
 	Server string
 	Step   string // when it happened, as in "while it was starting"
 	Cause  error
-	Tail   string // the last lines it wrote to stderr
+	Tail   string // the first and the last lines that it wrote to stderr
 	Remedy string
 }
 
@@ -37,7 +39,7 @@ func (e *Error) Error() string {
 		text += ". " + e.Remedy
 	}
 	if e.Tail != "" {
-		text += "\nIts last output:\n" + e.Tail
+		text += "\nIts output:\n" + e.Tail
 	}
 	return text
 }
@@ -51,15 +53,72 @@ func namesRemedy(cause error) bool {
 	return errors.As(cause, &login) || errors.As(cause, &container)
 }
 
-// tail keeps the last lines of a server's stderr for an error message. Each is marked: they are the server's words, not ours.
+// What is kept of a server's stderr for an error message. Programs tell why they end at either end of what they write: Node prints the
+// message first and the stack after it, Python the stack first; others print a banner before, or what they clean up after.
+const (
+	headLines = 8
+	tailLines = 12
+	mostTail  = 200 // lines that are looked through for a reason between the two
+	mostLine  = 300 // bytes of a line: a bundled program's source is one of many thousand
+)
+
+// tail keeps both ends of a server's stderr for an error message, and of what is between them the last line that names an error. Each is
+// marked: they are the server's words, not ours.
 func tail(s string) string {
-	const lines, most = 12, 2000
-	if len(s) > most {
-		s = "…" + s[len(s)-most:]
-	}
 	all := strings.Split(strings.TrimRight(confusables.PlainLines(s), "\n"), "\n")
-	if all = all[max(0, len(all)-lines):]; len(all) == 1 && all[0] == "" {
+	if len(all) == 1 && strings.TrimSpace(all[0]) == "" {
 		return ""
 	}
+	for i, line := range all {
+		all[i] = shortened(line)
+	}
+	if len(all) > headLines+tailLines+1 {
+		all = withoutMiddle(all)
+	}
 	return "> " + strings.Join(all, "\n> ")
+}
+
+// withoutMiddle leaves out what is between the first and the last lines but for one that names an error.
+func withoutMiddle(all []string) []string {
+	middle := all[headLines : len(all)-tailLines]
+	kept := slices.Clone(all[:headLines])
+	at := -1
+	for i := len(middle) - 1; i >= max(0, len(middle)-mostTail) && at < 0; i-- {
+		if namesError(middle[i]) {
+			at = i
+		}
+	}
+	leave := func(n int) {
+		if n > 0 {
+			kept = append(kept, fmt.Sprintf("… (%d lines)", n))
+		}
+	}
+	if at >= 0 {
+		leave(at)
+		kept = append(kept, middle[at])
+		middle = middle[at+1:]
+	}
+	leave(len(middle))
+	return append(kept, all[len(all)-tailLines:]...)
+}
+
+// namesError tells whether a line is how a runtime begins the report of an error: "TypeError: …", "panic: …", "Fatal error: …".
+func namesError(line string) bool {
+	if line == "" || line[0] == ' ' || line[0] == '\t' { // of a stack, or quoted source
+		return false
+	}
+	word, _, found := strings.Cut(line, ":")
+	if !found || len(word) > 80 {
+		return false
+	}
+	word = strings.ToLower(word)
+	return slices.ContainsFunc([]string{"error", "exception", "panic", "fatal"}, func(w string) bool { return strings.Contains(word, w) })
+}
+
+// shortened is a line of which no more than mostLine bytes are kept, those at both its ends.
+func shortened(line string) string {
+	if len(line) <= mostLine {
+		return line
+	}
+	return strings.ToValidUTF8(line[:mostLine*2/3], "") + " … " + strings.ToValidUTF8(line[len(line)-mostLine/3:], "")
 }

@@ -89,6 +89,9 @@ type Status struct {
 	NextTry time.Time
 	Lives   int // how often it has come up
 
+	Unlisted error // why what the running server offers can't be read, nil if it can
+	Usable   bool  // it is of use all the same
+
 	Stage       string // what is done before it runs, such as the pulling of its image; "" once it does
 	Confinement string // how the running server is confined, such as "docker node:24"; "" if it is not
 }
@@ -151,6 +154,9 @@ func (in *Instance) Status() Status {
 	s := Status{State: in.state, Since: in.since, NextTry: in.nextTry, Lives: in.lives}
 	if in.why != nil {
 		s.Why, s.Err = in.why.Error(), in.why
+	}
+	if e, usable := in.unlisted(); e != nil {
+		s.Unlisted, s.Usable = e, usable
 	}
 	s.Stage = stage(in.conn)
 	if c, ok := in.conn.(interface{ Confinement() string }); ok {

@@ -39,6 +39,7 @@ type lists struct {
 	dirty     [catalog.Kinds]bool              // to be read (again)
 	under     [catalog.Kinds]bool              // being read
 	refused   [catalog.Kinds]bool              // answered with an error, so far
+	failed    [catalog.Kinds]error             // why the last reading gave nothing; nil: it did not fail
 	wake      chan struct{}                    // tells readLists of a change
 	offers    [catalog.Kinds]map[string]bool   // what the server offers now; nil until it was read
 	told      [catalog.Kinds]map[string]string // digests of the definitions that the owner was told of; nil until it was
@@ -89,6 +90,53 @@ var (
 	ErrNotListed = errors.New("the server does not tell what it offers; the call was not sent")
 )
 
+// unlisted says why a list that the server declares can't be used, nil if each was read or may still be on its way. The tools come first:
+// the others are only told where they can be read.
+func (l *lists) unlisted(now time.Time) (catalog.Kind, error) {
+	late := now.Sub(l.ready) >= settleMost
+	for _, k := range []catalog.Kind{catalog.Tools, catalog.Prompts, catalog.Templates, catalog.Resources} {
+		switch {
+		case l.offers[k] != nil:
+		case l.failed[k] != nil:
+			return k, l.failed[k]
+		case late && l.under[k]:
+			return k, fmt.Errorf("%w to %s for %s", ErrNoList, k.List(), now.Sub(l.ready).Round(time.Second))
+		}
+	}
+	return 0, nil
+}
+
+// ErrNoList is wrapped while a server has not answered a list, but is not given up.
+var ErrNoList = errors.New("no answer")
+
+// unlisted says why what the running server offers can't be told, nil if it can. usable tells that it can be used all the same: what can't be
+// read is not the list that people need most. mu is held.
+func (in *Instance) unlisted() (err *Error, usable bool) {
+	if in.state != Ready {
+		return nil, false
+	}
+	k, cause := in.lists.unlisted(time.Now())
+	if cause == nil {
+		return nil, false
+	}
+	var inner *Error
+	if errors.As(cause, &inner) { // the server is named once
+		cause = fmt.Errorf("%s: %w", inner.Step, inner.Cause)
+	}
+	err = &Error{Server: in.spec.Name, Step: "runs, but its list of " + k.Key() + " can't be read", Cause: cause,
+		Remedy: `It is asked again, less and less often. See its logs (upstream_servers, operation "logs"), mend what they name, and restart it (operation "restart")`}
+	if in.conn != nil {
+		err.Tail = tail(in.conn.Diagnostics())
+	}
+	tools := in.hello.Declares("tools")
+	return err, tools && k != catalog.Tools
+}
+
+// Unread tells whether a server declares tools, and its list of them was not read.
+func Unread(live *catalog.Snapshot) bool {
+	return live.Items[catalog.Tools] == nil && catalog.Declares(live.Capabilities, "tools")
+}
+
 // judge tells whether a call has to wait although the server runs, or is refused. It is sent only after the owner has seen the
 // live definition of what it names, and admits it; what a fresh instance does not offer (yet) may still appear.
 func (l *lists) judge(c *Call, admit func(catalog.Kind, string, string) error) (wait bool, refused error) {
@@ -104,6 +152,8 @@ func (l *lists) judge(c *Call, admit func(catalog.Kind, string, string) error) (
 		return false, admit(c.Kind, c.Item, digest)
 	case !l.settled, l.told[c.Kind] == nil && l.offers[c.Kind] != nil, l.offers[c.Kind][c.Item]: // it was read, and the owner is being told
 		return true, nil
+	case l.told[c.Kind] == nil && l.failed[c.Kind] != nil:
+		return false, fmt.Errorf("%w: %w", ErrNotListed, l.failed[c.Kind])
 	case l.told[c.Kind] == nil:
 		return false, ErrNotListed
 	}
@@ -316,6 +366,7 @@ func (in *Instance) listed(conn Conn, r listResult) bool {
 		return false
 	}
 	in.lists.under[r.kind] = false
+	in.lists.failed[r.kind] = r.err
 	if in.lists.refused[r.kind] = errors.Is(r.err, errRefused); r.err != nil {
 		in.lists.dirty[r.kind] = true
 		return false
@@ -359,7 +410,7 @@ func (in *Instance) readItems(method, key string, instead func(item []byte) []by
 		}
 		items, next, err := protocol.Items(result, key, jsonrpc.MaxItems-len(all))
 		if err != nil {
-			return all, fmt.Errorf("%s: %w", method, err)
+			return all, fmt.Errorf("its answer to %s has no list %q that can be read: %w", method, key, err)
 		}
 		size += len(result)
 		all = append(all, in.keep(method, items, instead)...)
