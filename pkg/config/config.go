@@ -31,7 +31,8 @@ type Config struct {
 	Servers  []*Server // the user's in file order, then the workspace's
 	Problems []Problem // in file order, the user's file first
 
-	FirstListWait time.Duration // how long the very first list waits for new servers
+	FirstListWait time.Duration // how long the very first list waits for new servers without any progress
+	MaxStarts     int           // how many servers may start at a time; 0: by processors
 	MaxNameLength int           // longest name of a tool or prompt towards clients, in bytes
 	Approval      string        // who may approve what is held: ApprovalHuman, ApprovalOOB, ApprovalHost or ApprovalOff
 

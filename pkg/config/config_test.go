@@ -33,7 +33,7 @@ func problems(c *Config) string {
 func TestArrayForm(t *testing.T) {
 	c := parse(t, `// mine
 {
-  "first_list_wait": "2s", "max_name_length": 64,
+  "first_list_wait": "2s", "max_parallel_starts": 3, "max_name_length": 64,
   "mcpServers": [
     {"name": "a b", "protocol": "stdio", "command": "npx", "args": ["-y", "x"], "working_dir": "d",
      "env": {"Z": "1", "A": "2"}, "start": "eager", "start_timeout": 1.5, "start_wait": "2m",
@@ -45,8 +45,8 @@ func TestArrayForm(t *testing.T) {
 	if len(c.Problems) != 0 || len(c.Servers) != 2 {
 		t.Fatalf("%s\n%v", problems(c), c.Servers)
 	}
-	if c.FirstListWait != 2*time.Second || c.MaxNameLength != 64 {
-		t.Errorf("top level: %v %v", c.FirstListWait, c.MaxNameLength)
+	if c.FirstListWait != 2*time.Second || c.MaxStarts != 3 || c.MaxNameLength != 64 {
+		t.Errorf("top level: %v %v %v", c.FirstListWait, c.MaxStarts, c.MaxNameLength)
 	}
 	s := c.Server("a b")
 	got := fmt.Sprint(s.Protocol, s.Command, s.Args, s.Dir, s.Env[0].Name, s.Env[0].Value, s.Env[1].Name, s.Start,

@@ -57,6 +57,9 @@ func (d *decoder) file() error {
 	return nil
 }
 
+// mostStarts is more servers than anybody starts at a time.
+const mostStarts = 1000
+
 func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 	switch key {
 	case keyServers, keyServersVSCode:
@@ -67,6 +70,16 @@ func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 		} else {
 			d.config.FirstListWait = wait
 		}
+	case keyMaxStarts:
+		n, ok := integerOf(m.Value)
+		if !ok || n < 1 || n > mostStarts {
+			d.topLevelError(key, m.Value, Problem{
+				Value: shown(m.Value), Message: fmt.Sprintf("must be a whole number from 1 to %d", mostStarts),
+				Remedy: "leave it out to have as many as there are processors",
+			})
+			break
+		}
+		d.config.MaxStarts = int(n)
 	case keyMaxNameLength:
 		n, ok := integerOf(m.Value)
 		if !ok || n < 24 || n > 64 {

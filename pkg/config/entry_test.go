@@ -86,6 +86,8 @@ func TestObjectFormProblems(t *testing.T) {
 		{`{"mcpServers": {}, "inputs": []}`, `warning c.json:1:20: VS Code's inputs are not asked for, and ${input:…} is unknown (inputs) – use ${env:NAME} or ${keyring:NAME}`},
 		{`{"mcpservers": {}}`, `warning c.json:1:2: unknown option, ignored (mcpservers) – did you mean mcpServers?`},
 		{`{"max_name_length": 65}`, `error c.json:1:21: max_name_length must be a whole number from 24 to 64 (65) – 48 leaves room for what clients put in front; until then the default counts`},
+		{`{"max_parallel_starts": 0}`, `error c.json:1:25: max_parallel_starts must be a whole number from 1 to 1000 (0) – leave it out to have as many as there are processors; until then the default counts`},
+		{`{"max_parallel_starts": "4"}`, `error c.json:1:25: max_parallel_starts must be a whole number from 1 to 1000 ("4") – leave it out to have as many as there are processors; until then the default counts`},
 		{`{"first_list_wait": "soon"}`, `error c.json:1:21: first_list_wait is not a time ("soon") – write seconds (90) or a text with a unit ("90s", "2m"); until then the default counts`},
 		{`{"$schema": "x", "servers": null}`, ``},
 	} {

@@ -49,13 +49,14 @@ const (
 	keyInputs        = "inputs"
 	keySchema        = "$schema"
 	keyFirstListWait = "first_list_wait"
+	keyMaxStarts     = "max_parallel_starts"
 	keyMaxNameLength = "max_name_length"
 	keyApproval      = "approval"
 	keyConfirm       = "approval_confirm"
 	keyIsolation     = "isolation"
 )
 
-var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxNameLength, keyApproval, keyConfirm, keyIsolation}
+var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxStarts, keyMaxNameLength, keyApproval, keyConfirm, keyIsolation}
 
 // Values of Config.Approval: who may approve a server that is held.
 const (

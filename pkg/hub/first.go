@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"time"
@@ -65,9 +64,17 @@ type first struct {
 
 	once sync.Once
 	done chan struct{} // closed when there is nothing more to wait for: listed, or failed for now
+
+	missed map[*session.Session]bool // whose first list went without it; guarded by the hub's mu
 }
 
-func (f *first) finish() { f.once.Do(func() { close(f.done) }) }
+func (f *first) finish() {
+	f.once.Do(func() { close(f.done) })
+	f.hub.moved.Store(time.Now().UnixNano())
+}
+
+// Started implements upstream.Owner: a server that runs is progress.
+func (f *first) Started(*upstream.Instance) { f.hub.moved.Store(time.Now().UnixNano()) }
 
 // A whole look is taken again after this long: what a session's instance lists only adds to it.
 const (
@@ -105,57 +112,17 @@ func (h *Hub) inspectNew(s *session.Session) {
 			spec = s.Spec(server, h.log)
 		}
 		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout, spec.Admit = []byte(allAbilities), protocol.Latest, l.kind == newServer, 0, nil
+		switch l.kind {
+		case staleOne:
+			spec.Turn = upstream.Turn{Queue: h.starts, Urgency: upstream.Unasked} // remote ones too: one at a time
+		case inspection:
+			spec.Turn.Urgency = upstream.Called // a person waits
+		}
 		f := &first{hub: h, key: k, look: l, begun: time.Now(), done: make(chan struct{})}
 		f.in = upstream.New(spec, f)
 		h.firsts[k] = f
 		f.in.Start()
 	}
-}
-
-// AwaitFirst implements session.Host: it waits for the servers never seen before, as long as each gives signs of life and at
-// most first_list_wait in all, since several clients never read a list again.
-func (h *Hub) AwaitFirst(ctx context.Context, s *session.Session, name string) {
-	h.mu.Lock()
-	most := h.config.FirstListWait
-	pending := make([]*first, 0, len(h.firsts))
-	var owners []*first
-	longest := 0
-	for k, f := range h.firsts {
-		if f.look.kind != newServer {
-			continue
-		}
-		pending = append(pending, f)
-		if prefix := catalog.Prefix(k.name); strings.HasPrefix(name, prefix) && len(prefix) >= longest {
-			if len(prefix) > longest {
-				owners, longest = nil, len(prefix)
-			}
-			owners = append(owners, f)
-		}
-	}
-	h.mu.Unlock()
-	for _, f := range owners {
-		if f.in.Status().State == upstream.NeedsLogin && h.awaitLogin(ctx, s, f.key.name) {
-			h.AwaitFirst(ctx, s, name) // what it offers now
-			return
-		}
-	}
-	if owners != nil {
-		pending = owners
-	} else if names(h.Config(s), name) {
-		return // its server has been listed, and does not have it
-	}
-	if len(pending) == 0 {
-		return
-	}
-	var all sync.WaitGroup
-	for _, f := range pending {
-		all.Go(func() { // counted from its beginning: of several lists only the first waits so long
-			ctx, cancel := context.WithDeadline(ctx, f.begun.Add(most))
-			defer cancel()
-			f.await(ctx, most/2)
-		})
-	}
-	all.Wait()
 }
 
 // names tells whether a name begins like those of a configured server.
@@ -201,26 +168,6 @@ func (h *Hub) look(s *session.Session, name string) *first {
 	return h.firsts[keyOf(server)]
 }
 
-// signEvery is how often a server is looked at for signs of life.
-const signEvery = 500 * time.Millisecond
-
-// await returns when the look is over, or when the server has given no sign of life for silent.
-func (f *first) await(ctx context.Context, silent time.Duration) {
-	for {
-		quiet := time.Since(f.in.Sign())
-		if quiet >= silent {
-			return
-		}
-		select {
-		case <-f.done:
-			return
-		case <-ctx.Done():
-			return
-		case <-time.After(min(silent-quiet, signEvery)):
-		}
-	}
-}
-
 // Listed implements upstream.Owner.
 func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upstream.Known) {
 	if known == upstream.Partial {
@@ -241,6 +188,7 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 		}
 		h.learn(f.key, live, extent) // before it is taken off: who finds nobody to wait for finds it listed
 		h.takeOff(f, time.Second)
+		h.tellLate(f)
 	}
 	f.finish()
 }

@@ -62,6 +62,8 @@ type Hub struct {
 	asking   map[key]bool      // a person is being asked
 	tried    map[key]look      // inspections that were begun: an approval is one start, also of a server that fails
 	programs map[key]time.Time // when they were looked at
+	starts   *upstream.Queue
+	moved    atomic.Int64 // when a look last came on: a server ran, was installed or listed; Unix nanoseconds
 	watching bool
 	retrying bool          // records that can't be used are looked at again
 	retryIn  time.Duration // after this long
@@ -81,6 +83,7 @@ type Hub struct {
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, began: time.Now(), book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
 		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, programs: map[key]time.Time{}}
+	h.starts = upstream.NewQueue(0)
 	h.work.Go(h.book.Prepare)
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.logins = oauth.New(oauth.Options{Store: opts.Store, Log: opts.Log, LoggedIn: h.loggedIn})
@@ -91,6 +94,7 @@ func New(opts Options) *Hub {
 		h.config = &config.Config{Path: opts.ConfigPath, FirstListWait: config.DefaultFirstListWait, MaxNameLength: config.DefaultMaxNameLength, Approval: config.ApprovalHuman}
 	}
 	h.report(h.config)
+	h.starts.SetMost(h.config.MaxStarts)
 	h.settle(h.config)
 	h.scopes[""] = h.derive("", h.config)
 	return h

@@ -45,6 +45,7 @@ func (h *Hub) Reload() {
 	}
 	h.report(next)
 	h.warnOfNames(next)
+	h.starts.SetMost(next.MaxStarts)
 	h.settle(next)
 	h.mu.Lock()
 	h.config = next

@@ -3,8 +3,11 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -160,6 +163,7 @@ type notices struct {
 	due    [catalog.Kinds]bool
 	forced [catalog.Kinds]bool
 	served [catalog.Kinds]uint64 // hash of what the client was last given or told of; 0: never
+	late   []string              // servers that came after the first list, in words
 	read   chan struct{}         // closed when the client next reads the tools; nil: nobody waits
 }
 
@@ -238,8 +242,10 @@ func (s *Session) sendNotices() (tools bool) {
 	n := &s.notice
 	n.mu.Lock()
 	due, forced := n.due, n.forced
-	n.due, n.forced, n.since = [catalog.Kinds]bool{}, [catalog.Kinds]bool{}, time.Time{}
+	late := n.late
+	n.due, n.forced, n.since, n.late = [catalog.Kinds]bool{}, [catalog.Kinds]bool{}, time.Time{}, nil
 	n.mu.Unlock()
+	defer s.tellLate(late)
 	for k, method := range map[catalog.Kind]string{catalog.Tools: protocol.ToolsChanged, catalog.Prompts: protocol.PromptsChanged, catalog.Resources: protocol.ResourcesChanged} {
 		if !due[k] {
 			continue
@@ -254,6 +260,23 @@ func (s *Session) sendNotices() (tools bool) {
 		}
 	}
 	return tools
+}
+
+// CameLate is called by the host when a server that the first list went without has been listed.
+func (s *Session) CameLate(server string, tools int) {
+	s.notice.mu.Lock()
+	s.notice.late = append(s.notice.late, fmt.Sprintf("%s (%d)", strconv.Quote(server), tools))
+	s.notice.mu.Unlock()
+	s.announce(false, catalog.Tools)
+}
+
+// tellLate names the servers whose tools came after the first list: several clients never read it again.
+func (s *Session) tellLate(late []string) {
+	if len(late) > 0 {
+		slices.Sort(late)
+		s.Warn("These servers were listed after the first list of tools was given; in brackets how many tools each has: " + strings.Join(late, ", ") +
+			". Read the list again to see them, or start a new session in a client that does not; they can be called by name at once")
+	}
 }
 
 // differs tells whether the client would now read another list than it was given or told of, and notes that it is told.

@@ -49,6 +49,8 @@ type Host interface {
 	Screen(server string, items [][]byte) [][]byte
 	// Login is the login of a remote server, nil for one that has none. It does nothing yet.
 	Login(server *config.Server, launch config.Launch) (*oauth.Login, error)
+	// Turn says how the start of a server waits for others.
+	Turn(server *config.Server) upstream.Turn
 	// Ready completes what a server is started with.
 	Ready(start *upstream.Start) *upstream.Start
 	// OwnTools makes a connection to the proxy's own tools, on behalf of the session.

@@ -38,6 +38,7 @@ func (h *host) Begin(*Session)                                                {}
 func (h *host) Moved(*Session)                                                {}
 func (h *host) Leave(*Session)                                                {}
 func (h *host) AwaitFirst(context.Context, *Session, string)                  {}
+func (h *host) Turn(*config.Server) upstream.Turn                             { return upstream.Turn{} }
 func (h *host) NotListed(*Session, string) error                              { return nil }
 func (h *host) Withheld(*Session, string) error                               { return nil }
 func (h *host) Learned(*Session, string, *catalog.Snapshot)                   {}

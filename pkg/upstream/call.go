@@ -84,6 +84,7 @@ func (in *Instance) admit(c *Call) error {
 // park lets a call wait for the server; mu is held.
 func (in *Instance) park(c *Call) {
 	in.waiting = append(in.waiting, c)
+	in.hurry()
 	c.timer = time.AfterFunc(in.spec.StartWait, func() { in.giveUp(c) })
 }
 

@@ -7,6 +7,7 @@ package upstream
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ type Spec struct {
 	CallTimeout  time.Duration // 0: none
 	IdleTimeout  time.Duration // 0: never stopped for idleness
 	Eager        bool
+	Turn         Turn   // how it waits for its start
 	Launch       string // key of the launch, recorded in snapshots
 	// Admit tells whether a live definition, of this digest, may be used; nil: every one. It is called with a lock held.
 	Admit func(kind catalog.Kind, id, digest string) error
@@ -125,7 +127,9 @@ type Instance struct {
 	waiting  []*Call
 	lists    lists
 	holds    int
-	again    bool // start when the run that is ending has ended
+	place    *place // of the start in the queue, nil if it takes none
+	hurried  bool   // somebody waits for the start
+	again    bool   // start when the run that is ending has ended
 	corked   bool
 	idle     *time.Timer
 }
@@ -158,7 +162,11 @@ func (in *Instance) Status() Status {
 	if e, usable := in.unlisted(); e != nil {
 		s.Unlisted, s.Usable = e, usable
 	}
-	s.Stage = stage(in.conn)
+	if s.Stage = stage(in.conn); in.place != nil {
+		if n := in.spec.Turn.Queue.before(in.place); n > 0 {
+			s.Stage = fmt.Sprintf("waiting for its turn, starts before it: %d", n)
+		}
+	}
 	if c, ok := in.conn.(interface{ Confinement() string }); ok {
 		s.Confinement = c.Confinement()
 	}
@@ -231,6 +239,7 @@ func (in *Instance) start() {
 	}
 	in.again = false
 	in.set(Starting, nil)
+	in.enterQueue()
 	in.runs.Go(in.run)
 }
 
@@ -245,6 +254,7 @@ func (in *Instance) Close(grace time.Duration) {
 	calls := in.takeCalls()
 	stopTimer(in.retry)
 	stopTimer(in.idle)
+	in.leaveQueue()
 	in.mu.Unlock()
 	for _, c := range calls {
 		c.finish(nil, &Error{Server: in.spec.Name, Step: "during the call", Cause: ErrClosed})

@@ -22,6 +22,10 @@ func backoff(n int) time.Duration {
 
 // run is one life of the server: from dialling it to its end.
 func (in *Instance) run() {
+	if !in.await() {
+		in.ended(nil, ErrClosed)
+		return
+	}
 	conn, err := in.spec.Dial()
 	if err != nil {
 		in.ended(nil, err)
@@ -132,6 +136,9 @@ type pulse struct {
 func (in *Instance) Sign() time.Time {
 	in.mu.Lock()
 	conn, sign := in.conn, in.since
+	if in.place != nil {
+		sign = later(sign, in.spec.Turn.Queue.came(in.place))
+	}
 	in.mu.Unlock()
 	if conn == nil {
 		return sign
@@ -207,6 +214,7 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 		return ErrClosed
 	}
 	in.set(Ready, nil)
+	in.leaveQueue()
 	in.lives++
 	in.rest()
 	in.hello = hello
@@ -251,6 +259,7 @@ func (in *Instance) ended(conn Conn, err error) {
 		in.said = conn.Diagnostics()
 	}
 	in.conn = nil
+	in.leaveQueue()
 	sent, again := in.takeSent(), in.again || len(in.waiting) > 0
 	was, lived := in.state, time.Since(in.since)
 	var unsent []*Call

@@ -26,7 +26,7 @@ func TestListThatFails(t *testing.T) {
 		"a text":                     {`,"result":{"tools":"none"}`, `no list "tools"`},
 		"an array":                   {`,"result":[]`, "tools/list"},
 		"a number":                   {`,"result":7`, "tools/list"},
-		"cut off":                    {`,"result":{"tools":[{"name":"t"`, "broken answer"},
+		"cut off":                    {`,"result":{"tools":[{"name":"t"`, "ends at byte"},
 		"an answer never":            {"", "no answer to tools/list"},
 		"another list's name":        {`,"result":{"prompts":[]}`, `no list "tools"`},
 	} {
