@@ -33,6 +33,10 @@ type Message struct {
 	Raw                               []byte
 	Kind                              Kind
 	ID, Method, Params, Result, Error Span
+	Meta                              Span // the member _meta of params or result
+	Versioned                         bool // there is a member jsonrpc, whatever its value
+	Foreign                           bool // there are members that JSON-RPC does not have, or an empty one of result and error
+	Nulls                             bool // null occurs somewhere
 }
 
 // Bytes returns the bytes of a member.
@@ -49,7 +53,7 @@ func Parse(raw []byte) (Message, error) {
 	if i := skipSpace(raw, 0); i < len(raw) && raw[i] == '[' {
 		return m, ErrBatch
 	}
-	version, pass := false, scan{most: MaxDepth}
+	version, pass := false, scan{most: MaxDepth, meta: &m.Meta}
 	err := pass.members(raw, Span{0, len(raw)}, func(name, value Span) error {
 		key := Unquote(name.In(raw))
 		at := m.member(key)
@@ -61,10 +65,13 @@ func Parse(raw []byte) (Message, error) {
 		case at != nil:
 			*at = value
 		case string(key) == "jsonrpc":
-			version = string(value.In(raw)) == `"2.0"`
+			m.Versioned, version = true, string(value.In(raw)) == `"2.0"`
+		default:
+			m.Foreign = true
 		}
 		return nil
 	})
+	m.Nulls = pass.nulls
 	if Broken(err) {
 		m.guess()
 	}
@@ -86,10 +93,15 @@ func (m *Message) guess() {
 	*m = Message{Raw: raw}
 	var twice Message
 	RoughMembers(raw, Span{0, len(raw)}, func(key []byte, value Span) {
-		if at := m.member(key); at != nil && at.End != 0 {
+		switch at := m.member(key); {
+		case at != nil && at.End != 0:
 			*twice.member(key) = value
-		} else if at != nil {
+		case at != nil:
 			*at = value
+		case string(key) == "jsonrpc":
+			m.Versioned = true
+		default:
+			m.Foreign = true
 		}
 	})
 	for _, key := range envelope {
@@ -151,15 +163,25 @@ func (m *Message) classify() (Kind, error) {
 		}
 		return Request, nil
 	}
-	if m.Error.End != 0 && m.Result.End != 0 && string(m.Bytes(m.Error)) == "null" {
-		m.Error = Span{} // some servers write both
+	if m.Error.End != 0 && m.Result.End != 0 { // as in JSON-RPC 1.0: one of them is null
+		switch {
+		case string(m.Bytes(m.Error)) == "null":
+			m.Error, m.Foreign = Span{}, true
+		case string(m.Bytes(m.Result)) == "null":
+			m.Result, m.Foreign = Span{}, true
+		}
 	}
 	switch {
 	case id == nil:
 		return Invalid, fmt.Errorf("%w: neither a method nor an id", ErrInvalid)
-	case m.Result.End != 0 && m.Error.End == 0:
+	case m.Result.End != 0 && m.Error.End != 0:
+		return Invalid, fmt.Errorf("%w: a result beside an error", ErrInvalid)
+	case m.Result.End != 0:
 		return Result, nil
-	case m.Error.End != 0 && m.Result.End == 0:
+	case m.Error.End != 0:
+		if err := checkError(m.Raw, m.Error); err != nil {
+			return Invalid, err
+		}
 		return Failure, nil
 	}
 	return Invalid, fmt.Errorf("%w: neither a method nor one of result and error", ErrInvalid)

@@ -34,36 +34,65 @@ func Members(b []byte, at Span, fn func(key []byte, value Span) error) error {
 // members is Members with keys as they are written.
 func (s *scan) members(b []byte, at Span, fn func(key, value Span) error) error {
 	b = b[:at.End]
-	s.most--
-	i := s.space(b, at.Start)
-	if i >= len(b) || b[i] != '{' {
-		return syntaxError(b, i, "an object")
+	i, err := s.object(b, s.space(b, at.Start), fn)
+	if err != nil {
+		return err
 	}
+	return trailing(b, i)
+}
+
+// object goes through the object at b[i] and returns where it ends.
+func (s *scan) object(b []byte, i int, fn func(key, value Span) error) (int, error) {
+	if i >= len(b) || b[i] != '{' {
+		return i, syntaxError(b, i, "an object")
+	}
+	s.most--
+	defer func() { s.most++ }()
 	if i = s.space(b, i+1); i < len(b) && b[i] == '}' {
-		return trailing(b, i+1)
+		return i + 1, nil
 	}
 	for {
 		i = s.space(b, i)
 		key := i
 		start, end, err := s.key(b, i)
 		if err != nil {
-			return err
+			return i, err
 		}
-		if i, err = s.value(b, start); err != nil {
-			return err
+		if i, err = s.member(b, Span{key, end}, start); err != nil {
+			return i, err
 		}
 		if err := fn(Span{key, end}, Span{start, i}); err != nil {
-			return err
+			return i, err
 		}
 		if i = s.space(b, i); i < len(b) && b[i] == ',' {
 			i++
 			continue
 		}
 		if i >= len(b) || b[i] != '}' {
-			return syntaxError(b, i, "a comma or a closing brace")
+			return i, syntaxError(b, i, "a comma or a closing brace")
 		}
-		return trailing(b, i+1)
+		return i + 1, nil
 	}
+}
+
+// member returns where the value at b[i] ends. In params and result it notes where _meta is, if that is asked for.
+func (s *scan) member(b []byte, key Span, i int) (int, error) {
+	if s.meta == nil || i >= len(b) || b[i] != '{' {
+		return s.value(b, i)
+	}
+	if name := string(Unquote(key.In(b))); name != "result" && name != "params" {
+		return s.value(b, i)
+	}
+	meta := s.meta
+	s.meta = nil
+	end, err := s.object(b, i, func(key, value Span) error {
+		if string(Unquote(key.In(b))) == "_meta" {
+			*meta = value
+		}
+		return nil
+	})
+	s.meta = meta
+	return end, err
 }
 
 // Elements calls fn for each element of the array that b[at.Start:at.End] is, in order.

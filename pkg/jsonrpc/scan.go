@@ -45,8 +45,10 @@ func skipSpace(b []byte, i int) int {
 
 // scan is one pass over a value.
 type scan struct {
-	most   int  // levels that are allowed, at most 128
-	breaks bool // there was a line break between tokens
+	most   int   // levels that are allowed, at most 128
+	breaks bool  // there was a line break between tokens
+	nulls  bool  // there was a null
+	meta   *Span // gets the place of _meta in the params or the result of a message; nil: that is not looked for
 }
 
 func (s *scan) space(b []byte, i int) int {
@@ -313,8 +315,11 @@ func (s *scan) value(b []byte, i int) (_ int, err error) {
 				}
 				continue
 			}
-		} else if i, err = skipScalar(b, i); err != nil {
-			return i, err
+		} else {
+			s.nulls = s.nulls || i < len(b) && b[i] == 'n'
+			if i, err = skipScalar(b, i); err != nil {
+				return i, err
+			}
 		}
 		if depth == 0 {
 			return i, nil

@@ -309,8 +309,8 @@ func (s *Session) Client() string {
 
 // answered takes the client's answer to a request made of it, and tells whether it was one. One to no open request is dropped.
 func (s *Session) answered(m *jsonrpc.Message) bool {
-	id, err := strconv.ParseUint(string(m.Bytes(m.ID)), 10, 64)
-	if err != nil {
+	id, ok := jsonrpc.Number(m.Bytes(m.ID))
+	if !ok {
 		return false
 	}
 	b := &s.back
@@ -336,8 +336,8 @@ func (s *Session) answered(m *jsonrpc.Message) bool {
 
 // clientProgress passes the client's progress on a server's request back to that server.
 func (s *Session) clientProgress(m *jsonrpc.Message, p protocol.Params) {
-	n, err := strconv.ParseUint(string(m.Bytes(p.Progress)), 10, 64)
-	if err != nil {
+	n, ok := jsonrpc.Number(m.Bytes(p.Progress))
+	if !ok {
 		return
 	}
 	s.back.mu.Lock()
@@ -354,7 +354,7 @@ func (s *Session) cancelBack(in *upstream.Instance, m *jsonrpc.Message, p protoc
 	b.mu.Lock()
 	var found uint64
 	for id, c := range b.open {
-		if c.in == in && string(c.id) == string(m.Bytes(p.ID)) {
+		if c.in == in && jsonrpc.SameID(c.id, m.Bytes(p.ID)) {
 			found = id
 		}
 	}

@@ -101,15 +101,24 @@ func (c *calls) addToken(raw []byte, one *call) uint64 {
 	return c.next
 }
 
+// find returns the open request with an id, if need be by its number: "7" for 7.
 func (c *calls) find(id []byte) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open[string(id)]
+	if one := c.open[string(id)]; one != nil {
+		return one
+	}
+	for key, one := range c.open {
+		if jsonrpc.SameID([]byte(key), id) {
+			return one
+		}
+	}
+	return nil
 }
 
 func (c *calls) token(raw []byte) *token {
-	n, err := strconv.ParseUint(string(raw), 10, 64)
-	if err != nil {
+	n, ok := jsonrpc.Number(raw)
+	if !ok {
 		return nil
 	}
 	c.mu.Lock()

@@ -11,8 +11,17 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// dispatch serves one message of the client.
+// dispatch serves one message of the client. Servers get it in the form that all of them take.
 func (s *Session) dispatch(m *jsonrpc.Message, r reply) {
+	if err := protocol.Tidy(m); err != nil {
+		switch m.Kind {
+		case jsonrpc.Request:
+			r.fail(m, protocol.InvalidParams, "Invalid params: "+err.Error())
+		default:
+			s.refuse(m, err)
+		}
+		return
+	}
 	switch m.Kind {
 	case jsonrpc.Result, jsonrpc.Failure:
 		s.answered(m)

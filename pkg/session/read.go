@@ -124,9 +124,8 @@ func (s *Session) refuse(m *jsonrpc.Message, err error) {
 	s.log.Debug().Err(err).Msg("bad message from the client")
 	switch id := m.Bytes(m.ID); {
 	case m.Method.End == 0 && (m.Result.End != 0 || m.Error.End != 0): // a broken answer can't be answered
-		if jsonrpc.Broken(err) {
-			s.answeredBadly(id, jsonrpc.NewError(id, protocol.InternalError, "The client gave a broken answer: "+err.Error(), nil))
-		}
+		s.answeredBadly(id, jsonrpc.NewError(id, protocol.InternalError, "The client gave a broken answer: "+err.Error(), nil))
+	case m.Kind == jsonrpc.Notification: // nobody waits for an answer
 	case errors.Is(err, jsonrpc.ErrText):
 		s.write(jsonrpc.Whole(jsonrpc.NewError(id, protocol.ParseError, "Parse error: "+err.Error(), nil)))
 	case errors.Is(err, jsonrpc.ErrSyntax):

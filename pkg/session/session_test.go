@@ -1,7 +1,9 @@
 package session
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -18,6 +20,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -105,23 +108,27 @@ func connected(t *testing.T) (*mcptest.Client, *server) {
 	return c, srv
 }
 
-// TestEnvelope: whatever else a server writes into its envelope, and in which order, passes; only the id is the client's.
+// TestEnvelope: in whatever order a server writes its envelope, only the id is the client's; members that JSON-RPC does not have, and
+// nulls in the place of others, are taken out, because strict clients drop such an answer and wait on.
 func TestEnvelope(t *testing.T) {
 	c, srv := connected(t)
-	for i, answer := range []string{
-		`{"jsonrpc":"2.0","id":ID,"result":{"a":1.0}}`,
-		`{"result":{"id":5},"jsonrpc":"2.0","id":ID}`,
-		`{ "x" : [1] , "id":ID , "jsonrpc" : "2.0", "result" : null , "y":{"id":7} }`,
-		`{"id":ID,"error":null,"result":{},"jsonrpc":"2.0"}`,
-		`{"jsonrpc":"2.0","error":{"code":1,"id":3,"data":null},"id":ID,"trace":"x"}`,
-		`{"\u0069d":ID,"jsonrpc":"2.0","resul\u0074":{"text":"\ud800"}}`,
-		`{"jsonrpc":"2.0","id":ID,"result":{"id":ID,"id":ID}}`,
+	for i, one := range []struct{ answer, want string }{
+		{`{"jsonrpc":"2.0","id":ID,"result":{"a":1.0}}`, ""},
+		{`{"result":{"id":5},"jsonrpc":"2.0","id":ID}`, ""},
+		{`{ "x" : [1] , "id":ID , "jsonrpc" : "2.0", "result" : {"n": null } , "y":{"id":7} }`, `{"id":ID,"jsonrpc":"2.0","result":{"n": null }}`},
+		{`{"id":ID,"error":null,"result":{},"jsonrpc":"2.0"}`, `{"id":ID,"result":{},"jsonrpc":"2.0"}`},
+		{`{"jsonrpc":"2.0","error":{"code":1,"message":"m","id":3,"data":null},"id":ID,"trace":"x"}`, `{"jsonrpc":"2.0","error":{"code":1,"message":"m","id":3,"data":null},"id":ID}`},
+		{`{"jsonrpc":"2.0","id":ID,"result":null,"error":{"code":1,"message":"m"}}`, `{"jsonrpc":"2.0","id":ID,"error":{"code":1,"message":"m"}}`},
+		{`{"\u0069d":ID,"jsonrpc":"2.0","resul\u0074":{"text":"\ud800"}}`, ""},
+		{`{"jsonrpc":"2.0","id":ID,"result":{"id":ID,"id":ID}}`, ""},
+		{`{"jsonrpc":"2.0","id":ID,"result":{"content":[],"_meta":null}}`, `{"jsonrpc":"2.0","id":ID,"result":{"content":[]}}`},
 	} {
 		id := fmt.Sprintf(`"é-%d"`, i)
 		c.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`)
 		upstreamID := idOf(<-srv.sent)
-		srv.inbox <- strings.ReplaceAll(answer, "ID", upstreamID)
-		want := strings.Replace(answer, "ID", id, 1)
+		srv.inbox <- strings.ReplaceAll(one.answer, "ID", upstreamID)
+		want := cmp.Or(one.want, one.answer)
+		want = strings.Replace(want, "ID", id, 1)
 		want = strings.ReplaceAll(want, "ID", upstreamID) // within the result it is no id of ours
 		if _, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return string(m.Raw) == want }); !ok {
 			t.Errorf("%s did not come; received %s", want, c.Received()[len(c.Received())-1].Raw)
@@ -129,21 +136,109 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// TestBrokenAnswer: an answer that is none ends its call with an error, at once; one under an id in another form, or
-// to no request, counts for nothing.
+// TestBrokenAnswer: an answer that is none ends its call with an error that says what is wrong, at once. Strict clients would drop it and
+// wait for ever.
 func TestBrokenAnswer(t *testing.T) {
 	c, srv := connected(t)
-	for i, answer := range []string{`{"jsonrpc":"2.0","id":ID}`, `{"id":ID,"result":{}}`, `{"jsonrpc":"2.0","id":ID,"result":{},"error":{"code":1}}`} {
+	for i, one := range []struct{ answer, says string }{
+		{`{"jsonrpc":"2.0","id":ID}`, "one of result and error"},
+		{`{"id":ID,"result":{}}`, "is missing"},
+		{`{"jsonrpc":2.0,"id":ID,"result":{}}`, "is missing"},
+		{`{"jsonrpc":"1.0","id":ID,"result":{},"x":1}`, "is missing"},
+		{`{"jsonrpc":"2.0","id":ID,"result":{},"error":{"code":1,"message":"x"}}`, "a result beside an error"},
+		{`{"jsonrpc":"2.0","id":ID,"method":"tools/call","result":{}}`, "a method beside a result"},
+		{`{"jsonrpc":"2.0","id":ID,"result":null}`, "the result is no object"},
+		{`{"jsonrpc":"2.0","id":ID,"result":[]}`, "the result is no object"},
+		{`{"jsonrpc":"2.0","id":ID,"result":"done"}`, "the result is no object"},
+		{`{"jsonrpc":"2.0","id":ID,"result":{"_meta":[]}}`, "_meta is no object"},
+		{`{"jsonrpc":"2.0","id":ID,"result":{},"result":{}}`, "occurs twice"},
+		{`{"jsonrpc":"2.0","id":ID,"result":{},"Id":5}`, "ambiguous"},
+		{`{"jsonrpc":"2.0","id":ID,"error":null}`, "the error is no object"},
+		{`{"jsonrpc":"2.0","id":ID,"error":"cursor_invalid"}`, "cursor_invalid"},
+		{`{"jsonrpc":"2.0","id":ID,"error":{"message":"nope"}}`, "nope"},
+		{`{"jsonrpc":"2.0","id":ID,"error":{"code":-32000}}`, "no message"},
+		{`{"jsonrpc":"2.0","id":ID,"error":{"code":"E1","message":"nope"}}`, "no whole number"},
+		{`{"jsonrpc":"2.0","id":ID,"error":{"code":1.5,"message":"x"}}`, "no whole number"},
+		{`{"jsonrpc":"2.0","id":"ID","error":{"code":1.5,"message":"x"}}`, "no whole number"},
+	} {
 		id := fmt.Sprint(100 + i)
 		c.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`)
 		upstreamID := idOf(<-srv.sent)
-		srv.inbox <- `{"jsonrpc":"2.0","id":"` + upstreamID + `","result":{"stray":1}}`
-		srv.inbox <- `{"jsonrpc":"2.0","id":` + upstreamID + `.0,"result":{"stray":2}}`
 		srv.inbox <- `{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"stray"}}`
-		srv.inbox <- strings.ReplaceAll(answer, "ID", upstreamID)
+		srv.inbox <- `{"jsonrpc":"2.0","id":"x` + upstreamID + `","result":{"stray":1}}`
+		srv.inbox <- `{"level":"info","msg":"a line of a log","id":` + upstreamID + `}`
+		srv.inbox <- `{"level":"error","error":"a line of a log","id":"` + upstreamID + `"}`
+		srv.inbox <- strings.ReplaceAll(one.answer, "ID", upstreamID)
 		m, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return m.ID == id })
-		if !ok || !strings.Contains(string(m.Result), `"isError":true`) || !strings.Contains(string(m.Result), "broken answer") {
-			t.Errorf("%s: %s", answer, m.Raw)
+		if text := string(m.Result); !ok || !strings.Contains(text, `"isError":true`) || !strings.Contains(text, "broken answer") || !strings.Contains(text, one.says) {
+			t.Errorf("%s: %s", one.answer, m.Raw)
+		}
+	}
+}
+
+// TestIDAsText: servers that keep ids as text or as floats are understood, as the SDKs do.
+func TestIDAsText(t *testing.T) {
+	c, srv := connected(t)
+	answeredByHand(t, c)
+	for i, form := range []string{`"%s"`, `%s.0`, `%se0`, `"%s.0"`} {
+		id := fmt.Sprint(200 + i)
+		c.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p` + id + `"}}}`)
+		sent := <-srv.sent
+		token := string(protocol.Field([]byte(sent), "params", "_meta", "progressToken"))
+		srv.inbox <- `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":` + fmt.Sprintf(form, token) + `,"progress":1}}`
+		if m, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return strings.Contains(string(m.Raw), `"progressToken":"p`+id+`"`) }); !ok {
+			t.Errorf("%s: no progress, %s", form, m.Raw)
+		}
+		srv.inbox <- `{"jsonrpc":"2.0","id":` + fmt.Sprintf(form, idOf(sent)) + `,"result":{"a":` + id + `}}`
+		if m, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return m.ID == id }); !ok || string(m.Raw) != `{"jsonrpc":"2.0","id":`+id+`,"result":{"a":`+id+`}}` {
+			t.Errorf("%s: %s", form, m.Raw)
+		}
+	}
+	// The client cancels in another form than it asked in, and the server takes back a question so.
+	c.Send(`{"jsonrpc":"2.0","id":300,"method":"tools/call","params":{"name":"t"}}`)
+	asked := idOf(<-srv.sent)
+	srv.inbox <- `{"jsonrpc":"2.0","id":5,"method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}}`
+	m, _ := c.Wait(5*time.Second, func(m mcptest.Message) bool { return m.Method == "elicitation/create" })
+	srv.inbox <- `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"5"}}`
+	if got, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return m.Method == "notifications/cancelled" }); !ok || !strings.Contains(string(got.Raw), `"requestId":`+m.ID) {
+		t.Errorf("the server's cancellation: %s", got.Raw)
+	}
+	c.Send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"300"}}`)
+	for got := range srv.sent {
+		if strings.Contains(got, "notifications/cancelled") {
+			if !strings.Contains(got, `"requestId":`+asked) {
+				t.Errorf("the client's cancellation: %s", got)
+			}
+			break
+		}
+	}
+}
+
+// answeredByHand keeps the client from answering questions by itself.
+func answeredByHand(t *testing.T, c *mcptest.Client) {
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	c.Handle("elicitation/create", func(json.RawMessage) (any, error) { <-over; return nil, nil })
+}
+
+// TestBrokenAnswerOfTheClient: the server that asked is told, in the form of an error that every server reads.
+func TestBrokenAnswerOfTheClient(t *testing.T) {
+	c, srv := connected(t)
+	answeredByHand(t, c)
+	c.Send(`{"jsonrpc":"2.0","id":"start","method":"tools/call","params":{"name":"t"}}`)
+	<-srv.sent
+	for i, answer := range []string{`"result":null`, `"result":[]`, `"error":"no"`, `"error":{"message":"no"}`, `"result":{},"error":{"code":1,"message":"x"}`, `"result":{"_meta":7}`} {
+		id := fmt.Sprint(i)
+		srv.inbox <- `{"jsonrpc":"2.0","id":` + id + `,"method":"elicitation/create","params":{"message":"question ` + id + `","requestedSchema":{"type":"object","properties":{}}}}`
+		m, _ := c.Wait(5*time.Second, func(m mcptest.Message) bool { return strings.Contains(string(m.Raw), "question "+id) })
+		c.Send(`{"jsonrpc":"2.0","id":` + m.ID + `,` + answer + `}`)
+		select {
+		case got := <-srv.sent:
+			if !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32603,`) {
+				t.Errorf("%s: %s", answer, got)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: the server is not told", answer)
 		}
 	}
 }

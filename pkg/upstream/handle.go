@@ -2,7 +2,7 @@ package upstream
 
 import (
 	"errors"
-	"strconv"
+	"fmt"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
@@ -16,20 +16,11 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 		return
 	}
 	m, err := jsonrpc.Parse(msg.Raw)
+	if err == nil {
+		err = protocol.Tidy(&m)
+	}
 	if err != nil {
-		if in.noise++; in.noise <= 10 { // only this goroutine counts
-			in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", in.excerpt(msg.Raw)).Msg("bad message from the server")
-		}
-		if m.Method.End != 0 {
-			if m.ID.End != 0 {
-				conn.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
-			}
-		} else if c := in.take(m.Bytes(m.ID)); c != nil && c.pieces && jsonrpc.Broken(err) && m.Result.End != 0 && m.Error.End == 0 {
-			m.Kind = jsonrpc.Result
-			c.finish(&m, nil)
-		} else if c != nil {
-			c.finish(nil, &Error{Server: in.spec.Name, Step: brokenAnswer, Cause: err})
-		}
+		in.malformed(conn, &m, err)
 		return
 	}
 	switch m.Kind {
@@ -51,13 +42,43 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 	}
 }
 
+// malformed takes what is no message. A request is refused, an answer ends its call at once; all else is noise, as a line of a log is that
+// has an id.
+func (in *Instance) malformed(conn Conn, m *jsonrpc.Message, err error) {
+	if in.noise++; in.noise <= 10 { // only this goroutine counts
+		in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", in.excerpt(m.Raw)).Msg("bad message from the server")
+	}
+	if m.Asks() {
+		code, text := protocol.InvalidRequest, "Invalid request: "
+		if m.Kind == jsonrpc.Request { // all but its params fits
+			code, text = protocol.InvalidParams, "Invalid params: "
+		}
+		conn.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), code, text+err.Error(), nil)))
+	}
+	if !m.Answers() {
+		return
+	}
+	c := in.take(m.Bytes(m.ID))
+	switch {
+	case c == nil:
+	case c.pieces && jsonrpc.Broken(err) && m.Result.End != 0 && m.Error.End == 0:
+		m.Kind = jsonrpc.Result
+		c.finish(m, nil)
+	default:
+		if m.Error.End != 0 && !jsonrpc.Broken(err) {
+			err = fmt.Errorf("%w. The error it gave: %s", err, in.excerpt(m.Bytes(m.Error)))
+		}
+		c.finish(nil, &Error{Server: in.spec.Name, Step: brokenAnswer, Cause: err})
+	}
+}
+
 // brokenAnswer is the step of a call whose answer is no message.
 const brokenAnswer = "gave a broken answer"
 
 // take removes the pending call with the raw id.
 func (in *Instance) take(id []byte) *Call {
-	n, err := strconv.ParseUint(string(id), 10, 64)
-	if err != nil {
+	n, ok := jsonrpc.Number(id)
+	if !ok {
 		return nil
 	}
 	in.mu.Lock()
@@ -92,7 +113,7 @@ func (in *Instance) failed(f *transport.Failed) {
 	switch {
 	case needsLogin(f.Err):
 		step = "needs a login"
-	case errors.Is(f.Err, jsonrpc.ErrSyntax):
+	case errors.Is(f.Err, jsonrpc.ErrSyntax), errors.Is(f.Err, jsonrpc.ErrInvalid):
 		step = brokenAnswer
 	}
 	c.finish(nil, &Error{Server: in.spec.Name, Step: step, Cause: f.Err})
