@@ -124,16 +124,10 @@ func (h *HTTP) deliver(raw []byte, c *call) error {
 
 func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 	id := m.Bytes(m.ID)
-	if jsonrpc.Broken(bad) && id != nil && m.Method.End == 0 && m.Result.End != 0 && h.open(id) != nil {
-		h.settle(id)
-		h.in.put(Inbound{Raw: m.Raw}) // who asked may make use of the sound pieces of it
-		return nil
-	}
 	if bad != nil {
-		if id != nil && m.Method.End == 0 { // a malformed answer ends its request at once
-			if c := h.open(id); c != nil {
-				h.fail(c, fmt.Errorf("the server's answer is malformed: %w", bad), false)
-			}
+		if m.Answers() && !(m.Error.End != 0 && h.bodySaysLost(c, m.Raw)) && h.settle(id) != nil {
+			h.in.put(Inbound{Raw: m.Raw}) // who asked tells what is wrong with it, or makes use of its sound pieces
+			return nil
 		}
 		return bad
 	}
@@ -169,7 +163,7 @@ func (h *HTTP) refused(c *call, resp *http.Response, session string) {
 	body := h.readStart(resp)
 	failure := h.statusError(resp, body)
 	m, err := jsonrpc.Parse(bytes.TrimSpace(body))
-	ours := err == nil && m.Kind == jsonrpc.Failure && c.id != nil && bytes.Equal(m.Bytes(m.ID), c.id)
+	ours := err == nil && m.Kind == jsonrpc.Failure && c.id != nil && jsonrpc.SameID(m.Bytes(m.ID), c.id)
 	code := resp.StatusCode
 	challenged := code == http.StatusUnauthorized || code == http.StatusForbidden && failure.WWWAuthenticate != ""
 	lost := !challenged && h.sessionLost(c, failure, session, ours)

@@ -125,7 +125,7 @@ func TestHTTPUselessAnswers(t *testing.T) {
 		{"202 to a request", "", "", "HTTP 202 Accepted without a body", 202},
 		{"empty", "application/json", "", "HTTP 200 OK without a body", 200},
 		{"no JSON", "application/json", `{"jsonrpc"`, "malformed", 200},
-		{"no JSON-RPC", "application/json", `{"id":2,"result":{}}`, "malformed", 200},
+		{"no JSON-RPC", "application/json", `{"id":2,"level":"info","error":"x"}`, "malformed", 200},
 		{"a page", "text/html; charset=utf-8", "<html><title>Sign in</title>", "text/html instead of JSON: Sign in", 200},
 		{"error without id", "application/json", `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}}`, "refused the request: what?", 200},
 		{"of another request", "application/json", `{"jsonrpc":"2.0","method":"x"}`, "answered another request", 200},
@@ -145,6 +145,30 @@ func TestHTTPUselessAnswers(t *testing.T) {
 			c.wantFailed("2", tt.want, false)
 			c.nothing()
 		})
+	}
+}
+
+// Servers that give an id back as text or as a float are understood, and an answer that is malformed goes to who asked at once, whether
+// in a body or in a stream that goes on.
+func TestHTTPOddAnswers(t *testing.T) {
+	var body string
+	p := newHTTPPeer(t, httpScript{
+		"body": func(w http.ResponseWriter, _ *http.Request, _ httpMsg) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, body)
+		},
+		"stream": func(w http.ResponseWriter, r *http.Request, _ httpMsg) {
+			sse(w, "data: "+`{"level":"info","msg":"up","id":2,"error":"x"}`+"\n\ndata: "+body+"\n\n")
+			<-r.Context().Done()
+		},
+	})
+	for _, body = range []string{`{"jsonrpc":"2.0","id":"2","result":{}}`, `{"jsonrpc":"2.0","id":2.0,"result":{}}`, `{"jsonrpc":"2.0","id":"2","error":"no"}`,
+		`{"jsonrpc":"2.0","id":2,"error":{"message":"no"}}`, `{"id":2,"result":{}}`, `{"jsonrpc":"2.0","id":2,"result":{"text":"` + "\xe9" + `"}}`, `{"jsonrpc":"2.0","id":2}`} {
+		for _, method := range []string{"body", "stream"} {
+			c := dialTest(t, HTTPSpec{URL: p.URL})
+			c.request(2, method)
+			c.want(body)
+		}
 	}
 }
 

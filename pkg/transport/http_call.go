@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,10 +59,18 @@ func (h *HTTP) newCall(m *jsonrpc.Message) *call {
 	if c.method != "" && m.ID.End != 0 {
 		c.id = m.Bytes(m.ID)
 		h.mu.Lock()
-		h.calls[string(c.id)] = c
+		h.calls[callKey(c.id)] = c
 		h.mu.Unlock()
 	}
 	return c
+}
+
+// callKey is an id in one form: servers may give "7" or 7.0 back for 7.
+func callKey(id []byte) string {
+	if n, ok := jsonrpc.Number(id); ok {
+		return strconv.FormatUint(n, 10)
+	}
+	return string(id)
 }
 
 func (c *call) title() string {
@@ -85,7 +94,7 @@ func (h *HTTP) reason(c *call, err error) error {
 func (h *HTTP) open(id []byte) *call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c := h.calls[string(id)]; c != nil && !c.closed {
+	if c := h.calls[callKey(id)]; c != nil && !c.closed {
 		return c
 	}
 	return nil
@@ -101,7 +110,7 @@ func (h *HTTP) unanswered(c *call) bool {
 func (h *HTTP) settle(id []byte) *call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c := h.calls[string(id)]
+	c := h.calls[callKey(id)]
 	if c == nil || c.closed {
 		return nil
 	}
@@ -128,7 +137,7 @@ func (h *HTTP) lingerLocked(c *call) {
 func (h *HTTP) cancelled(id []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c := h.calls[string(id)]; c != nil {
+	if c := h.calls[callKey(id)]; c != nil {
 		c.cancelled = true
 		h.lingerLocked(c)
 	}
@@ -141,8 +150,8 @@ func (h *HTTP) forget(c *call) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	if h.calls[string(c.id)] == c {
-		delete(h.calls, string(c.id))
+	if h.calls[callKey(c.id)] == c {
+		delete(h.calls, callKey(c.id))
 	}
 }
 
