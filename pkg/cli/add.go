@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,7 +80,8 @@ func (a *app) add(ctx context.Context, name string, command []string, f addFlags
 	if nobody == nil {
 		nobody = a.sure(ctx, name)
 	}
-	if err := d.write([]addition{{name, options}}, nobody == nil, "add"); err != nil {
+	added := []addition{{name: name, options: options}}
+	if err := d.write(added, nobody == nil, "add"); err != nil {
 		return failed(err)
 	}
 	for _, v := range vars {
@@ -87,20 +90,78 @@ func (a *app) add(ctx context.Context, name string, command []string, f addFlags
 				plain(v.Name), plain(d.config.Path), secretFor(name, v.Name), secretFor(name, v.Name))
 		}
 	}
-	if nobody != nil {
-		a.tellHeld(d, []string{name})
-	}
+	a.tellAdded(d, added, nobody == nil)
 	return nil
 }
 
-// tellHeld says that what was added waits for a person.
-func (a *app) tellHeld(d *desk, names []string) {
-	words := make([]string, len(names))
-	for i, name := range names {
-		words[i] = config.ShellWord(name)
+// tellAdded says what was written and what comes next.
+func (a *app) tellAdded(d *desk, all []addition, own bool) {
+	var added, held []string
+	for _, e := range all {
+		if own && !e.quarantined() {
+			added = append(added, config.ShellWord(e.name))
+		} else {
+			held = append(held, config.ShellWord(e.name))
+		}
 	}
-	fmt.Fprintf(a.err, "Added to %s, and held, because no person typed it on a terminal. A person looks at it and approves it: mcpproxy-stdio approve %s\n",
-		plain(d.config.Path), strings.Join(words, ", "))
+	p := newPrinter(a.err)
+	if len(added) > 0 {
+		p.wrapped("", "", fmt.Sprintf("Added to %s: %s. Open sessions have %s at once.", plain(d.config.Path), strings.Join(added, ", "), itOrThem(added)))
+	}
+	if len(held) > 0 {
+		why := "because no person typed it on a terminal"
+		if own {
+			why = "because the file says so (quarantined)"
+		}
+		p.wrapped("", "", fmt.Sprintf("Added to %s, and held, %s. A person looks at it and approves it: mcpproxy-stdio approve %s",
+			plain(d.config.Path), why, strings.Join(held, ", ")))
+	}
+	for _, step := range d.nextSteps(all) {
+		p.wrapped("  ", "", plain(step))
+	}
+}
+
+func itOrThem(names []string) string {
+	if len(names) == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// nextSteps are what a person still has to do for servers that were added.
+func (d *desk) nextSteps(all []addition) (steps []string) {
+	c, err := config.Load(d.config.Path)
+	if err != nil {
+		return nil
+	}
+	remote := false
+	for _, e := range all {
+		s := c.Server(e.name)
+		if s == nil {
+			continue
+		}
+		env, secrets := s.References()
+		for _, name := range secrets {
+			step := fmt.Sprintf("Store the secret that %s needs: mcpproxy-stdio secret set %s", config.ShellWord(e.name), name)
+			if in, ok := c.Input(name); ok && in.Description != "" {
+				step += fmt.Sprintf(" (%q)", shorten(in.Description, 80))
+			}
+			if !slices.Contains(steps, step) {
+				steps = append(steps, step)
+			}
+		}
+		for _, name := range env {
+			if _, set := os.LookupEnv(name); !set {
+				steps = append(steps, fmt.Sprintf("%s refers to the variable %s, which is not set here: set it where your client is started, or write ${keyring:%s} and store it: mcpproxy-stdio secret set %s",
+					config.ShellWord(e.name), name, name, name))
+			}
+		}
+		remote = remote || s.Protocol != config.ProtocolStdio
+	}
+	if remote {
+		steps = append(steps, "A server that asks for a login is logged in to with: mcpproxy-stdio login NAME")
+	}
+	return append(steps, "See whether it can start: mcpproxy-stdio check")
 }
 
 // secretFor is a name for a secret that package secret accepts.
@@ -125,7 +186,7 @@ func (f addFlags) options(command []string) (options []config.Option, vars []con
 		return nil, nil, err
 	}
 	if f.url != "" {
-		set("protocol", config.ProtocolHTTP)
+		set("protocol", config.InferProtocol("", f.url))
 		set("url", f.url)
 		if env != nil || f.dir != "" {
 			return nil, nil, errors.New("add: --env and --workdir are for commands; a URL takes --header")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,6 +19,12 @@ import (
 type addition struct {
 	name    string
 	options []config.Option
+	inputs  []config.Input // what its references to secrets are called
+}
+
+// quarantined tells whether the entry itself says that it is held.
+func (e addition) quarantined() bool {
+	return slices.ContainsFunc(e.options, func(o config.Option) bool { return o.Key == "quarantined" && o.Value == true })
 }
 
 // sure asks a person who adds servers, where a script may operate the terminal, whether it is they: what they add is trusted. An error means
@@ -36,8 +43,18 @@ func (d *desk) write(all []addition, own bool, how string) error {
 	if err := d.begin(); err != nil {
 		return err
 	}
-	if !own {
-		return d.writeHeld(all)
+	var held []addition
+	all = slices.DeleteFunc(slices.Clone(all), func(e addition) bool {
+		if !own || e.quarantined() {
+			held = append(held, e)
+			return true
+		}
+		return false
+	})
+	if len(held) > 0 {
+		if err := d.writeHeld(held); err != nil || len(all) == 0 {
+			return err
+		}
 	}
 	var after *config.Config
 	err := d.edit(all, func(doc *config.Document) (err error) {
@@ -77,7 +94,9 @@ func (d *desk) writeHeld(all []addition) error {
 		if _, err = d.book.Update(d.config.Path, e.name, func(r *quarantine.Record) error { r.Hold(); return nil }); err != nil {
 			return err
 		}
-		all[i].options = append(all[i].options, config.Option{Key: "quarantined", Value: true})
+		if !e.quarantined() {
+			all[i].options = append(slices.Clip(e.options), config.Option{Key: "quarantined", Value: true})
+		}
 	}
 	err := d.edit(all, func(*config.Document) error { return nil })
 	if err == nil {
@@ -100,6 +119,9 @@ func (d *desk) edit(all []addition, then func(*config.Document) error) error {
 	return config.Edit(d.config.Path, func(doc *config.Document) error {
 		for _, e := range all {
 			if err := doc.Add(e.name, e.options); err != nil {
+				return err
+			}
+			if err := doc.AddInputs(e.inputs); err != nil {
 				return err
 			}
 		}

@@ -36,6 +36,10 @@ type problem struct {
 	Remedy   string `json:"remedy,omitempty"`
 }
 
+func problemOf(p config.Problem) problem {
+	return problem{p.Path, p.Line, p.Column, p.Server, p.Severity, p.Value, p.Message, p.Remedy}
+}
+
 func (a *app) checkCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
@@ -77,7 +81,7 @@ func (a *app) inspect(path string) (*checkReport, error) {
 	r := &checkReport{Config: path, Problems: []problem{}, Servers: []checkedServer{}}
 	c, err := config.Load(path)
 	if syntax := (*config.SyntaxError)(nil); errors.As(err, &syntax) {
-		r.Exists, r.Problems = true, []problem{problem(syntax.Problem())}
+		r.Exists, r.Problems = true, []problem{problemOf(syntax.Problem())}
 		return r, nil
 	}
 	if err != nil {
@@ -89,7 +93,7 @@ func (a *app) inspect(path string) (*checkReport, error) {
 	}
 	r.Exists, r.OK = c.Exists, c.Exists
 	for _, p := range c.Problems {
-		r.Problems = append(r.Problems, problem(p))
+		r.Problems = append(r.Problems, problemOf(p))
 		r.OK = r.OK && p.Severity != config.SeverityError
 	}
 	st := store.Open(store.DefaultDir())

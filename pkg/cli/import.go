@@ -1,20 +1,15 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/tailscale/hujson"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
@@ -26,7 +21,11 @@ func (a *app) importCommand() *cobra.Command {
 		Use: "import FILE [NAME…]", Short: "Copy servers from another client's configuration into yours",
 		Long: `Import reads the configuration of Claude, Cursor, VS Code or another client that has mcpServers or servers,
 and copies the servers that yours does not have, or those that are named. FILE is not changed. Typed
-on a terminal they are your own; run by an agent or a script they are held.`,
+on a terminal they are your own; run by an agent or a script they are held.
+
+It says of each server what came over and what was dropped. What restrains a server (its tools, whether
+it is enabled, its quarantine) comes over, or the server is skipped and import exits with 3, as it does
+for a file without a server that it can read.`,
 		Example: "  mcpproxy-stdio import ~/.cursor/mcp.json --dry-run\n  mcpproxy-stdio import ~/.claude.json github",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -35,7 +34,11 @@ on a terminal they are your own; run by an agent or a script they are held.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			return failed(a.importFrom(c.Context(), args[0], args[1:], dry, asJSON))
+			err := a.importFrom(c.Context(), args[0], args[1:], dry, asJSON)
+			if coded := (*exitError)(nil); errors.As(err, &coded) {
+				return coded
+			}
+			return failed(err)
 		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be imported, and change nothing")
@@ -45,20 +48,39 @@ on a terminal they are your own; run by an agent or a script they are held.`,
 
 // imported is what became of one entry.
 type imported struct {
-	Name   string `json:"name"`
-	Result string `json:"result"`
-	Why    string `json:"why,omitempty"`
+	Name    string    `json:"name"`
+	Result  string    `json:"result"`
+	Why     string    `json:"why,omitempty"`
+	Options []string  `json:"options,omitempty"` // what came over, as it is called here
+	Dropped []dropped `json:"dropped,omitempty"`
+	Line    int       `json:"line"`
+	Column  int       `json:"column"`
+
+	refused bool // it was wanted, and can't be kept as it was meant
+}
+
+// dropped is an option that did not come over.
+type dropped struct {
+	Option string `json:"option"`
+	Why    string `json:"why"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 func (a *app) importFrom(ctx context.Context, file string, names []string, dry, asJSON bool) error {
 	from, err := config.Load(file)
+	var syntax *config.SyntaxError
 	switch {
+	case errors.As(err, &syntax):
+		return &exitError{ExitProblems, err}
 	case err != nil:
 		return err
 	case !from.Exists:
 		return fmt.Errorf("%s does not exist", plain(file))
-	case len(from.Servers) == 0:
-		return fmt.Errorf(`%s has no servers in "mcpServers" or "servers"`, plain(file))
+	}
+	lost := a.tellUnread(from)
+	if len(from.Servers) == 0 {
+		return &exitError{ExitProblems, fmt.Errorf(`%s has no servers in "mcpServers" or "servers"`, plain(file))}
 	}
 	for _, name := range names {
 		if from.Server(name) == nil {
@@ -72,10 +94,6 @@ func (a *app) importFrom(ctx context.Context, file string, names []string, dry, 
 	if from.Path == d.config.Path {
 		return fmt.Errorf("%s is your own configuration", plain(file))
 	}
-	array, err := d.arrayForm()
-	if err != nil {
-		return err
-	}
 	own := a.person() == nil && (dry || a.sure(ctx, "import") == nil)
 	var results []imported
 	var additions []addition
@@ -83,26 +101,11 @@ func (a *app) importFrom(ctx context.Context, file string, names []string, dry, 
 		if len(names) > 0 && !slices.Contains(names, s.Name) {
 			continue
 		}
-		options, why := optionsOf(s, array)
-		if other := d.unfit(s, own); other != "" {
-			why = other
+		r, e := d.importOne(from, s, own, dry)
+		if results = append(results, r); e != nil {
+			additions = append(additions, *e)
 		}
-		if why != "" {
-			results = append(results, imported{s.Name, "skipped", why})
-			continue
-		}
-		additions = append(additions, addition{s.Name, options})
-		result := "imported"
-		if other := d.lookalike(s.Name); other != "" {
-			why = fmt.Sprintf("mind that it can be taken for %q", other)
-		}
-		if dry {
-			result = "would be imported"
-		}
-		if !own {
-			result += ", held"
-		}
-		results = append(results, imported{s.Name, result, why})
+		lost = lost || r.refused
 	}
 	if len(additions) > 0 && !dry {
 		if err := d.write(additions, own, "import"); err != nil {
@@ -110,29 +113,97 @@ func (a *app) importFrom(ctx context.Context, file string, names []string, dry, 
 		}
 	}
 	if asJSON {
-		return a.printASCII(results)
+		err = a.printASCII(results)
+	} else {
+		a.tellImported(d, results, additions, own, dry)
 	}
-	a.tellImported(d, results, additions, own || dry)
-	return nil
+	if err == nil && lost {
+		err = &exitError{code: ExitProblems}
+	}
+	return err
 }
 
-func (a *app) tellImported(d *desk, results []imported, additions []addition, trusted bool) {
+// tellUnread reports servers of the file that are not read, and tells whether one was left out for an error.
+func (a *app) tellUnread(from *config.Config) (lost bool) {
+	p := newPrinter(a.err)
+	for _, one := range from.Problems {
+		if one.Server == "" && (one.Severity == config.SeverityError || one.Unread) {
+			p.problem(problemOf(one))
+			lost = lost || one.Severity == config.SeverityError
+		}
+	}
+	return lost
+}
+
+// importOne is what becomes of one entry, and the addition that it is; nil if it is skipped.
+func (d *desk) importOne(from *config.Config, s *config.Server, own, dry bool) (imported, *addition) {
+	r := imported{Name: s.Name, Result: "imported", Line: s.Line, Column: s.Column}
+	if why := d.unfit(s, own); why != "" {
+		r.Result, r.Why, r.refused = "skipped", why, s.Refused != ""
+		return r, nil
+	}
+	e := &addition{name: s.Name, options: s.Written()}
+	for _, o := range e.options {
+		r.Options = append(r.Options, nameThere(s, o.Key))
+	}
+	_, secrets := s.References()
+	for _, name := range secrets {
+		if in, ok := from.Input(name); ok {
+			e.inputs = append(e.inputs, in)
+		}
+	}
+	for _, p := range from.Problems {
+		if p.Server == s.Name && p.Dropped != "" {
+			r.Dropped = append(r.Dropped, dropped{p.Dropped, p.Remedy, p.Line, p.Column})
+		}
+	}
+	if other := d.lookalike(s.Name); other != "" {
+		r.Why = fmt.Sprintf("its name can be taken for %q", other)
+	}
+	if dry {
+		r.Result = "would be imported"
+	}
+	if !own || s.Quarantined {
+		r.Result += ", held"
+	}
+	return r, e
+}
+
+// nameThere is an option with the name that it has in the file it comes from, if that is another one.
+func nameThere(s *config.Server, option string) string {
+	for _, spelt := range s.Spelt {
+		if spelt.Option == option {
+			return option + " (" + spelt.As + ")"
+		}
+	}
+	return option
+}
+
+func (a *app) tellImported(d *desk, results []imported, additions []addition, own, dry bool) {
 	var rows [][]string
 	for _, r := range results {
 		rows = append(rows, []string{plain(r.Name), r.Result, orDash(plain(r.Why))})
 	}
-	newPrinter(a.out).table([]column{{title: "NAME", cut: true}, {title: "RESULT", paint: func(cell string) string {
+	p := newPrinter(a.out)
+	p.table([]column{{title: "NAME", cut: true}, {title: "RESULT", paint: func(cell string) string {
 		if strings.HasPrefix(cell, "skipped") {
 			return yellow
 		}
 		return green
 	}}, {title: "WHY"}}, rows)
-	if len(additions) > 0 && !trusted {
-		var names []string
-		for _, e := range additions {
-			names = append(names, e.name)
+	if slices.ContainsFunc(results, func(r imported) bool { return r.Options != nil }) {
+		p.line()
+	}
+	for _, r := range results {
+		if r.Options != nil {
+			p.wrapped("  ", "", plain(r.Name)+": came over: "+strings.Join(r.Options, ", "))
 		}
-		a.tellHeld(d, names)
+		for _, o := range r.Dropped {
+			p.wrapped("    ", "", fmt.Sprintf("dropped: %s (line %d): %s", plain(o.Option), o.Line, plain(o.Why)))
+		}
+	}
+	if len(additions) > 0 && !dry {
+		a.tellAdded(d, additions, own)
 	}
 }
 
@@ -174,84 +245,3 @@ func startsUs(command string, args []string) bool {
 }
 
 const program = "mcpproxy-stdio"
-
-// arrayForm tells whether new entries go into an array, in which a bare ${NAME} is no reference.
-func (d *desk) arrayForm() (bool, error) {
-	data, err := os.ReadFile(d.config.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	var lists struct{ MCPServers, Servers json.RawMessage }
-	if data, err = hujson.Standardize(bytes.TrimPrefix(data, []byte("\uFEFF"))); err != nil || json.Unmarshal(data, &lists) != nil {
-		return true, nil // empty, as it was read before
-	}
-	for _, list := range []json.RawMessage{lists.MCPServers, lists.Servers} {
-		if list != nil {
-			return list[0] != '{', nil
-		}
-	}
-	return true, nil
-}
-
-// bareReference is how other clients refer to a variable; with $$ in front it is none.
-const bareReference = `\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}`
-
-// optionsOf are an entry's options as they are written; where bare names are no references they are written as ${env:NAME}. why tells
-// what can't be written that way.
-func optionsOf(s *config.Server, array bool) (options []config.Option, why string) {
-	reference := regexp.MustCompile(bareReference)
-	text := func(t string) string {
-		if !array {
-			return t
-		}
-		return reference.ReplaceAllStringFunc(t, func(ref string) string {
-			m := reference.FindStringSubmatch(ref)
-			switch {
-			case strings.HasPrefix(ref, "$$"), m[1] == "workspaceFolder":
-				return ref
-			case m[2] != "":
-				why = "it refers to ${" + m[1] + ":-…}, and the list in your file can't have defaults – write the value out"
-			}
-			return "${env:" + m[1] + "}"
-		})
-	}
-	texts := func(all []string) (out []string) {
-		for _, t := range all {
-			out = append(out, text(t))
-		}
-		return out
-	}
-	vars := func(all []config.Var) (out []config.Var) {
-		for _, v := range all {
-			out = append(out, config.Var{Name: v.Name, Value: text(v.Value)})
-		}
-		return out
-	}
-	set := func(written bool, key string, value any) {
-		if written {
-			options = append(options, config.Option{Key: key, Value: value})
-		}
-	}
-	set(true, "protocol", s.Protocol)
-	set(s.Command != "", "command", text(s.Command))
-	set(len(s.Args) > 0, "args", texts(s.Args))
-	set(s.URL != "", "url", text(s.URL))
-	set(s.AllowInsecure, "allow_http", true)
-	set(s.Dir != "", "working_dir", text(s.Dir))
-	set(len(s.Env) > 0, "env", vars(s.Env))
-	set(len(s.Headers) > 0, "headers", vars(s.Headers))
-	if s.OAuth != nil {
-		set(true, "oauth", s.OAuth.Written(text))
-	}
-	if s.Isolation != nil {
-		set(true, "isolation", s.Isolation.Written(text))
-	}
-	set(!s.Enabled, "enabled", false)
-	set(s.Start != config.StartLazy, "start", s.Start)
-	set(s.EnabledTools != nil, "enabled_tools", s.EnabledTools)
-	set(len(s.DisabledTools) > 0, "disabled_tools", s.DisabledTools)
-	return options, why
-}

@@ -45,10 +45,24 @@ func (b beneath) bound(written, path string) bool {
 	return lexicallyIn(path, b.workspace) || lexicallyIn(path, b.real)
 }
 
-// hasWorkspace tells whether a text refers to the workspace.
-func (s *Server) hasWorkspace(text string) bool {
-	parts, _ := parseTemplate(text, s.objectForm)
-	return slices.ContainsFunc(parts, func(p part) bool { return p.kind == partWorkspace })
+// hasWorkspace tells whether a text refers to the workspace, by itself or by one of the entry's own variables.
+func (s *Server) hasWorkspace(text string) bool { return s.leadsToWorkspace("", text) }
+
+func (s *Server) leadsToWorkspace(option, text string) bool {
+	parts, _ := s.parse(option, text)
+	return slices.ContainsFunc(parts, func(p part) bool {
+		return p.kind == partWorkspace || p.kind == partOwn && s.leadsToWorkspace("env."+p.name, s.variable(p.name))
+	})
+}
+
+// variable is the value of one of the entry's own variables as written.
+func (s *Server) variable(name string) string {
+	for _, v := range s.Env {
+		if v.Name == name {
+			return v.Value
+		}
+	}
+	return ""
 }
 
 // check follows the links of a path that must stay in the workspace, and gives where it leads; "" for a path that is free

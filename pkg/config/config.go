@@ -30,6 +30,7 @@ type Config struct {
 	Exists   bool      // false: there is no such file, and nothing is configured
 	Servers  []*Server // the user's in file order, then the workspace's
 	Problems []Problem // in file order, the user's file first
+	Inputs   []Input   // VS Code's, of the user's file
 
 	FirstListWait time.Duration // how long the very first list waits for new servers without any progress
 	MaxStarts     int           // how many servers may start at a time; 0: by processors
@@ -109,7 +110,7 @@ func parseFile(path string, data []byte, user *Config) (*Config, error) {
 	digest := contentDigest(data)
 	src, err := parseSource(path, data)
 	if err != nil {
-		return nil, err
+		return nil, asOtherLanguage(path, data, err)
 	}
 	d := &decoder{
 		report:    report{src: src},
@@ -123,7 +124,7 @@ func parseFile(path string, data []byte, user *Config) (*Config, error) {
 		d.config.isolation = user.isolation
 	}
 	if err := d.file(); err != nil {
-		return nil, err
+		return nil, asOtherLanguage(path, data, err)
 	}
 	d.finishIsolation()
 	d.config.Problems = d.sorted()

@@ -13,7 +13,7 @@ import (
 )
 
 // maxServerName bounds an entry's name, in characters.
-const maxServerName = 64
+const maxServerName = 128
 
 // decoder fills a Config from a syntax tree.
 type decoder struct {
@@ -22,6 +22,10 @@ type decoder struct {
 	lines     map[string]int // of the names seen
 	entries   []*entry       // of config.Servers
 	workspace bool           // the file is a workspace's
+
+	hasServers  bool      // there is a key for servers of ours
+	unknownKeys int       // at the top
+	unread      []Problem // servers in forms that are not read
 }
 
 // file decodes the top level. Only what makes the whole file meaningless is an
@@ -54,6 +58,7 @@ func (d *decoder) file() error {
 			return err
 		}
 	}
+	d.checkServers()
 	return nil
 }
 
@@ -63,6 +68,7 @@ const mostStarts = 1000
 func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 	switch key {
 	case keyServers, keyServersVSCode:
+		d.hasServers = true
 		return d.servers(key, m.Value)
 	case keyFirstListWait:
 		if wait, problem := durationOf(m.Value, true); problem != nil {
@@ -113,14 +119,12 @@ func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 		d.isolation(m)
 	case keySchema:
 	case keyInputs:
-		d.add(m.Name.StartOffset, Problem{
-			Severity: SeverityWarning, Value: keyInputs, Message: "VS Code's inputs are not asked for, and ${input:…} is unknown",
-			Remedy: "use ${env:NAME} or ${keyring:NAME}",
-		})
+		d.inputs(m)
 	default:
-		if d.meansIsolation(key, m) {
+		if d.meansIsolation(key, m) || d.foreign(key, m) {
 			break
 		}
+		d.unknownKeys++
 		d.add(m.Name.StartOffset, Problem{
 			Severity: SeverityWarning, Value: excerpt(key), Message: "unknown option, ignored",
 			Remedy: suggest(key, topLevelKeys),
@@ -218,7 +222,7 @@ func (d *decoder) drop(at hujson.Value, place, value, message, remedy string) {
 func (d *decoder) entry(place, name string, at, v hujson.Value, objectForm bool) {
 	if why := nameFault(name); why != "" {
 		d.drop(at, place, excerpt(name), "has a name that "+why+" and is left out",
-			fmt.Sprintf("names have 1 to %d printable characters without slashes: they stand in file names, tool names and messages", maxServerName))
+			fmt.Sprintf("names have 1 to %d printable characters, a letter or a digit among them, and no backslash", maxServerName))
 		return
 	}
 	line, column := d.src.position(v.StartOffset)
@@ -257,8 +261,10 @@ func nameFault(name string) string {
 		return "is empty"
 	case utf8.RuneCountInString(name) > maxServerName:
 		return "is too long"
-	case strings.ContainsAny(name, `/\`):
-		return "contains a slash"
+	case strings.Contains(name, `\`):
+		return "contains a backslash"
+	case !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }):
+		return "has neither a letter nor a digit"
 	case strings.TrimSpace(name) != name:
 		return "begins or ends with a space"
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):

@@ -186,7 +186,7 @@ func (d *Document) list() string {
 }
 
 // Set writes one option of an entry, in the place where it stands or behind the
-// entry's others; a nil value removes it. Where the object form's own name for an
+// entry's others; a nil value removes it. Where another client's name for an
 // option stands (cwd, type, disabled), that one is changed. Setting an object
 // changes those of its members that differ.
 func (d *Document) Set(name, key string, value any) error {
@@ -201,10 +201,7 @@ func (d *Document) Set(name, key string, value any) error {
 	if err := checkOptionKey(key); err != nil {
 		return err
 	}
-	written, inverse := key, false
-	if l.object {
-		written, inverse = writtenKey(obj, key)
-	}
+	written, inverse := writtenKey(obj, key)
 	if value == nil {
 		return d.removeMember(l.path(), written)
 	}
@@ -218,14 +215,14 @@ func (d *Document) Set(name, key string, value any) error {
 	return d.setMember(l.path(), written, encoded)
 }
 
-// writtenKey is the name under which an option stands in an object-form entry.
+// writtenKey is the name under which an option stands in an entry.
 func writtenKey(obj *hujson.Object, key string) (written string, inverse bool) {
 	for _, m := range obj.Members {
 		switch k := keyOf(m); {
 		case k == key:
 			return key, false
-		case aliases[k] == key:
-			written, inverse = k, k == "disabled"
+		case canonicalOption(k) == key && k != "transport":
+			written, inverse = k, plainKey(k) == "disabled"
 		}
 	}
 	if written == "" {

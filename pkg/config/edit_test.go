@@ -160,7 +160,7 @@ func TestEditRefuses(t *testing.T) {
 		change func(*Document) error
 	}{
 		{"exists", func(d *Document) error { return d.Add("a", nil) }},
-		{"slash", func(d *Document) error { return d.Add("a/b", nil) }},
+		{"backslash", func(d *Document) error { return d.Add(`a\b`, nil) }},
 		{"no server", func(d *Document) error { return d.Set("b", "url", "x") }},
 		{"no server", func(d *Document) error { return d.Remove("b") }},
 		{"did you mean command", func(d *Document) error { return d.Set("a", "comand", "x") }},

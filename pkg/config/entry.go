@@ -13,10 +13,11 @@ type entry struct {
 	report *report
 	server *Server
 	value  hujson.Value
-	key    string // as written, of the option being decoded
-	seen   map[string]hujson.Value
+	key    string                  // as written, of the option being decoded
+	seen   map[string]hujson.Value // by the option that it is read as
 
-	failures int // how many errors were told
+	written  map[string]bool // the keys as written
+	failures int             // how many errors were told
 
 	workspace bool            // it stands in a workspace's file
 	asked     *isolationAsked // nil: it has no isolation object
@@ -40,34 +41,74 @@ func (e *entry) warn(at hujson.Value, value, message, remedy string) {
 }
 
 func (e *entry) decode() {
-	e.seen = map[string]hujson.Value{}
-	written := map[string]bool{}
-	for _, m := range e.value.Value.(*hujson.Object).Members {
+	e.seen, e.written = map[string]hujson.Value{}, map[string]bool{}
+	obj := e.value.Value.(*hujson.Object)
+	e.foresee(obj)
+	done := map[string]bool{}
+	for _, m := range obj.Members {
 		e.key = keyOf(m)
-		if written[e.key] {
+		if done[e.key] {
 			e.fail(m.Name, excerpt(e.key), "this option stands here twice, and only one could count", "remove one of the two")
 			continue
 		}
-		written[e.key] = true
+		done[e.key] = true
 		e.member(m)
 	}
 	e.checkProtocol()
+	e.checkCommand()
+	e.checkArgs()
 	e.checkOAuth()
 }
 
-func (e *entry) member(m hujson.ObjectMember) {
-	name := e.key
-	if canonical := aliases[name]; canonical != "" {
-		if !e.server.objectForm {
-			e.aliasInArray(m, canonical)
-			return
+// foresee reads what has to be known before the options are: their names, which tell whose form it is, and the names of the entry's own
+// variables, which its other texts may refer to.
+func (e *entry) foresee(obj *hujson.Object) {
+	for _, m := range obj.Members {
+		key := keyOf(m)
+		e.written[key] = true
+		if m.Value.Value.Kind() == '[' && canonicalOption(key) == "command" {
+			e.written["environment"] = true // opencode's form, in which this is the array's companion
 		}
-		name = canonical
+		inner, isObject := m.Value.Value.(*hujson.Object)
+		switch {
+		case !isObject:
+		case key == "transport":
+			e.foresee(inner)
+		case canonicalOption(key) == "env":
+			for _, v := range inner.Members {
+				if v.Value.Value.Kind() != 'n' {
+					e.server.own = append(e.server.own, keyOf(v))
+				}
+			}
+		}
 	}
+}
+
+// nested decodes an object whose members are options of the entry.
+func (e *entry) nested(obj *hujson.Object) {
+	for _, m := range obj.Members {
+		e.key = keyOf(m)
+		e.member(m)
+	}
+}
+
+func (e *entry) member(m hujson.ObjectMember) {
+	key := e.key
+	name := canonicalOption(key)
 	option := optionNamed(name)
+	decode := func(*entry, hujson.Value) {}
+	if option != nil {
+		decode = option.decode
+	}
+	if s := spelledAs(key); s != nil && s.decode != nil && key != name {
+		decode = s.decode
+	}
+	launch, isObject := m.Value.Value.(*hujson.Object)
 	switch {
 	case option == nil:
-		e.unknown(m.Name)
+		e.unknown(m)
+	case key == "transport" && isObject: // the rest of the launch stands in it
+		e.nested(launch)
 	case name == "name":
 		if e.server.objectForm {
 			e.warn(m.Name, "name", "the key in front of the entry is its name; this one is ignored", "remove it")
@@ -76,34 +117,41 @@ func (e *entry) member(m hujson.ObjectMember) {
 		// null is how generators write "not set".
 	default:
 		if _, twice := e.seen[name]; twice && name != "enabled" {
-			e.fail(m.Name, "", excerpt(e.key)+" means the same as another option of this entry", "keep "+name)
+			e.fail(m.Name, "", excerpt(key)+" means the same as another option of this entry", "keep "+name)
 			return
 		}
-		option.decode(e, m.Value)
+		decode(e, m.Value)
 		e.seen[name] = m.Value
+		if key != name {
+			e.server.Spelt = append(e.server.Spelt, Spelt{name, excerpt(key)})
+		}
 	}
 }
 
-// aliasInArray deals with a name of the object form in the array form. Of these,
-// "disabled": true must not be ignored: the server would run.
-func (e *entry) aliasInArray(m hujson.ObjectMember, canonical string) {
-	if e.key == "disabled" && !(m.Value.Value.Kind() == 'f' || m.Value.Value.Kind() == 'n') {
-		e.fail(m.Name, "", "disabled is not an option of this form", `write "enabled": false`)
-		return
-	}
-	e.warn(m.Name, e.key, "unknown option, ignored", "did you mean "+canonical+"?")
+// drop tells of an option that has no effect.
+func (e *entry) drop(at hujson.Value, message, remedy string) {
+	e.report.add(at.StartOffset, Problem{
+		Server: e.server.Name, Severity: SeverityWarning, Value: excerpt(e.key), Message: message, Remedy: remedy, Dropped: excerpt(e.key),
+	})
 }
 
-func (e *entry) unknown(name hujson.Value) {
-	switch remedy, foreign := foreignOptions[e.key]; {
-	case foreign:
-		e.warn(name, e.key, "an option of other clients, ignored here", remedy)
+// unknown deals with a key that is none of our options. What may restrain the server is not ignored.
+func (e *entry) unknown(m hujson.ObjectMember) {
+	s, v := spelledAs(e.key), m.Value
+	switch {
+	case s != nil && s.ignore != "":
+		e.drop(m.Name, "an option of other clients, ignored here", s.ignore)
+	case s != nil && saysNothing(v):
+	case s != nil:
+		e.fail(m.Name, e.key, "an option of "+s.used+" that can't be kept here, so the server is not started without it", s.refuse)
 	case slices.Contains(laterOptions, e.key):
-		e.warn(name, e.key, "not available in this version, ignored", "remove it, or leave it for a later version")
+		e.drop(m.Name, "not available in this version, ignored", "remove it, or leave it for a later version")
 	case nearest(e.key, optionNames()) == keyIsolation:
-		e.fail(name, excerpt(e.key), "unknown option, which may ask for a confinement", "did you mean isolation?")
+		e.fail(m.Name, excerpt(e.key), "unknown option, which may ask for a confinement", "did you mean isolation?")
+	case restrains(e.key, v):
+		e.fail(m.Name, excerpt(e.key), "unknown option, which may restrain the server, so it is not started without it", "write enabled_tools, disabled_tools or isolation, or remove it")
 	default:
-		e.warn(name, excerpt(e.key), "unknown option, ignored", suggest(e.key, optionNames()))
+		e.drop(m.Name, "unknown option, ignored", suggest(e.key, optionNames()))
 	}
 }
 
@@ -133,7 +181,7 @@ func (e *entry) checkProtocol() {
 	case ProtocolStdio:
 		e.needs(hasCommand, "command", "url", "headers", "allow_http")
 	case ProtocolHTTP, ProtocolSSE:
-		e.needs(hasURL, "url", "command", "args", "env", "working_dir")
+		e.needs(hasURL, "url", "command", "args", "env", "env_file", "working_dir")
 		e.checkURL()
 	}
 }
@@ -159,7 +207,7 @@ func (e *entry) needs(has bool, required, contrary string, idle ...string) {
 		e.fail(v, "", contrary+" does not go with protocol "+protocol, "remove it, or change the protocol")
 	}
 	for _, name := range idle {
-		if v, ok := e.seen[name]; ok {
+		if v, ok := e.seen[name]; ok && !(name == "env" && e.server.usesOwn()) {
 			e.warn(v, "", name+" means nothing with protocol "+protocol, "remove it")
 		}
 	}

@@ -11,11 +11,22 @@ import (
 
 // One method an option: each decodes its value into the server or fails.
 
+// command is the program; opencode writes it with its arguments, as an array.
 func (e *entry) command(v hujson.Value) {
-	if v.Value.Kind() == '[' {
-		e.fail(v, "an array", "command is the program alone", `write "command": "npx", "args": ["-y", …]`)
+	if list, ok := v.Value.(*hujson.Array); ok {
+		if len(list.Elements) == 0 {
+			e.fail(v, "[]", "command is empty", "name the program to run")
+			return
+		}
+		e.commandText(list.Elements[0])
+		rest := hujson.Value{StartOffset: v.StartOffset, EndOffset: v.EndOffset, Value: &hujson.Array{Elements: list.Elements[1:]}}
+		e.server.Args = append(e.texts(rest, true), e.server.Args...)
 		return
 	}
+	e.commandText(v)
+}
+
+func (e *entry) commandText(v hujson.Value) {
 	if text, ok := e.text(v, e.key, shown(v)); ok {
 		e.server.Command = text
 		switch {
@@ -27,7 +38,7 @@ func (e *entry) command(v hujson.Value) {
 	}
 }
 
-func (e *entry) args(v hujson.Value) { e.server.Args = e.texts(v, true) }
+func (e *entry) args(v hujson.Value) { e.server.Args = append(e.server.Args, e.texts(v, true)...) }
 
 func (e *entry) url(v hujson.Value) {
 	if text, ok := e.text(v, e.key, kindName(v)); ok {
@@ -40,29 +51,22 @@ func (e *entry) url(v hujson.Value) {
 
 func (e *entry) allowHTTP(v hujson.Value) { e.server.AllowInsecure = e.boolean(v, false) }
 
-// protocolNames maps what the object form's type says to our protocols.
-var protocolNames = map[string]string{
-	"streamable-http": ProtocolHTTP, "streamableHttp": ProtocolHTTP, "streamable_http": ProtocolHTTP,
-	"remote": ProtocolHTTP, "local": ProtocolStdio,
-}
-
 func (e *entry) protocol(v hujson.Value) {
-	known := []string{ProtocolStdio, ProtocolHTTP, ProtocolSSE}
 	if v.Value.Kind() == '"' {
-		if mapped := protocolNames[textOf(v)]; mapped != "" {
-			if !e.server.objectForm {
-				e.fail(v, shown(v), e.key+" must be stdio, http or sse", `write "`+mapped+`"`)
-				return
-			}
-			e.server.Protocol = mapped
+		if e.server.Protocol = protocolNamed(textOf(v)); e.server.Protocol != "" {
+			return
+		}
+		if text := plainKey(textOf(v)); text == "ws" || text == "websocket" {
+			e.fail(v, shown(v), "servers are not reached by WebSocket", "use the server's HTTP address")
 			return
 		}
 	}
-	e.server.Protocol = e.choice(v, "", known)
+	e.server.Protocol = e.choice(v, "", []string{ProtocolStdio, ProtocolHTTP, ProtocolSSE})
 }
 
-func (e *entry) enabled(v hujson.Value) {
-	enabled := e.boolean(v, e.key == "disabled") != (e.key == "disabled")
+func (e *entry) enabled(v hujson.Value) { e.switched(v, e.boolean(v, false)) }
+
+func (e *entry) switched(v hujson.Value, enabled bool) {
 	if _, twice := e.seen["enabled"]; twice && enabled != e.server.Enabled {
 		e.fail(v, e.key, "enabled and disabled contradict each other", "remove one of the two")
 		return
@@ -80,7 +84,7 @@ func (e *entry) workingDir(v hujson.Value) {
 }
 
 func (e *entry) env(v hujson.Value) {
-	e.server.Env = e.vars(v, func(name, _ string) (string, string) {
+	e.server.Env = e.vars(v, "env", func(name, _ string) (string, string) {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
 			return "is not the name of a variable", "names are not empty and have no ="
 		}
@@ -88,8 +92,20 @@ func (e *entry) env(v hujson.Value) {
 	})
 }
 
+func (e *entry) envFile(v hujson.Value) {
+	if text, ok := e.text(v, e.key, shown(v)); ok {
+		e.server.EnvFile = text
+		switch {
+		case text == "":
+			e.fail(v, `""`, e.key+" is empty", "remove it, or name a file")
+		case text == "~" || strings.HasPrefix(text, "~/"):
+			e.fail(v, "~", "~ is the shell's, and no shell runs here", "write ${env:HOME}/…")
+		}
+	}
+}
+
 func (e *entry) headers(v hujson.Value) {
-	e.server.Headers = e.vars(v, func(name, value string) (string, string) {
+	e.server.Headers = e.vars(v, "headers", func(name, value string) (string, string) {
 		switch {
 		case !isToken(name):
 			return "is not the name of a header", "names have letters, digits and hyphens"
@@ -147,12 +163,18 @@ func (e *entry) text(v hujson.Value, what, value string) (string, bool) {
 		e.fail(v, value, what+" must be a string", remedy)
 		return "", false
 	}
-	text := textOf(v)
+	return e.checked(v, what, textOf(v), false)
+}
+
+// checked checks the references in a text of the entry, which are ours afterwards; variable tells that it is the value of a variable or of
+// a header.
+func (e *entry) checked(v hujson.Value, what, text string, variable bool) (string, bool) {
 	if strings.ContainsRune(text, 0) {
 		e.fail(v, `\u0000`, what+" contains a NUL character", "remove it")
 		return "", false
 	}
-	if _, err := parseTemplate(text, e.server.objectForm); err != nil {
+	text = e.rewritten(text, variable)
+	if _, err := e.server.parse(what, text); err != nil {
 		e.fail(v, err.ref, what+" has a reference that cannot be resolved: "+err.message, err.remedy)
 		return text, false
 	}
@@ -174,7 +196,6 @@ func (e *entry) texts(v hujson.Value, references bool) []string {
 			if !ok {
 				return texts
 			}
-			e.warnArgvSecret(element, text)
 			texts = append(texts, text)
 			continue
 		}
@@ -187,14 +208,8 @@ func (e *entry) texts(v hujson.Value, references bool) []string {
 	return texts
 }
 
-func (e *entry) warnArgvSecret(at hujson.Value, text string) {
-	if strings.Contains(text, "${keyring:") {
-		e.warn(at, "", "a secret in args is visible to every program of this machine in the list of processes", "pass it in env")
-	}
-}
-
-// vars reads an object of strings. No message shows a value of it.
-func (e *entry) vars(v hujson.Value, fault func(name, value string) (message, remedy string)) []Var {
+// vars reads an object of strings; numbers and booleans are what they are written as, and null is not set. No message shows a value of it.
+func (e *entry) vars(v hujson.Value, option string, fault func(name, value string) (message, remedy string)) []Var {
 	obj, ok := v.Value.(*hujson.Object)
 	if !ok {
 		e.fail(v, kindName(v), e.key+" must be an object of strings", `write {"NAME": "value"}`)
@@ -209,8 +224,20 @@ func (e *entry) vars(v hujson.Value, fault func(name, value string) (message, re
 			continue
 		}
 		seen[name] = true
-		value, ok := e.text(m.Value, e.key+"."+excerpt(name), kindName(m.Value))
-		if !ok {
+		what, value := option+"."+excerpt(name), ""
+		switch m.Value.Value.Kind() {
+		case 'n':
+			e.unset(option, name)
+			continue
+		case 't', 'f', '0':
+			value = string(m.Value.Value.(hujson.Literal))
+		case '"':
+			value = textOf(m.Value)
+		default:
+			e.text(m.Value, what, kindName(m.Value)) // which fails
+			continue
+		}
+		if value, ok = e.checked(m.Value, what, value, true); !ok {
 			continue
 		}
 		if message, remedy := fault(name, value); message != "" {
@@ -251,4 +278,11 @@ func (e *entry) duration(v hujson.Value, d *time.Duration, zero bool) {
 // isToken checks a header's name (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	return s != "" && only(s, "!#$%&'*+-.^_`|~")
+}
+
+// unset notes a variable that is null: the server does not get it, although others do.
+func (e *entry) unset(option, name string) {
+	if option == "env" {
+		e.server.Unset = append(e.server.Unset, name)
+	}
 }

@@ -40,7 +40,8 @@ func childEnv(l Launch, environ []string, windows bool) []string {
 		if !ok || name == "" || !inherits(name, windows, same) {
 			continue
 		}
-		if slices.ContainsFunc(l.Env, func(v Var) bool { return same(v.Name, name) }) {
+		if slices.ContainsFunc(l.Env, func(v Var) bool { return same(v.Name, name) }) ||
+			slices.ContainsFunc(l.Unset, func(n string) bool { return same(n, name) }) {
 			continue
 		}
 		env = append(env, pair)

@@ -39,7 +39,7 @@ func (s *Server) ResolveForInspection(r Resolver, fetches bool) (Launch, error) 
 	shown := *s
 	shown.Dir = ""
 	shown.Isolation = s.Isolation.forInspection(fetches)
-	shown.Env = nil
+	shown.Env, shown.EnvFile = nil, ""
 	for _, v := range s.Env {
 		if value, ok := s.inspected(v); ok {
 			shown.Env = append(shown.Env, Var{v.Name, value})
@@ -60,7 +60,7 @@ func (s *Server) ResolveForInspection(r Resolver, fetches bool) (Launch, error) 
 func (s *Server) inspected(v Var) (string, bool) {
 	name := strings.ToUpper(v.Name)
 	decides := slices.Contains(deciding, name)
-	switch refers := len(s.refs(v.Value)) > 0; {
+	switch refers := len(s.refs("env."+v.Name, v.Value)) > 0; {
 	case v.Value == "":
 		return "", true
 	case !decides && !slices.Contains(proxies, name):

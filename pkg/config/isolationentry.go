@@ -89,7 +89,7 @@ func (e *entry) plain(v hujson.Value) (string, bool) {
 
 // noSecret refuses a reference to a secret where it would be shown, and tells whether it did.
 func (e *entry) noSecret(at hujson.Value, text string) bool {
-	parts, _ := parseTemplate(text, e.server.objectForm)
+	parts, _ := e.server.parse(e.key, text)
 	secret := slices.ContainsFunc(parts, func(p part) bool { return p.kind == partKeyring })
 	if secret {
 		e.fail(at, "", e.key+" refers to a secret, and is shown to whoever looks", "write it out, or use ${env:NAME}; secrets belong in env")

@@ -72,6 +72,8 @@ func (s *Server) launch(values bool) []byte {
 		Args      []string      `json:"args,omitempty"`
 		Dir       string        `json:"working_dir,omitempty"`
 		Env       []launchValue `json:"env,omitempty"`
+		EnvFile   string        `json:"env_file,omitempty"`
+		Unset     []string      `json:"unset_env,omitempty"`
 		URL       string        `json:"url,omitempty"`
 		Query     []launchValue `json:"query,omitempty"`
 		AllowHTTP bool          `json:"allow_http,omitempty"`
@@ -80,7 +82,7 @@ func (s *Server) launch(values bool) []byte {
 		Isolation any           `json:"isolation,omitempty"`
 		File      string        `json:"workspace_file,omitempty"`
 		Entry     string        `json:"entry_hmac,omitempty"`
-	}{Protocol: s.Protocol, Command: s.Command, Args: s.Args, Dir: s.Dir, Env: vars("env", s.Env), URL: address,
+	}{Protocol: s.Protocol, Command: s.Command, Args: s.Args, Dir: s.Dir, Env: vars("env", s.Env), EnvFile: s.EnvFile, Unset: s.Unset, URL: address,
 		Query: s.launchQuery(query, values), AllowHTTP: s.AllowInsecure, Headers: vars("header", s.Headers)}
 	if o := s.OAuth; o != nil {
 		var secret any
@@ -108,9 +110,9 @@ func (s *Server) launch(values bool) []byte {
 	return text
 }
 
-// refs are the variables and secrets that a text refers to, sorted, as env:NAME and keyring:NAME.
-func (s *Server) refs(text string) []string {
-	parts, _ := parseTemplate(text, s.objectForm)
+// refs are the variables and secrets that the text of an option refers to, sorted, as env:NAME and keyring:NAME.
+func (s *Server) refs(option, text string) []string {
+	parts, _ := s.parse(option, text)
 	var refs []string
 	for _, p := range parts {
 		switch p.kind {
@@ -145,6 +147,7 @@ func (s *Server) InstanceKey(l Launch) string {
 	k.strings(l.Protocol, l.Command, l.Dir, l.URL)
 	k.list(l.Args)
 	k.vars(l.Env)
+	k.list(l.Unset)
 	k.vars(l.Headers)
 	k.isolation(l.Isolation)
 	k.oauth(l.OAuth)

@@ -21,12 +21,12 @@ type launchValue struct {
 // launchValue describes a value as written. purpose and name tell equal values of two places apart. shown puts the value in
 // the place of its hash.
 func (s *Server) launchValue(purpose, name, text string, shown bool) launchValue {
-	v := launchValue{Name: name, Refs: s.refs(text)}
-	parts, bad := parseTemplate(text, s.objectForm)
+	v := launchValue{Name: name, Refs: s.refs(purpose+"."+name, text)}
+	parts, bad := s.parse(purpose+"."+name, text)
 	if bad != nil { // such an entry is refused
 		parts = []part{{text: text}}
 	}
-	if len(parts) == 1 && parts[0].kind != partText && parts[0].kind != partWorkspace && !parts[0].hasDefault {
+	if len(parts) == 1 && parts[0].kind != partText && parts[0].kind != partWorkspace && parts[0].kind != partOwn && !parts[0].hasDefault {
 		return v // what the reference gives may change
 	}
 	if scheme, n, is := token(name, parts); is {

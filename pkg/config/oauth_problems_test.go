@@ -30,7 +30,6 @@ func TestOAuthProblems(t *testing.T) {
 		{`{"client_id": "a\u0000"}`, `error c.json:2:15: n: oauth.client_id contains a NUL character (\u0000) – remove it`},
 		{`{"client_id": "a\u001b[1m"}`, `error c.json:2:15: n: oauth.client_id has a character that cannot be printed – remove it`},
 		{`{"client_id": "${ID}"}`, `error c.json:2:15: n: oauth.client_id has a reference that cannot be resolved: a bare name is no reference in this form (${ID}) – write ${env:ID}, or $${ for a literal ${`},
-		{`{"client_id": "i", "client_secret": "${input:s}"}`, `error c.json:2:37: n: oauth.client_secret has a reference that cannot be resolved: nobody is asked for VS Code's inputs here (${input:s}) – use ${env:NAME} or ${keyring:NAME}`},
 		{`{"client_name": "\u202eevil"}`, `error c.json:2:17: n: oauth.client_name has a character that cannot be printed – remove it`},
 		{`{"client_secret": "topsecret"}`, `error c.json:2:19: n: oauth.client_secret has no client_id that it belongs to – add client_id, or remove client_secret to have a client registered`},
 		{`{"client_secret": ""}`, `error c.json:2:19: n: oauth.client_secret is empty ("") – remove it, or write what belongs there`},
@@ -80,7 +79,7 @@ warning c.json:2:198: n: oauth.authorize_params means nothing with grant client_
 		{`{"extra_scopes": ["a", "ü"]}`, `error c.json:2:24: n: oauth.extra_scopes has something that is not a scope ("ü") – a scope has letters, digits and signs other than quotes and backslashes, and no spaces`},
 		{`{"extra_scopes": "a\u007f"}`, `error c.json:2:18: n: oauth.extra_scopes has something that is not a scope ("a\x7f") – a scope has letters, digits and signs other than quotes and backslashes, and no spaces`},
 		{`{"authorize_params": ["topsecret"]}`, `error c.json:2:22: n: oauth.authorize_params must be an object of strings (an array) – write {"NAME": "value"}`},
-		{`{"authorize_params": {"prompt": true}}`, `error c.json:2:33: n: oauth.authorize_params.prompt must be a string (a boolean) – put it in double quotes`},
+		{`{"authorize_params": {"prompt": {}}}`, `error c.json:2:33: n: oauth.authorize_params.prompt must be a string (an object) – write one string`},
 		{`{"authorize_params": {"prompt": "login", "state": "topsecret"}}`, `error c.json:2:42: n: oauth.authorize_params: is a parameter that the login sets itself (state) – remove it`},
 		{`{"authorize_params": {"": "topsecret"}}`, `error c.json:2:23: n: oauth.authorize_params: is not the name of a parameter – names have printable characters`},
 		{`{"authorize_params": {"a": "${keyring:}"}}`, `error c.json:2:28: n: oauth.authorize_params.a has a reference that cannot be resolved: keyring: wants the name of a secret (${keyring:}) – write ${keyring:NAME}, of letters, digits and _ . @ + -`},
@@ -123,8 +122,8 @@ error c.json:1:42: n: oauth.login must be one of ask, browser ("x") – known ar
 		{`{"url": "https://h", "oauth": {"clientId": "a", "client_id": "b"}}`,
 			`error c.json:1:70: n: oauth has this option twice, and only one could count (client_id) – remove one of the two`},
 		{`{"url": "https://h", "oauth": {}, "auth": {}}`, `error c.json:1:56: n: auth means the same as another option of this entry – keep oauth`},
-		{`{"url": "https://h", "auth": "topsecret"}`, `warning c.json:1:51: n: an option of other clients, ignored here (a string) – use oauth, or headers.Authorization with ${keyring:NAME}`},
-		{`{"command": "x", "auth": "oauth"}`, `warning c.json:1:47: n: an option of other clients, ignored here (a string) – use oauth, or headers.Authorization with ${keyring:NAME}`},
+		{`{"url": "https://h", "auth": "topsecret"}`, `warning c.json:1:51: n: an option of other clients, ignored here (auth) – use oauth, or headers.Authorization with ${keyring:NAME}`},
+		{`{"command": "x", "auth": "oauth"}`, `warning c.json:1:47: n: an option of other clients, ignored here (auth) – use oauth, or headers.Authorization with ${keyring:NAME}`},
 	} {
 		c := parse(t, `{"mcpServers": {"n": `+tt.entry+`}}`)
 		if got := problems(c); got != tt.want {

@@ -40,7 +40,7 @@ var flowParams = map[string]string{
 
 func (e *entry) oauth(v hujson.Value) {
 	if _, object := v.Value.(*hujson.Object); e.key == "auth" && !object {
-		e.warn(v, kindName(v), "an option of other clients, ignored here", "use oauth, or headers.Authorization with ${keyring:NAME}")
+		e.drop(v, "an option of other clients, ignored here", "use oauth, or headers.Authorization with ${keyring:NAME}")
 		return
 	}
 	members, ok := e.group(v, oauthKeys, nil, oauthAliases)
@@ -71,7 +71,7 @@ func (e *entry) oauth(v hujson.Value) {
 	}
 	if at, ok := members["authorize_params"]; ok {
 		e.key = "oauth.authorize_params"
-		o.AuthorizeParams = e.vars(at, func(name, _ string) (string, string) {
+		o.AuthorizeParams = e.vars(at, "oauth.authorize_params", func(name, _ string) (string, string) {
 			switch remedy := flowParams[name]; {
 			case remedy != "":
 				return "is a parameter that the login sets itself", remedy

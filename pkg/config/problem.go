@@ -26,6 +26,9 @@ type Problem struct {
 	Value        string // the offending text; empty where showing it could show a secret
 	Message      string // what is wrong
 	Remedy       string // what to do about it
+
+	Dropped string // the option of other clients, or of nobody, that has no effect; empty: it is about something else
+	Unread  bool   // it is about servers that are not read
 }
 
 // String formats p as "file:line:col: server: message (value) – remedy".

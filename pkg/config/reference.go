@@ -11,6 +11,8 @@ import (
 //	${env:NAME}         an environment variable
 //	${keyring:NAME}     a secret from the system's keyring
 //	${workspaceFolder}  the session's workspace
+//	${env:NAME:-default}  the variable, or the text if it is not set or empty
+//	${NAME}             one of the entry's own variables
 //	${VAR}, ${VAR:-default}  the object form's spelling of a variable
 //	$${                 a literal ${
 //
@@ -24,6 +26,7 @@ const (
 	partEnv
 	partKeyring
 	partWorkspace
+	partOwn // a variable of the entry's own env
 )
 
 // part is a piece of a template: literal text, or one reference.
@@ -66,8 +69,32 @@ var editorVariables = map[string]string{
 	"file": "write the path out", "selectedText": "remove it", "lineNumber": "remove it",
 }
 
-// parseTemplate splits s at its references; bare says whether ${VAR} is one.
-func parseTemplate(s string, bare bool) ([]part, *templateError) {
+// parse splits a text of the entry at its references; option is where it stands.
+func (s *Server) parse(option, text string) ([]part, *templateError) {
+	return parseTemplate(text, s.objectForm, s.ownFor(option))
+}
+
+// ownFor are the entry's variables that the text of an option may refer to by their names alone. A variable's own value may refer to those
+// written before it: so ${KEY} as the value of KEY is the environment's, and none leads in a circle.
+func (s *Server) ownFor(option string) []string {
+	if name, variable := strings.CutPrefix(option, "env."); variable {
+		if i := slices.Index(s.own, name); i >= 0 {
+			return s.own[:i]
+		}
+	}
+	return s.own
+}
+
+// usesOwn tells whether a text of the entry refers to one of its own variables.
+func (s *Server) usesOwn() bool {
+	return slices.ContainsFunc(s.launchStrings(), func(f launchString) bool {
+		parts, _ := s.parse(f.option, f.value)
+		return slices.ContainsFunc(parts, func(p part) bool { return p.kind == partOwn })
+	})
+}
+
+// parseTemplate splits s at its references; bare says whether ${VAR} is one, and own has the names that are the entry's.
+func parseTemplate(s string, bare bool, own []string) ([]part, *templateError) {
 	var parts []part
 	var text strings.Builder
 	for i := 0; i < len(s); {
@@ -80,7 +107,7 @@ func parseTemplate(s string, bare bool) ([]part, *templateError) {
 			if end < 0 {
 				return nil, &templateError{"${", "it has no closing brace", "close it, or write $${ for a literal ${"}
 			}
-			p, err := parseReference(s[i+2:i+end], bare)
+			p, err := parseReference(s[i+2:i+end], bare, own)
 			if err != nil {
 				return nil, err
 			}
@@ -102,13 +129,13 @@ func parseTemplate(s string, bare bool) ([]part, *templateError) {
 }
 
 // parseReference reads what stands between ${ and }.
-func parseReference(inner string, bare bool) (part, *templateError) {
+func parseReference(inner string, bare bool, own []string) (part, *templateError) {
 	scheme, name, hasScheme := strings.Cut(inner, ":")
 	wrong := func(message, remedy string) (part, *templateError) {
 		shown := scheme
 		if hasScheme {
 			shown += ":…"
-			if scheme == "env" || scheme == "keyring" || scheme == "input" {
+			if scheme == "env" && !strings.Contains(name, ":-") || scheme == "keyring" {
 				shown = excerpt(inner)
 			}
 		}
@@ -118,22 +145,26 @@ func parseReference(inner string, bare bool) (part, *templateError) {
 	case inner == "workspaceFolder":
 		return part{kind: partWorkspace}, nil
 	case hasScheme && scheme == "env":
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(name, "${") || strings.Contains(name, ":-") {
+		name, fallback, hasDefault := strings.Cut(name, ":-")
+		switch {
+		case name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(name, "${"):
 			return wrong("env: wants the name of a variable", "write ${env:NAME}")
+		case strings.Contains(fallback, "${"):
+			return wrong("a default cannot refer to something else", "write the default out")
 		}
-		return part{kind: partEnv, name: name}, nil
+		return part{kind: partEnv, name: name, text: fallback, hasDefault: hasDefault}, nil
 	case hasScheme && scheme == "keyring":
 		if !isSecretName(name) {
 			return wrong("keyring: wants the name of a secret", "write ${keyring:NAME}, of letters, digits and _ . @ + -")
 		}
 		return part{kind: partKeyring, name: name}, nil
-	case hasScheme && scheme == "input":
-		return wrong("nobody is asked for VS Code's inputs here", "use ${env:NAME} or ${keyring:NAME}")
 	case editorVariables[inner] != "":
 		return wrong("it is an editor's variable and unknown here", editorVariables[inner])
 	}
 	name, fallback, hasDefault := strings.Cut(inner, ":-")
 	switch {
+	case slices.Contains(own, name):
+		return part{kind: partOwn, name: name, text: fallback, hasDefault: hasDefault}, nil
 	case !isVariableName(name):
 		return wrong("it is unknown", "use ${env:NAME}, ${keyring:NAME} or ${workspaceFolder}, or write $${ for a literal ${")
 	case !bare:
@@ -149,7 +180,7 @@ func parseReference(inner string, bare bool) (part, *templateError) {
 // for somebody else asks for these and no others.
 func (s *Server) References() (env, keyring []string) {
 	for _, f := range s.launchStrings() {
-		parts, err := parseTemplate(f.value, s.objectForm)
+		parts, err := s.parse(f.option, f.value)
 		if err != nil {
 			continue // such an entry is refused
 		}
@@ -169,7 +200,7 @@ func (s *Server) References() (env, keyring []string) {
 type launchString struct{ option, value string }
 
 func (s *Server) launchStrings() []launchString {
-	all := []launchString{{"command", s.Command}, {"working_dir", s.Dir}, {"url", s.URL}}
+	all := []launchString{{"command", s.Command}, {"working_dir", s.Dir}, {"env_file", s.EnvFile}, {"url", s.URL}}
 	for i, a := range s.Args {
 		all = append(all, launchString{fmt.Sprintf("args[%d]", i), a})
 	}

@@ -18,7 +18,8 @@ type Resolver struct {
 	Keyring   func(name string) (string, error)
 	Workspace string // absolute path of the session's workspace; empty: it has none
 
-	into *Launch // notes what it was given
+	into *Launch                  // notes what it was given
+	own  func(name string) string // one of the entry's own variables
 }
 
 // Launch is a fully resolved launch. It may hold secrets anywhere, so formatting
@@ -30,6 +31,7 @@ type Launch struct {
 	RealDir           string   // where Dir leads, which was checked to be in the workspace; "": the person's choice
 	RealMounts        []string // the same of each mount of Isolation
 	Env               []Var
+	Unset             []string // inherited variables that the server does not get
 	URL               string
 	Headers           []Var
 	OAuth             *OAuth     // nil: the entry has none
@@ -68,12 +70,25 @@ func (s *Server) resolve(workspace string, with func(option string) Resolver) (L
 }
 
 func (s *Server) expanded(workspace string, with func(option string) Resolver) (Launch, error) {
-	l := Launch{Protocol: s.Protocol}
+	l := Launch{Protocol: s.Protocol, Unset: s.Unset}
 	var failed error
-	expand := func(option, text string) string {
+	var expand func(option, text string) string
+	own := func(name string) string {
+		for _, v := range s.Env {
+			if v.Name == name {
+				return expand("env."+name, v.Value)
+			}
+		}
+		return Placeholder // it is only looked at
+	}
+	expand = func(option, text string) string {
 		r := with(option)
-		r.into = &l
-		resolved, err := r.expand(text, s.objectForm)
+		r.into, r.own = &l, own
+		parts, bad := s.parse(option, text)
+		resolved, err := "", error(bad)
+		if bad == nil {
+			resolved, err = r.expand(parts)
+		}
 		if err == nil && strings.ContainsRune(resolved, 0) {
 			err = errors.New("what it refers to contains a NUL character – store it without")
 		}
@@ -90,6 +105,7 @@ func (s *Server) expanded(workspace string, with func(option string) Resolver) (
 	for _, v := range s.Env {
 		l.Env = append(l.Env, Var{v.Name, expand("env."+v.Name, v.Value)})
 	}
+	file := expand("env_file", s.EnvFile)
 	l.URL = expand("url", s.URL)
 	for _, v := range s.Headers {
 		// A file made with echo ends in a line break, which no header may hold.
@@ -104,6 +120,9 @@ func (s *Server) expanded(workspace string, with func(option string) Resolver) (
 	}
 	if s.Isolation.Confined() {
 		l.Isolation = s.Isolation.mapped(expand)
+	}
+	if failed == nil && file != "" {
+		failed = s.addEnvFile(&l, file, workspace)
 	}
 	if failed != nil {
 		return Launch{}, failed
@@ -143,11 +162,7 @@ func (s *Server) checkLaunch(l *Launch, dir, workspace string) error {
 	return s.checkPlaces(l, workspace)
 }
 
-func (r Resolver) expand(text string, bare bool) (string, error) {
-	parts, bad := parseTemplate(text, bare)
-	if bad != nil {
-		return "", bad
-	}
+func (r Resolver) expand(parts []part) (string, error) {
 	var b strings.Builder
 	for _, p := range parts {
 		value, err := r.value(p)
@@ -181,6 +196,11 @@ func (r Resolver) value(p part) (string, error) {
 				ErrUnresolved, p.name, p.name, p.name)
 		}
 		return value, nil
+	case partOwn:
+		if value := r.own(p.name); value != "" || !p.hasDefault {
+			return value, nil
+		}
+		return p.text, nil
 	case partKeyring:
 		if r.Keyring == nil {
 			return "", fmt.Errorf("%w ${keyring:%s}: no keyring is available – write ${env:NAME}", ErrUnresolved, p.name)

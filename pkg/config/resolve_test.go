@@ -50,12 +50,18 @@ func TestReferences(t *testing.T) {
 		{"${", false, "!no closing brace"},
 		{"${}", true, "!it is unknown"},
 		{"${env:}", false, "!env: wants the name"},
-		{"${env:A:-b}", true, "!env: wants the name"},
+		{"${env:MISSING:-b}", false, "b"},
+		{"${env:A:-${B}}", false, "!a default cannot refer"},
 		{"${keyring:a/b}", false, "!keyring: wants the name"},
 		{"${file:topsecret}", true, "!${file:…}"},
 		{"${workspaceFolderBasename}", true, "!write the name out"},
 	} {
-		got, err := testResolver().expand(tt.text, tt.bare)
+		got, err := "", error(nil)
+		if parts, bad := parseTemplate(tt.text, tt.bare, nil); bad != nil {
+			err = bad
+		} else {
+			got, err = testResolver().expand(parts)
+		}
 		if want, fails := strings.CutPrefix(tt.want, "!"); fails {
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "topsecret") {
 				t.Errorf("%s: %q, %v", tt.text, got, err)

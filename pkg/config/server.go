@@ -35,8 +35,10 @@ type Server struct {
 
 	Command string
 	Args    []string
-	Dir     string // working_dir; empty: the workspace
-	Env     []Var  // in the order written
+	Dir     string   // working_dir; empty: the workspace
+	Env     []Var    // in the order written
+	EnvFile string   // env_file: a file with more variables; empty: none
+	Unset   []string // variables that it is not given although others are
 
 	URL           string
 	Headers       []Var // in the order written
@@ -58,6 +60,8 @@ type Server struct {
 	OAuth     *OAuth
 	Isolation *Isolation // nil or of type none: it runs as it is
 
+	Spelt []Spelt // options that stand under other clients' names in the file
+
 	Workspace bool   // comes from a workspace's file
 	Refused   string // not empty: why this entry must not run, and the remedy
 	Held      string // not empty: why it is not run before a person has decided; no file says so, the hub does
@@ -65,11 +69,15 @@ type Server struct {
 	Path         string // the file it stands in
 	Line, Column int    // where, from 1
 
-	entry      string // hex SHA-256 of the entry's text
-	objectForm bool   // ${VAR} and ${VAR:-default} are references too
-	key        []byte // under which literal values are hashed
-	launchKey  string // "": not computed yet
+	entry      string   // hex SHA-256 of the entry's text
+	objectForm bool     // ${VAR} and ${VAR:-default} are references too
+	own        []string // names of Env, which ${NAME} refers to
+	key        []byte   // under which literal values are hashed
+	launchKey  string   // "": not computed yet
 }
+
+// Spelt is an option of ours and the name that another client has for it.
+type Spelt struct{ Option, As string }
 
 // ToolAllowed tells whether the entry's enabled_tools and disabled_tools let a
 // tool through; name is the server's own name for it.

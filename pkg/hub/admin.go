@@ -195,7 +195,7 @@ func (a *admin) own(name string) (*config.Server, error) {
 
 // launchOptions are the options that decide what is run or reached: changing one through a tool holds the server back. Which of its
 // tools are offered is a policy, of which a looser one waits by itself.
-var launchOptions = []string{"command", "args", "url", "protocol", "working_dir", "env", "headers", "isolation", "oauth", "allow_http"}
+var launchOptions = []string{"command", "args", "url", "protocol", "working_dir", "env", "env_file", "headers", "isolation", "oauth", "allow_http"}
 
 // Add implements builtin.Admin. The entry is held: nothing is run before a person has seen it.
 func (a *admin) Add(name string, options []config.Option) error {
@@ -211,8 +211,20 @@ func (a *admin) Add(name string, options []config.Option) error {
 	if other := Lookalike(name, names); other != "" {
 		return fmt.Errorf("the name %s can be taken for %s; choose another one", strconv.QuoteToASCII(name), strconv.QuoteToASCII(other))
 	}
+	if !slices.ContainsFunc(options, func(o config.Option) bool { return o.Key == "protocol" }) {
+		options = append(options, config.Option{Key: "protocol", Value: inferred(options)})
+	}
 	options = append(options, config.Option{Key: "quarantined", Value: true})
 	return a.hold(name, func(d *config.Document) error { return d.Add(name, options) })
+}
+
+// inferred is the protocol of options that name none.
+func inferred(options []config.Option) string {
+	text := map[string]string{}
+	for _, o := range options {
+		text[o.Key], _ = o.Value.(string)
+	}
+	return config.InferProtocol(text["command"], text["url"])
 }
 
 // hold edits an entry and holds it; it is held before it is edited, so that there is no moment in between.
