@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -56,5 +57,27 @@ func TestMainIsSmall(t *testing.T) {
 	}
 	if n := strings.Count(string(data), "\n"); n >= 30 {
 		t.Errorf("main.go has %d lines; it calls package cli and does nothing else", n)
+	}
+}
+
+// TestOnePlaceForHTTPClients: proxies and certificates are decided in oauth/outbound.go. The Docker engine and our own
+// pages on 127.0.0.1 are reached in other ways.
+func TestOnePlaceForHTTPClients(t *testing.T) {
+	allowed := map[string]bool{"oauth/outbound.go": true, "oauth/share.go": true, "docker/engine.go": true}
+	root := os.DirFS("../../pkg")
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "mcptest/") || allowed[name] {
+			return err
+		}
+		data, err := fs.ReadFile(root, name)
+		for _, word := range []string{"http.Transport{", "http.DefaultTransport", "http.DefaultClient", "http.ProxyFromEnvironment", "http.Get(", "http.Post("} {
+			if strings.Contains(string(data), word) {
+				t.Errorf("pkg/%s has %s; begin with oauth.NewTransport", name, word)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

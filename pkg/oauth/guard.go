@@ -3,7 +3,6 @@ package oauth
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -47,19 +46,16 @@ func newGuard(server *url.URL, allowPrivate bool) *guard {
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
-		proxy: http.ProxyFromEnvironment,
+		proxy: environmentProxy(),
 	}
 	g.dial = (&net.Dialer{ControlContext: g.control}).DialContext
-	g.transport = &http.Transport{
-		Proxy:                  func(req *http.Request) (*url.URL, error) { return proxyOf(req.Context()), nil },
-		DialContext:            g.dialChecked,
-		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{},
-		MaxResponseHeaderBytes: maxHeader,
-		// A login takes a handful of requests. A connection that is not used again is never found dead with a refresh token on it,
-		// and outlives nothing.
-		DisableKeepAlives: true,
-	}
+	g.transport = NewTransport()
+	g.transport.Proxy = func(req *http.Request) (*url.URL, error) { return proxyOf(req.Context()), nil }
+	g.transport.DialContext = g.dialChecked
+	g.transport.MaxResponseHeaderBytes = maxHeader
+	// A login takes a handful of requests. A connection that is not used again is never found dead with a refresh token on it,
+	// and outlives nothing.
+	g.transport.DisableKeepAlives = true
 	g.follow = &http.Client{CheckRedirect: g.redirect, Transport: hop{g}}
 	return g
 }
@@ -190,9 +186,9 @@ type hop struct{ g *guard }
 func (h hop) RoundTrip(req *http.Request) (*http.Response, error) {
 	proxy, err := h.g.proxy(req)
 	if err != nil {
-		return nil, &plainError{"HTTP_PROXY or HTTPS_PROXY holds no URL", err}
+		return nil, &plainError{ErrProxy.Error(), err}
 	}
-	return h.g.transport.RoundTrip(req.WithContext(context.WithValue(req.Context(), dialed{}, toProxy{proxy})))
+	return Decoded(h.g.transport).RoundTrip(req.WithContext(context.WithValue(req.Context(), dialed{}, toProxy{proxy})))
 }
 
 func proxyOf(ctx context.Context) *url.URL {

@@ -74,7 +74,7 @@ func reason(err error) string {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there (connection refused)"
 	case errors.As(err, &unknown):
-		return "its TLS certificate is signed by an authority this machine does not know (SSL_CERT_FILE adds one)"
+		return UnknownAuthority()
 	case errors.As(err, &host):
 		return "its TLS certificate is for another host"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
 const (
@@ -61,18 +63,14 @@ func isToken(c rune) bool {
 
 func (h *HTTP) newClient() *http.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout}
-	h.base = &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         dialer.DialContext,
-		TLSHandshakeTimeout: dialTimeout,
-		ForceAttemptHTTP2:   true,
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: dialTimeout},
-		MaxIdleConns:        0, // bounded per host, and there is one host
-		MaxIdleConnsPerHost: 32,
-		IdleConnTimeout:     90 * time.Second,
-		// No limit for the answer: a tool, or the person it asks, takes its time.
-	}
-	var through http.RoundTripper = unchallenged{h.base}
+	h.base = oauth.NewTransport()
+	h.base.DialContext = dialer.DialContext
+	h.base.TLSHandshakeTimeout = dialTimeout
+	h.base.HTTP2 = &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: dialTimeout}
+	h.base.MaxIdleConnsPerHost = 32 // and there is one host
+	h.base.IdleConnTimeout = 90 * time.Second
+	// No limit for the answer: a tool, or the person it asks, takes its time.
+	var through http.RoundTripper = unchallenged{oauth.Decoded(h.base)}
 	if h.spec.Login != nil {
 		through = h.spec.Login.RoundTripper(through)
 	}

@@ -128,10 +128,10 @@ func inWords(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "given up, the connection was closed"
-	case errors.As(err, &op) && op.Op == "proxyconnect":
-		return "the HTTP proxy of the environment could not be reached: " + inWords(op.Err)
-	case strings.Contains(err.Error(), "proxy address"):
-		return "HTTP_PROXY or HTTPS_PROXY holds no URL"
+	case errors.As(err, &op) && (op.Op == "proxyconnect" || op.Op == "socks connect"):
+		return "the proxy of the environment could not be reached, or refused: " + inWords(op.Err)
+	case errors.Is(err, oauth.ErrProxy):
+		return oauth.ErrProxy.Error()
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no such host"
 	case errors.As(err, &dns):
@@ -139,7 +139,7 @@ func inWords(err error) string {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there (connection refused)"
 	case errors.As(err, &unknown):
-		return "its TLS certificate is signed by an authority this machine does not know (SSL_CERT_FILE adds one)"
+		return oauth.UnknownAuthority()
 	case errors.As(err, &host):
 		return "its TLS certificate is for another host"
 	case errors.As(err, &expired) && expired.Reason == x509.Expired:

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
 func refuse(code int, body string, header ...string) func(http.ResponseWriter, *http.Request, httpMsg) {
@@ -199,8 +201,8 @@ func TestHTTPErrorsInPlainWords(t *testing.T) {
 		want string
 	}{
 		{context.Canceled, "given up"},
-		{&net.OpError{Op: "proxyconnect", Err: syscall.ECONNREFUSED}, "the HTTP proxy of the environment could not be reached: nothing listens there"},
-		{errors.New(`invalid proxy address "http://user:secret@x"`), "HTTP_PROXY or HTTPS_PROXY holds no URL"},
+		{&net.OpError{Op: "proxyconnect", Err: syscall.ECONNREFUSED}, "the proxy of the environment could not be reached, or refused: nothing listens there"},
+		{fmt.Errorf("proxy: %w", oauth.ErrProxy), "HTTPS_PROXY or ALL_PROXY holds no URL"},
 		{&net.DNSError{Err: "no such host", Name: "secret", IsNotFound: true}, "no such host"},
 		{&net.DNSError{Err: "server misbehaving", Name: "secret"}, "the name could not be resolved: server misbehaving"},
 		{x509.HostnameError{Certificate: &x509.Certificate{}}, "its TLS certificate is for another host"},
