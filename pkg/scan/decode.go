@@ -51,8 +51,8 @@ func decoded(s string, fn func(form, plain, original string)) {
 			fn("escapes", plain, s)
 		}
 	}
-	if plain := together(s); strings.TrimRight(plain, " ") != strings.Join(strings.Fields(s), " ") && plain != s {
-		fn(letters, plain, s)
+	if plain, of := together(s); plain != "" {
+		fn(letters, plain, of)
 	}
 	if plain := unshift(s); plain != "" {
 		fn(shifted, plain, s)

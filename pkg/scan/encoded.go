@@ -16,6 +16,9 @@ func (j *judge) inner(form, plain, original string, at int) {
 		}
 	}
 	about := inside.stream.all
+	if original != "" && total < fewSigns && about&(path|steal|setting|shell) == 0 {
+		return // what stood there before can only lessen it
+	}
 	if original != "" {
 		outside := j.alone(original)
 		_, before := outside.weightiest()

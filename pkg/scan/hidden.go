@@ -26,7 +26,7 @@ func (j *judge) hidden(s string, node, first int) {
 	if run, at := whitespace(s); run {
 		j.signal("whitespace-push", 45, node, excerpt(s, at, at+20), "much white space pushes what follows out of sight")
 	}
-	if strings.ContainsAny(s, "<[#") {
+	if tagged(s) {
 		if m := hiddenPatterns().tag.FindStringIndex(s); m != nil {
 			weight := 30
 			if s[m[0]] == '[' {
@@ -37,11 +37,13 @@ func (j *judge) hidden(s string, node, first int) {
 			}
 			j.signal("hidden-block", weight, node, excerpt(s, m[0], m[1]), "markup sets a part apart for the model")
 		}
+	}
+	if strings.Contains(s, "<!--") || strings.Contains(s, "/*") || strings.Contains(s, "[//]") {
 		if m := hiddenPatterns().comment.FindStringIndex(s); m != nil {
 			j.signal("comment", 25, node, excerpt(s, m[0], m[1]+20), "a comment, which rendered text does not show")
 		}
 	}
-	if strings.Contains(s, ":") && j.speaks(s, first) {
+	if labelled(s) && j.speaks(s, first) {
 		if m := hiddenPatterns().label.FindStringIndex(s); m != nil {
 			weight := 25
 			if hiddenPatterns().honest.MatchString(s[m[0]:m[1]]) {
@@ -50,6 +52,53 @@ func (j *judge) hidden(s string, node, first int) {
 			j.signal("false-authority", weight, node, excerpt(s, m[0], m[1]), "it speaks as the system, a policy or an administrator")
 		}
 	}
+}
+
+// tagWords begin what the pattern tag finds between brackets.
+var tagWords = strings.Fields("important hidden secret system instruction im_ sys override critical admin internal directive mandatory " +
+	"assistant user confidential private prompt rule policy urgent inst /inst human")
+
+// tagged tells whether the pattern tag can find something: it spares most texts the search.
+func tagged(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] != '<' && s[i] != '[' && s[i] != '#' {
+			continue
+		}
+		rest := strings.TrimLeft(s[i+1:min(len(s), i+16)], "</|!# \t\n\f\r")
+		for _, word := range tagWords {
+			if strings.HasPrefix(rest, word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// labelEnds are the words that the pattern label has before its colon.
+var labelEnds = set("system sysadmin admin administrator developer assistant policy security compliance persistent standing global background " +
+	"passive maintenance mandatory hidden confidential override ai agent llm model internal prerequisite ais agents llms models assistants " +
+	"rule note message instruction instructions directive requirement monitor observer service prompt notice task step check mode alert " +
+	"execution session update command only")
+
+// labelled tells whether the pattern label can find something.
+func labelled(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] != ':' {
+			continue
+		}
+		before := strings.TrimRight(s[max(0, i-24):i], "])*_ \t\n\f\r")
+		if strings.IndexByte(s[max(0, i-4):i], ')') >= 0 {
+			return true
+		}
+		start := len(before)
+		for start > 0 && before[start-1] >= 'a' && before[start-1] <= 'z' {
+			start--
+		}
+		if labelEnds[before[start:]] {
+			return true
+		}
+	}
+	return false
 }
 
 // speaks tells whether a text has a word that a label of authority is made of: it spares most texts the search.

@@ -8,6 +8,8 @@ func literal(word string) concept {
 		return 0
 	}
 	switch {
+	case !strings.ContainsAny(word, "./_-\\~:$@+=") && digits(word) == 0: // a plain word
+		return plainSettings[word]
 	case sensitivePath(word), dotFile(word), strings.HasSuffix(word, ".pem"):
 		return path
 	case settingsFile(word):
@@ -54,6 +56,10 @@ func dotFile(word string) bool {
 	}
 	return false
 }
+
+// plainSettings are those of agentFiles that are plain words.
+var plainSettings = map[string]concept{"crontab": setting, "launchagents": setting, "sudoers": setting, "autostart": setting, "autoapprove": setting, "autorun": setting,
+	"dangerouslyskippermissions": setting}
 
 // domain tells whether a word is the name of a host, under the domains that most have.
 func domain(word string) bool {
