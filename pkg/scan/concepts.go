@@ -188,7 +188,7 @@ var englishPairs = []lexeme{
 	{override, "", "turn off|turns off|switch off|switches off|turned off|switched off"},
 	{lasting, "", "point on|this point|even after"},
 	{after | lasting, "", "third call|second call|fifth call|few calls|several calls|third use|second use|tenth call|some calls"},
-	{put, "", "end with|ends with|close with|closes with|finish with|begin with"},
+	{first, "", "end with|ends with|close with|closes with|finish with|begin with"},
 	{approve | consent, "", "already approved|already consented|already agreed|already authorized|already confirmed|already granted|already given|pre authorized"},
 	{approve, "", "auto approve|tools autoapprove"},
 	{response, "", "final answer"},

@@ -116,7 +116,7 @@ func (j *judge) keyword(t *text) bool {
 	case n.key == "type" && schemaTypes[t.s]:
 		return true
 	case n.index >= 0 && n.parent >= 0 && j.doc.nodes[n.parent].key == "required":
-		return len(t.s) <= maxName && j.stream.parameters[strings.ToLower(t.s)] && words(t.s) == ""
+		return len(t.s) <= maxName && j.stream.parameters[bare(strings.ToLower(t.s))] && words(t.s) == ""
 	}
 	return false
 }

@@ -151,6 +151,9 @@ func (st *stream) matchOrdered(hits []hit, p *pattern) []hit {
 // tells is whether a word speaks of what someone does or is, and orders nothing: reads, does not.
 func (st *stream) tells(i int) bool {
 	t := &st.tokens[i]
+	if i > 1 && !t.stop && (st.spelled(i-1) == "we" || !st.tokens[i-1].stop && st.spelled(i-2) == "we") { // we will correct
+		return true
+	}
 	return t.of&third != 0 || t.of&not != 0 && i > 0 && !t.stop && st.tokens[i-1].of&third != 0
 }
 

@@ -94,6 +94,7 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "secret-read", weight: 25, gap: 6, steps: [][]concept{one(secret), one(send), one(address)}, unless: not | detect},
 		{rule: "secret-read", weight: 15, gap: 3, steps: [][]concept{one(send, put), one(secret), one(argument, tool, you, every)}, unless: not | detect, base: true},
 		{rule: "secret-read", weight: 35, gap: 4, steps: [][]concept{one(steal), one(secret, path, talk, content, person, personal)}, unless: not | detect, base: true},
+		{rule: "secret-read", weight: 50, gap: 3, steps: [][]concept{one(steal), one(secret, path, talk, personal)}, unless: not | detect},
 		{rule: "secret-read", weight: 50, gap: 3, steps: [][]concept{one(must), one(read, send, put), one(person, you), one(secret)}, unless: not | detect | without},
 		{rule: "secret-read", weight: 60, gap: 2, steps: [][]concept{one(tell), one(hide), one(content)}, unless: not | detect, base: true},
 		{rule: "secret-read", weight: 45, gap: 4, steps: [][]concept{one(read), one(every, you, person), one(secret), one(put, send)}, unless: not | detect, base: true},

@@ -133,7 +133,7 @@ func (s *Scanner) Scan(item Item) []Finding {
 	j.stream.tools, j.stream.parameters = s.tools, map[string]bool{}
 	for i := range j.doc.texts {
 		if t := &j.doc.texts[i]; t.key {
-			j.stream.parameters[strings.ToLower(t.s)] = true
+			j.stream.parameters[bare(strings.ToLower(t.s))] = true
 		}
 	}
 	j.purpose(item)

@@ -31,7 +31,15 @@ type stream struct {
 }
 
 // own tells whether a word is the server's own name for something.
-func (st *stream) own(word string) bool { return st.tools.own[word] || st.parameters[word] }
+func (st *stream) own(word string) bool { return st.tools.own[word] || st.parameters[bare(word)] }
+
+// bare is a name without what stands between its words: send_digits is SendDigits.
+func bare(name string) string {
+	if !strings.ContainsAny(name, "_-") {
+		return name
+	}
+	return strings.NewReplacer("_", "", "-", "").Replace(name)
+}
 
 // add takes a normalized text in.
 func (st *stream) add(s string, node int) {
@@ -163,8 +171,9 @@ func (st *stream) word(s string, start, end int, text int32, stop, quoted bool) 
 	of := st.meaning(raw)
 	if at > start && at+len(raw) < end && (s[at-1] == '`' || s[at-1] == '\'') && s[at+len(raw)] == s[at-1] && len(raw) > 2 { // `fetch`
 		switch {
-		case st.tools.foreignPlain[raw] && !st.parameters[raw]:
+		case st.tools.foreignPlain[raw] && !st.parameters[bare(raw)]:
 			of |= foreignTool | identifier
+		case given[raw]: // a value: `true`, `none`
 		case !st.own(raw) && !strings.ContainsAny(raw, "./=:$-") && (name(raw) || !strings.Contains(raw, "_")) && (s[at-1] == '`' || strings.HasPrefix(s[at+len(raw)+1:], " tool") || strings.HasPrefix(s[at+len(raw)+1:], " function")):
 			of |= identifier
 		}
@@ -302,6 +311,10 @@ func (st *stream) beside(i int) {
 	switch word := st.spelled(i + 1); {
 	case b.of&tool != 0 && st.tools.own[st.spelled(i)]: // the list_pages tool
 		b.of &^= tool | foreignTool
+	case a.of&identifier != 0 && a.of&foreignTool == 0 && st.parameter(i+1): // the reply_to header, reply_to is set
+		a.of &^= identifier
+	case word == "allows": // it allows a user to edit
+		b.of &^= approve
 	case a.of&tool != 0 && (word == "call" || word == "calls"): // before other tool calls
 		b.of = b.of&^call | operation
 	case word == "flag" && a.of&(not|must) == 0 && st.spelled(i) != "to": // the --force flag
@@ -315,6 +328,21 @@ func (st *stream) beside(i int) {
 		st.all |= hide
 	}
 }
+
+// parameter tells whether what follows a name, from word i on, speaks of it as of a parameter.
+func (st *stream) parameter(i int) bool {
+	word := st.spelled(i)
+	if (word == "is" || word == "are") && i+1 < len(st.tokens) && !st.tokens[i+1].stop {
+		return given[st.spelled(i+1)]
+	}
+	return valued[word]
+}
+
+// valued are words for what has a value, given for whether it has one.
+var (
+	valued = set("parameter parameters param params field fields option options property properties attribute attributes column columns header headers flag argument arguments url value")
+	given  = set("set unset given provided specified omitted empty missing present absent true false null none enabled disabled required optional")
+)
 
 // seen tells whether what follows from word i on is where a person would see or hear of something.
 func (st *stream) seen(i int) bool {
