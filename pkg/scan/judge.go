@@ -13,11 +13,12 @@ type judge struct {
 	depth   int  // of decoding
 	excused bool // some signal weighs less than its full weight
 
-	guard    bool // it is about finding attacks, or handles secrets by its own account
-	guardian bool // its name says so too
-	files    bool // it is about files that others have no business with
-	plain    bool // its task needs nothing but what it is asked: it adds, it tells the time
-	lone     bool // its server has no other tool, so that other tools are other servers'
+	guard    bool    // it is about finding attacks, or handles secrets by its own account
+	guardian bool    // its name says so too
+	files    bool    // it is about files that others have no business with
+	plain    bool    // its task needs nothing but what it is asked: it adds, it tells the time
+	subject  concept // what its name and the first sentence of its description are about
+	lone     bool    // its server has no other tool, so that other tools are other servers'
 }
 
 // signal takes a sign of the text at hand, which begins with the word at.
@@ -52,6 +53,7 @@ func (j *judge) texts() {
 	if j.plain {
 		j.mismatch()
 	}
+	j.aside()
 }
 
 func (j *judge) text(t *text) {
@@ -97,6 +99,7 @@ func (j *judge) text(t *text) {
 	if !t.key {
 		j.hidden(plain, t.node, first)
 	}
+	j.preset(t, plain)
 	if len(s) < 16 {
 		return
 	}
@@ -166,6 +169,9 @@ func (j *judge) take(h hit) {
 	if a.text != b.text { // they may be two sentences
 		weight = weight * 2 / 3
 	}
+	if h.asks && a.start < 8 && j.subject&(talk|session|model|personal) == 0 && j.doc.nodes[j.stream.nodes[a.text]].depth > 3 {
+		weight = flagWeight // a parameter of a tool that has nothing to do with it
+	}
 	full := weight
 	sentence := j.sentence(h.first, h.last)
 	speaksOf := sentence&detect != 0
@@ -186,12 +192,18 @@ func (j *judge) take(h hit) {
 		weight /= 2
 	}
 	j.excused = j.excused || weight < full
-	s := j.stream.texts[a.text]
+	j.signals = append(j.signals, signal{h.rule, h.pattern, weight, full, h.claimed || h.quoted && speaksOf, h.first, j.stream.nodes[a.text], j.stream.excerpt(h.first, h.last), messageOf(h.rule)})
+}
+
+// excerpt shows the words from first to last, as far as they stand in one text.
+func (st *stream) excerpt(first, last int) string {
+	a, b := st.tokens[first], st.tokens[last]
+	s := st.texts[a.text]
 	end := int(b.end)
 	if b.text != a.text {
 		end = len(s)
 	}
-	j.signals = append(j.signals, signal{h.rule, h.pattern, weight, full, h.claimed || h.quoted && speaksOf, h.first, j.stream.nodes[a.text], excerpt(s, int(a.start), end), messageOf(h.rule)})
+	return excerpt(s, int(a.start), end)
 }
 
 // sentence is what the sentence around some words is about, as far as a window reaches.

@@ -80,3 +80,31 @@ var ownTools = []string{"upstream_servers", "quarantine_review", "quarantine_app
 var asks = map[string]bool{"sidenote": true, "side_note": true, "sidenotes": true, "conversation_history": true, "chat_history": true, "full_conversation": true, "conversation_context": true, "system_prompt_content": true, "model_context": true, "previous_messages": true,
 	"all_messages": true, "available_tools": true, "tools_list": true, "tool_list": true, "full_context": true, "chain_of_thought": true, "user_secrets": true, "env_vars_dump": true, "environment_dump": true, "ssh_key_content": true, "file_contents_of_ssh": true,
 	"conversation_transcript": true, "session_history": true, "message_history": true, "conversation_id_history": true, "original_prompt": true, "tool_call_history": true}
+
+// preset looks at the value that a parameter has unless it is given: an address that messages or money go to, or a file that holds secrets.
+func (j *judge) preset(t *text, plain string) {
+	n := j.doc.nodes[t.node]
+	if t.key || n.key != "default" && n.key != "const" || n.parent < 0 || !j.doc.under(n.parent, "properties") {
+		return
+	}
+	parameter := strings.ToLower(j.doc.nodes[n.parent].key)
+	of := literal(strings.TrimSpace(plain))
+	switch name, _ := apart(parameter); {
+	case of&address != 0 && recipients[bare(parameter)]:
+		j.signal("argument-rewrite", flagWeight, t.node, escape(t.s), "who receives it is set beforehand, though nobody said so")
+	case of&path != 0 && !j.files && j.subject&(secret|path) == 0 && !keeps(name):
+		j.signal("secret-read", flagWeight, t.node, escape(t.s), "a file that holds secrets is read unless another is named")
+	}
+}
+
+// keeps tells whether a parameter is about such files by its own name: identity_file, config.
+func keeps(name string) bool {
+	for _, part := range []string{"key", "ident", "cred", "conf", "env", "ssh", "auth", "secret", "token", "cert", "setting", "profile"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+var recipients = set("bcc cc recipient recipients beneficiary payee iban account destinationaccount toaccount forwardto copyto replyto wallet walletaddress payto sendto")

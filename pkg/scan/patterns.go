@@ -13,6 +13,7 @@ type pattern struct {
 	base   bool        // the first step is an order, not what a tool says of itself ("reads")
 	bar    concept     // none of these stands between two steps
 	clause bool        // no comma does
+	asks   bool        // a parameter's description that says so asks for it
 	lead   string      // the first step is one of these words, with a space on either side
 }
 
@@ -102,7 +103,7 @@ var patterns = sync.OnceValue(func() []pattern {
 		{rule: "secret-read", weight: 50, gap: 4, steps: [][]concept{one(put, send), one(secret, hide, personal), one(you), one(see)}, unless: not | detect, base: true},
 		{rule: "secret-read", weight: 30, gap: 3, steps: [][]concept{one(person, you), one(secret), one(put, send), one(tool, argument)}, unless: not | detect},
 		{rule: "conversation-read", weight: 45, gap: 2, steps: [][]concept{one(every), one(person), one(show, talk), one(session, talk)}, unless: not | detect},
-		{rule: "conversation-read", weight: 25, gap: 1, steps: [][]concept{one(every), one(talk)}, unless: not | detect, lead: " whole entire full complete "},
+		{rule: "conversation-read", weight: 25, gap: 1, steps: [][]concept{one(every), one(talk)}, unless: not | detect, lead: " whole entire full complete ", asks: true},
 		{rule: "conversation-read", weight: 30, gap: 4, steps: [][]concept{one(put, send), one(talk)}, unless: not | detect, base: true},
 		{rule: "conversation-read", weight: 15, gap: 4, steps: [][]concept{one(read), one(talk)}, unless: not | detect, base: true},
 		{rule: "conversation-read", weight: 30, gap: 4, steps: [][]concept{one(must), one(put, send), one(talk)}, unless: not | detect},

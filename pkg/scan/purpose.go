@@ -19,6 +19,7 @@ func (j *judge) purpose(item Item) {
 	s, _ := normalize(name + "\n\n" + description)
 	p.add(s, 0)
 	subject := p.all
+	j.subject = subject
 	for i, t := range p.tokens {
 		named := int(t.start) < len(name)
 		if t.of&detect != 0 && t.of&(read|show|put|send|call) == 0 && i < 14 {
@@ -73,3 +74,34 @@ func (j *judge) mismatch() {
 		}
 	}
 }
+
+// aside looks for orders to take or pass on what is somebody's own, beside the task of a tool that is about nothing of the kind.
+func (j *judge) aside() {
+	const own = secret | path | talk
+	if j.subject&(own|personal) != 0 || j.guard || j.files || j.stream.all&own == 0 {
+		return
+	}
+	tokens := j.stream.tokens
+	for i := range tokens {
+		if !tokens[i].stop || tokens[i].quoted {
+			continue
+		}
+		at := i
+		for at < min(len(tokens)-1, i+3) && leads[j.stream.spelled(at)] {
+			at++
+		}
+		if verb := tokens[at].of; verb&third != 0 || verb&(read|put|send|tell) == 0 || at > i && tokens[at].stop {
+			continue
+		}
+		owned := at > i
+		for n := at + 1; n < min(len(tokens), at+10) && !tokens[n].stop; n++ {
+			if owned = owned || tokens[n].of&(person|every|you) != 0; owned && tokens[n].of&own != 0 {
+				j.signals = append(j.signals, signal{"mismatch", nil, flagWeight, flagWeight, false, at, j.stream.nodes[tokens[at].text], j.stream.excerpt(at, n), messageOf("mismatch")})
+				break
+			}
+		}
+	}
+}
+
+// leads begin an order that comes on top of a task.
+var leads = set("also then first always next additionally afterwards finally now please")

@@ -140,7 +140,7 @@ func continues(a, b string) bool {
 	if a == "" || b == "" || strings.ContainsRune(".!?:;)]}\"'", rune(a[len(a)-1])) || !strings.Contains(a, " ") || !strings.Contains(b, " ") {
 		return false
 	}
-	return b[0] >= 'a' && b[0] <= 'z'
+	return b[0] >= 'a' && b[0] <= 'z' || b[0] == '~' || b[0] == '/' || b[0] == '.'
 }
 
 // closing is where the quotation that open began ends in s, -1 if that is not near.
@@ -286,7 +286,7 @@ func (st *stream) pairs(from int) {
 			st.all |= otherTool
 		}
 		first := st.texts[a.text][a.start:a.end]
-		if b.stop || !v.opens[first] {
+		if b.stop || !v.opens[first] || i > from && first == "you" && conditions[st.spelled(i-1)] { // unless you know
 			continue
 		}
 		if of := v.pairs[first+" "+st.texts[b.text][b.start:b.end]]; of != 0 {
@@ -295,6 +295,8 @@ func (st *stream) pairs(from int) {
 		}
 	}
 }
+
+var conditions = set("if unless when until once whether before")
 
 // spelled is a token as it is written.
 func (st *stream) spelled(i int) string {
