@@ -22,7 +22,8 @@ const (
 	stateOK         = "ok"
 	stateEnabled    = "enabled"
 	stateDisabled   = "disabled"
-	stateFailed     = "failed" // what was approved of it can't be read
+	stateFailed     = "failed" // what was approved of it can't be read, or its last start failed
+	stateNeedsLogin = "needs_login"
 	stateRefused    = "refused"
 	stateUnresolved = "unresolved reference"
 	stateNoProgram  = "command not found"

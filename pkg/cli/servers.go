@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
@@ -70,8 +72,17 @@ func (a *app) servers(asJSON bool) error {
 		return failed(err)
 	}
 	report := serversReport{Config: path, Servers: []seenServer{}}
-	for _, known := range hub.Recorded(c, a.workspaceFolder(), store.Open(store.DefaultDir()), log) {
-		report.Servers = append(report.Servers, describe(known))
+	st := store.Open(store.DefaultDir())
+	logins := oauth.New(oauth.Options{Store: st, Log: log})
+	defer logins.Close()
+	for _, known := range hub.Recorded(c, a.workspaceFolder(), st, log) {
+		seen := describe(known)
+		if seen.State == stateEnabled && seen.Protocol != config.ProtocolStdio {
+			if login, err := loginTo(logins, hub.Bare(known.Effective), a.workspaceFolder()); err == nil && hub.NeedsLogin(login) {
+				seen.State, seen.Why = stateNeedsLogin, "log in: mcpproxy-stdio login "+config.ShellWord(seen.Name)
+			}
+		}
+		report.Servers = append(report.Servers, seen)
 	}
 	if asJSON {
 		return printJSON(a.out, report)
@@ -98,6 +109,11 @@ func describe(k hub.Known) seenServer {
 	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start, Isolation: isolationAsked(s)}
 	if seen.State, seen.Why = standing(k); seen.State == stateEnabled {
 		seen.Review = k.Record.Pending(k.Written)
+		if l := k.Lately; l.State == stateFailed {
+			seen.State, seen.Why = stateFailed, l.Why
+		} else {
+			seen.Why = k.OffersNothing()
+		}
 	}
 	if k.Record != nil && k.Record.Installed != nil {
 		i := k.Record.Installed
@@ -153,6 +169,18 @@ func (p *printer) servers(servers []seenServer) {
 		rows = append(rows, row)
 	}
 	p.table(columns, rows)
+	for _, s := range servers {
+		if s.Why == "" || s.State != stateFailed && s.State != stateEnabled && s.State != stateNeedsLogin {
+			continue
+		}
+		p.line()
+		for i, line := range strings.Split(plainLines(s.Why), "\n") {
+			if i == 0 && !strings.HasPrefix(line, "server ") {
+				line = plain(s.Name) + ": " + line
+			}
+			p.wrapped("  ", "", line)
+		}
+	}
 }
 
 // isolationColumn is where the table has what servers ask for, if any does.

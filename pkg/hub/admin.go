@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func (a *admin) List() builtin.Report {
 	for k, f := range h.firsts {
 		firsts[k] = f
 	}
-	counts := map[key]int{}
+	counts, fared := map[key]int{}, maps.Clone(h.lately)
 	for k, e := range h.entries {
 		if e.snapshot != nil {
 			counts[k] = len(e.snapshot.Items[catalog.Tools])
@@ -75,6 +76,7 @@ func (a *admin) List() builtin.Report {
 		if in != nil {
 			describe(&status, in.Status())
 		}
+		a.describeAsleep(&status, st, fared[st.key].of(server.LaunchKey()))
 		r.Servers = append(r.Servers, status)
 	}
 	return r
@@ -109,6 +111,35 @@ func isolation(server *config.Server) string {
 	default:
 		return "asks for a container of " + iso.ImageFor(server.Command)
 	}
+}
+
+// describeAsleep says of a server that does not run why it would not serve a call: it wants a login, offered nothing, or failed when it last
+// ran.
+func (a *admin) describeAsleep(status *builtin.ServerStatus, st standing, l Lately) {
+	if status.State != "idle" {
+		return
+	}
+	switch {
+	case a.loggedOut(st.effective):
+		status.State, status.Do = string(upstream.NeedsLogin), "log in: oauth_login"
+	case status.Why != "":
+	case l.State == string(upstream.NeedsLogin):
+		status.Why = "when it last ran it wanted a login" // which it may have by now
+	case l.State != "":
+		status.State, status.Why, status.Since, status.Do = l.State, l.Why, l.Since, "it is tried again when it is called, or with operation \"restart\"; see what it says, and its entry"
+	case st.record.OffersNothing():
+		status.Why, status.Do = errOffersNothing.Error(), remedyNothing
+	}
+}
+
+// loggedOut tells whether a person has to log in to a server before it can be used. Nothing is asked of it, and nothing of a keyring that its
+// entry names.
+func (a *admin) loggedOut(server *config.Server) bool {
+	if server.Protocol == config.ProtocolStdio {
+		return false
+	}
+	_, login, err := a.s.Resolve(Bare(server))
+	return err == nil && NeedsLogin(login)
 }
 
 func describe(st *builtin.ServerStatus, s upstream.Status) {

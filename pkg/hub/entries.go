@@ -35,12 +35,16 @@ func (h *Hub) know(servers []*config.Server) {
 			continue
 		}
 		record, err := h.book.Read(s.Path, s.Name)
+		lately := readLately(h.opts.Store, keyOf(s))
 		if err != nil {
 			h.log.Error().Str("server", s.Name).Err(err).Msg("what was approved can't be read")
 		}
 		h.mu.Lock()
 		if h.entries[keyOf(s)] == nil {
 			h.entries[keyOf(s)] = newEntry(record, err)
+		}
+		if _, known := h.lately[keyOf(s)]; !known && h.lately != nil {
+			h.lately[keyOf(s)] = lately
 		}
 		h.mu.Unlock()
 	}

@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +28,7 @@ type lookKind int
 const (
 	noLook     lookKind = iota
 	newServer           // approved, never seen: it retries like any instance, and lists wait for it
+	changedOne          // a value of its entry has changed: nobody waits for it either
 	staleOne            // recorded long ago: nobody waits for it, and it is not retried
 	inspection          // held, and a person approved that it is started once: likewise, and none of its words get out
 )
@@ -62,6 +65,8 @@ type first struct {
 	look  look
 	begun time.Time
 
+	values string // of the entry, as a keyed hash
+
 	once sync.Once
 	done chan struct{} // closed when there is nothing more to wait for: listed, or failed for now
 
@@ -94,6 +99,11 @@ func (h *Hub) inspectNew(s *session.Session) {
 	if !s.Greeted() {
 		return
 	}
+	hashKey, err := h.book.Key()
+	if err != nil {
+		hashKey = nil // no value is known to have changed
+	}
+	secrets := h.secretsSet()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Err() != nil {
@@ -101,6 +111,13 @@ func (h *Hub) inspectNew(s *session.Session) {
 	}
 	for _, server := range h.scopes[h.sessions[s]].effective.Servers {
 		k, l := keyOf(server), h.due(server)
+		values := h.valuesOf(s, server, hashKey, secrets)
+		switch offered, seen := h.nothing[k]; {
+		case l.kind == newServer && seen && offered == values:
+			continue
+		case l.kind == noLook && h.otherValues(server, values):
+			l = look{changedOne, server.LaunchKey()}
+		}
 		if l.kind == noLook || h.firsts[k] != nil || l.kind == inspection && h.tried[k] == l {
 			continue
 		}
@@ -118,7 +135,10 @@ func (h *Hub) inspectNew(s *session.Session) {
 		case inspection:
 			spec.Turn.Urgency = upstream.Called // a person waits
 		}
-		f := &first{hub: h, key: k, look: l, begun: time.Now(), done: make(chan struct{})}
+		if took := h.lately[k].of(l.launch).Took; took > 0 {
+			spec.Turn.Cost = int(took.Milliseconds())
+		}
+		f := &first{hub: h, key: k, look: l, begun: time.Now(), values: values, done: make(chan struct{})}
 		f.in = upstream.New(spec, f)
 		h.firsts[k] = f
 		f.in.Start()
@@ -138,6 +158,9 @@ func names(c *config.Config, name string) bool {
 // NotListed implements session.Host.
 func (h *Hub) NotListed(s *session.Session, server string) error {
 	f := h.look(s, server)
+	if f == nil && h.offersNothing(s, server) {
+		return &upstream.Error{Server: server, Cause: errOffersNothing, Remedy: remedyNothing}
+	}
 	if f == nil || f.look.kind != newServer {
 		return nil
 	}
@@ -155,6 +178,23 @@ func (h *Hub) NotListed(s *session.Session, server string) error {
 		return &upstream.Error{Server: server, Cause: upstream.ErrWaitsForLogin, Remedy: "Call again when that is done; oauth_login shows the address"}
 	}
 	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "What it offers is not known yet; call again in a moment"}
+}
+
+// errOffersNothing is the cause where a server was listed, and has nothing so far.
+var errOffersNothing = errors.New("it was started, and offered no tools, prompts or resources")
+
+const remedyNothing = `Such servers lack a key, or what stands behind them: see to its entry (env, headers) and its logs, then restart it (upstream_servers, operation "restart"). What it offers then is taken over`
+
+// offersNothing tells whether a server of the session's configuration was looked at, and offered nothing.
+func (h *Hub) offersNothing(s *session.Session, name string) bool {
+	server := h.Config(s).Server(name)
+	if server == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := h.entries[keyOf(server)]
+	return e != nil && e.record.OffersNothing()
 }
 
 // look is the look at a server of a session's configuration that is under way, nil if there is none.
@@ -177,7 +217,10 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 	h.mu.Lock()
 	mine := h.firsts[f.key] == f
 	h.mu.Unlock()
-	if known == upstream.Late && upstream.Unread(live) && f.look.kind != staleOne {
+	if f.look.kind != inspection {
+		h.faredAs(f.key, live.Launch, in.Status())
+	}
+	if known == upstream.Late && upstream.Unread(live) && f.look.kind != staleOne && f.look.kind != changedOne {
 		f.finish() // nobody waits any longer; the look goes on
 		return
 	}
@@ -186,11 +229,40 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 		if known == upstream.Whole {
 			extent = quarantine.Whole
 		}
+		h.noteValues(f, live)
 		h.learn(f.key, live, extent) // before it is taken off: who finds nobody to wait for finds it listed
 		h.takeOff(f, time.Second)
 		h.tellLate(f)
 	}
 	f.finish()
+}
+
+// otherValues tells whether an approved server that was looked at has other values of its variables and headers now; mu is held.
+func (h *Hub) otherValues(server *config.Server, values string) bool {
+	e, was := h.entries[keyOf(server)], h.lately[keyOf(server)].of(server.LaunchKey()).Values
+	return upstream.Blocked(server) == nil && e != nil && e.failed == nil && e.record.State(server) == quarantine.Approved && was != "" && values != "" && was != values
+}
+
+// noteValues takes down under which values a server was looked at.
+func (h *Hub) noteValues(f *first, live *catalog.Snapshot) {
+	if f.look.kind == inspection {
+		return
+	}
+	if !upstream.Unread(live) {
+		h.fared(f.key, live.Launch, func(l *Lately) { l.Values = f.values })
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.nothing[f.key] = f.values // of a server that offers something nobody asks for it
+}
+
+// secretsSet changes when a secret is set.
+func (h *Hub) secretsSet() string {
+	info, err := os.Stat(h.opts.Store.Path("secrets"))
+	if err != nil {
+		return ""
+	}
+	return info.ModTime().String()
 }
 
 // takeOff ends a look that is the present one of its server.
@@ -225,6 +297,9 @@ func (f *first) Changed(in *upstream.Instance) {
 		return
 	}
 	f.finish()
+	if f.look.kind != inspection {
+		f.hub.faredAs(f.key, f.look.launch, in.Status())
+	}
 	if f.look.kind != newServer {
 		f.hub.takeOff(f, 0)
 	}

@@ -62,6 +62,9 @@ type Hub struct {
 	asking   map[key]bool      // a person is being asked
 	tried    map[key]look      // inspections that were begun: an approval is one start, also of a server that fails
 	programs map[key]time.Time // when they were looked at
+	lately   map[key]Lately
+	nothing  map[key]string // values of servers that were looked at and offered nothing: they are looked at again by the next hub, or when these change
+	writing  sync.Mutex     // of Lately
 	starts   *upstream.Queue
 	moved    atomic.Int64 // when a look last came on: a server ran, was installed or listed; Unix nanoseconds
 	watching bool
@@ -82,7 +85,7 @@ type Hub struct {
 // the hub without servers; the log and the tool upstream_servers tell why.
 func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, began: time.Now(), book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
-		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, programs: map[key]time.Time{}}
+		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, lately: map[key]Lately{}, nothing: map[key]string{}, programs: map[key]time.Time{}}
 	h.starts = upstream.NewQueue(0)
 	h.work.Go(h.book.Prepare)
 	h.ctx, h.end = context.WithCancel(context.Background())
@@ -130,6 +133,7 @@ func (h *Hub) Leave(s *session.Session) {
 		delete(h.tried, k)
 		h.ending[f] = true
 	}
+	clear(h.nothing)
 	for f := range h.ending {
 		f.finish()
 		h.work.Go(func() { f.in.Close(0) })

@@ -144,7 +144,7 @@ func (a *admin) login(name, account string) (*oauth.Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := (Known{st.written, st.effective, st.record, nil, st.failed}).MayLogIn(); err != nil {
+	if err := (Known{Written: st.written, Effective: st.effective, Record: st.record, Failed: st.failed}).MayLogIn(); err != nil {
 		return nil, fmt.Errorf("it is not available: %w", err)
 	}
 	_, login, err := a.s.Resolve(st.effective)

@@ -16,12 +16,13 @@ type Known struct {
 	Record    *quarantine.Record // nil: it was never seen
 	Snapshot  *catalog.Snapshot  // what clients are shown; nil: nothing yet
 	Failed    error              // why its record can't be used
+	Lately    Lately             // how its server last fared, under this launch
 }
 
 // Recorded reads what a hub with this configuration, in this workspace ("" for none), would know. Nothing is started or written: a
 // configuration that was never run is shown as its first run will have it. What can't be read is told in log.
 func Recorded(c *config.Config, workspace string, st *store.Store, log zerolog.Logger) []Known {
-	h := &Hub{opts: Options{ConfigPath: c.Path, Store: st}, log: log, book: quarantine.NewBook(st), entries: map[key]*entry{}}
+	h := &Hub{opts: Options{ConfigPath: c.Path, Store: st}, log: log, book: quarantine.NewBook(st), entries: map[key]*entry{}, lately: map[key]Lately{}}
 	if key, err := h.book.KnownKey(); err == nil {
 		c = c.Keyed(key)
 	}
@@ -50,7 +51,7 @@ func Recorded(c *config.Config, workspace string, st *store.Store, log zerolog.L
 	var known []Known
 	for i, s := range h.derive("", written).effective.Servers {
 		e := h.entries[keyOf(s)]
-		known = append(known, Known{written.Servers[i], s, e.record, e.snapshot, e.failed})
+		known = append(known, Known{written.Servers[i], s, e.record, e.snapshot, e.failed, h.lately[keyOf(s)].of(s.LaunchKey())})
 	}
 	return known
 }

@@ -71,7 +71,7 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 		r.Inspect, r.Found, r.Seen = s.LaunchKey(), nil, false
 	case "launch":
 		r.approveLaunch(s, p)
-		r.First, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, time.Time{}
+		r.First, r.Unread, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, nil, time.Time{}
 	case "approve":
 		inspected := p.State == HeldDefinitions && r.Inspect == s.LaunchKey() // only then it is what was shown
 		r.approveLaunch(s, p)
@@ -119,7 +119,7 @@ func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
 // is forgotten, or that look would never be taken.
 func (r *Record) Baseline(s *config.Server, how string) {
 	r.approveLaunch(s, &Proposal{Launch: canonicalLaunch(s)})
-	r.First, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, time.Time{}
+	r.First, r.Unread, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, nil, time.Time{}
 	r.Inspect, r.Found, r.Seen, r.Refused, r.Unasked, r.Code = "", nil, false, time.Time{}, false, nil
 	r.decide("baseline", how, "", nil)
 }

@@ -52,6 +52,9 @@ func (r *Record) Encode() []byte {
 		line("launch", "%s %s", r.LaunchKey, r.Launch)
 	}
 	flag("first", r.First)
+	for _, kind := range r.Unread {
+		line("unread", "%s", kind)
+	}
 	flag("overrode", r.Overrode)
 	flag("flagged", r.Flagged)
 	flag("disabled", r.Disabled)
@@ -161,6 +164,8 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		r.LaunchKey, r.Launch = string(k), text
 	case "first":
 		r.First = true
+	case "unread":
+		r.Unread = append(r.Unread, Kind(value))
 	case "overrode":
 		r.Overrode = true
 	case "flagged":

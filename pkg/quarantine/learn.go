@@ -30,7 +30,8 @@ const (
 //
 // At a server that is approved, what differs from the approved versions waits: a change of text alone while the approved text
 // goes on being served, everything else withheld; with auto it is approved unless a finding stops it. The first look under a
-// launch of the baseline is the baseline.
+// launch of the baseline is the baseline, list by list: one that can't be read is none, and a server that offers nothing has none yet. A key
+// may be wrong, or what stands behind it be down.
 func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, auto bool, judge Judge) (changed bool) {
 	whole := extent == Whole
 	items := slices.DeleteFunc(ItemsOf(live), func(it Item) bool { return it.Kind == Tool && slices.Contains(r.Blocked, it.ID) })
@@ -46,7 +47,13 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 		return false
 	}
 	changed = r.learnInstalled(live.Installed)
-	if r.First && extent == Part { // the first look is due, or under way
+	if r.First && extent == Part && !r.OffersNothing() { // the first look is due, or under way
+		return changed
+	}
+	if r.First && !offersAnything(live) {
+		if extent != Part && live.Taken.Sub(r.Taken) > time.Hour {
+			r.Taken, changed = live.Taken, true
+		}
 		return changed
 	}
 	how, stops := "", scan.Block
@@ -55,11 +62,15 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 	} else if auto {
 		how, stops = "auto", scan.High
 	}
+	late := r.firstRead(live)
 	v := r.versions()
-	var taken []Item
+	var taken, lately []Item
 	for _, it := range items {
 		switch {
 		case v.meet(it, &changed):
+		case slices.Contains(late, it.Kind) && it.Digest != "" && judge(it) < scan.Block:
+			v.take(it)
+			lately, changed = append(lately, it), true
 		case how != "" && (!it.local() || it.Kind == Engine && r.First) && it.Digest != "" && judge(it) < stops:
 			v.take(it)
 			taken, changed = append(taken, it), true
@@ -68,12 +79,16 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 		}
 	}
 	v.end()
-	if whole {
+	if whole && offersAnything(live) { // one that offers nothing at all may have lost its key
 		changed = r.forget(items) || changed
 	}
 	first := r.First
 	if first { // what comes later is new
-		r.First, changed = false, true
+		r.First, r.Unread, changed = false, unread(live), true
+	} else if len(late) > 0 {
+		r.Unread = slices.DeleteFunc(r.Unread, func(k Kind) bool { return slices.Contains(late, k) })
+		changed = true
+		r.decide("baseline", "", "", lately)
 	}
 	if first || len(taken) > 0 { // of a first look always: a record of before it, put back, is then an old one
 		r.decide(how, "", "", taken)
@@ -85,6 +100,35 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 		r.Taken, changed = live.Taken, true
 	}
 	return changed
+}
+
+// offersAnything tells whether a server lists anything that people use.
+func offersAnything(live *catalog.Snapshot) bool {
+	return slices.ContainsFunc(live.Items[:], func(items [][]byte) bool { return len(items) > 0 })
+}
+
+// unread are the lists that a server declares and that were not read.
+func unread(live *catalog.Snapshot) (kinds []Kind) {
+	for _, kind := range []Kind{Tool, Prompt, Template} {
+		capability := listed[kind].Key()
+		if kind == Template {
+			capability = "resources"
+		}
+		if live.Items[listed[kind]] == nil && catalog.Declares(live.Capabilities, capability) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// firstRead are the lists that were read now for the first time since the first look.
+func (r *Record) firstRead(live *catalog.Snapshot) (kinds []Kind) {
+	for _, kind := range r.Unread {
+		if live.Items[listed[kind]] != nil {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 // LearnImage takes in that a container of an approved server would be made of another image than those that were approved, and tells

@@ -42,7 +42,8 @@ func TestLearn(t *testing.T) {
 		"annotation":         {[]string{toolHint}, Part, false, "", "tool a withheld", nil, []string{toolHint}},
 		"unreadable":         {[]string{toolTwice}, Part, false, "", "tool a withheld", nil, []string{toolTwice}},
 		"new":                {[]string{toolA, toolNew}, Part, false, toolA, "tool n withheld", []string{toolA}, []string{toolNew}},
-		"gone, whole":        {nil, Whole, false, "", "", []string{toolA}, nil},
+		"gone, whole":        {[]string{toolNew}, Whole, false, "", "tool n withheld", []string{toolA}, nil},
+		"nothing, whole":     {nil, Whole, false, toolA, "", []string{toolA}, nil},
 		"gone, late":         {nil, Late, false, toolA, "", []string{toolA}, nil},
 		"gone, part":         {nil, Part, false, toolA, "", []string{toolA}, nil},
 		"twice":              {[]string{toolA, toolEvil}, Whole, false, toolA, "", []string{toolA}, []string{toolEvil}},
@@ -116,12 +117,96 @@ func TestLearnTheBaseline(t *testing.T) {
 	if got := shown(r); got != toolA || r.First {
 		t.Errorf("late: %s", got)
 	}
-	// A server that offers nothing was looked at too.
-	r = &Record{}
+}
+
+// A server that offers nothing has no baseline: what it first offers is, whoever sees it first. Nothing after that.
+func TestFirstOffer(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	instructed := live()
+	instructed.Instructions = "Set API_KEY first."
+	prompted := live()
+	prompted.Items[catalog.Prompts] = [][]byte{[]byte(`{"name":"p"}`)}
+	resourced := live()
+	resourced.Items[catalog.Resources] = [][]byte{[]byte(`{"uri":"a://b","name":"r"}`)}
+	type step struct {
+		live   *catalog.Snapshot
+		extent Extent
+	}
+	for name, c := range map[string]struct {
+		steps []step
+		shown string
+		waits string
+		first bool // still
+	}{
+		"nothing":                       {[]step{{live(), Whole}}, "", "", true},
+		"nothing in time":               {[]step{{live(), Late}, {live(), Part}}, "", "", true},
+		"instructions alone":            {[]step{{instructed, Whole}}, "", "", true},
+		"then a look":                   {[]step{{live(), Whole}, {live(toolA), Whole}}, toolA, "", false},
+		"then an instance, as restart":  {[]step{{live(), Whole}, {live(toolA), Part}}, toolA, "", false},
+		"then nothing, then tools":      {[]step{{live(), Whole}, {live(), Whole}, {live(), Part}, {live(toolA), Late}}, toolA, "", false},
+		"what comes after that is new":  {[]step{{live(), Whole}, {live(toolA), Part}, {live(toolA, toolNew), Whole}}, toolA, "tool n withheld", false},
+		"what looks hostile waits":      {[]step{{live(), Whole}, {live(toolEvil), Whole}}, "", "tool a withheld", false},
+		"an instance before any look":   {[]step{{live(toolA), Part}}, "", "", true},
+		"prompts are an offer":          {[]step{{prompted, Whole}, {live(toolNew), Whole}}, "", "tool n withheld", false},
+		"resources are an offer":        {[]step{{resourced, Whole}, {live(toolNew), Part}}, "", "tool n withheld", false},
+		"nothing after something stays": {[]step{{live(toolA), Whole}, {live(), Whole}, {live(toolA, toolNew), Part}}, toolA, "tool n withheld", false},
+	} {
+		r := &Record{Config: "/c", Server: "s"}
+		r.Baseline(s, "first run")
+		for _, step := range c.steps {
+			r.Learn(s, step.live, step.extent, false, suspicious)
+			var err error
+			if r, err = Decode(r.Encode()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		snapshot := ""
+		if r.Snapshot() != nil {
+			snapshot = shown(r)
+		}
+		if snapshot != c.shown || waits(r) != c.waits || r.First != c.first {
+			t.Errorf("%s: shown %q, waits %q, first %v; want %q, %q, %v", name, snapshot, waits(r), r.First, c.shown, c.waits, c.first)
+		}
+		if r.First && r.Snapshot() != nil {
+			t.Errorf("%s: it is not looked at again", name)
+		}
+	}
+}
+
+// A list that the first look could not read has its own baseline, when it is first read; the lists that were read have theirs.
+func TestListReadLater(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	prompts := func(raw ...string) *catalog.Snapshot {
+		l := live(toolA)
+		l.Capabilities = []byte(`{"tools":{},"prompts":{},"resources":{}}`)
+		l.Items[catalog.Prompts] = nil
+		for _, p := range raw {
+			l.Items[catalog.Prompts] = append(l.Items[catalog.Prompts], []byte(p))
+		}
+		return l
+	}
+	r := &Record{Config: "/c", Server: "s"}
 	r.Baseline(s, "first run")
-	r.Learn(s, live(), Whole, false, suspicious)
-	if r.First || r.Snapshot() == nil {
-		t.Error("an empty server is looked at for ever")
+	r.Learn(s, prompts(), Late, false, suspicious)
+	if len(r.Unread) != 1 || r.Unread[0] != Prompt || r.First {
+		t.Fatalf("unread: %v, first: %v", r.Unread, r.First)
+	}
+	r, err := Decode(r.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := prompts(`{"name":"p"}`, `{"name":"evil","description":"EVIL"}`)
+	later.Items[catalog.Tools] = append(later.Items[catalog.Tools], []byte(toolNew))
+	r.Learn(s, later, Part, false, suspicious)
+	if got := waits(r); !strings.Contains(got, "tool n") || !strings.Contains(got, "prompt evil") || strings.Contains(got, "prompt p ") {
+		t.Errorf("waits: %s", got)
+	}
+	if items := r.Snapshot().Items[catalog.Prompts]; len(items) != 1 || len(r.Unread) != 0 {
+		t.Errorf("prompts: %q, unread %v", items, r.Unread)
+	}
+	r.Learn(s, prompts(`{"name":"p"}`, `{"name":"p2"}`), Part, false, suspicious)
+	if got := waits(r); !strings.Contains(got, "prompt p2") {
+		t.Errorf("what came after that is not held: %s", got)
 	}
 }
 

@@ -28,10 +28,11 @@ type Record struct {
 
 	Launch    []byte // approved, canonical; nil: none is
 	LaunchKey string
-	First     bool // what the first whole look under Launch lists becomes the baseline
-	Overrode  bool // it was approved although the entry says "quarantined": true
-	Flagged   bool // the entry said so since it was approved: taking the line out approves nothing
-	Disabled  bool // a tool disabled it, so that a tool may enable it
+	First     bool   // what the first whole look under Launch lists becomes the baseline
+	Unread    []Kind // lists that the first look could not read: what they first have is the baseline too
+	Overrode  bool   // it was approved although the entry says "quarantined": true
+	Flagged   bool   // the entry said so since it was approved: taking the line out approves nothing
+	Disabled  bool   // a tool disabled it, so that a tool may enable it
 	Policy    Policy
 
 	Program   *Program   // behind the command, when it last ran; nil: not known
@@ -70,9 +71,12 @@ func (r *Record) State(s *config.Server) State {
 	return HeldLaunch
 }
 
-// Snapshot is what clients are shown of an approved server; nil before its first look.
+// OffersNothing tells whether the server was looked at, and offered nothing: that is no baseline. What it first offers will be.
+func (r *Record) OffersNothing() bool { return r != nil && r.First && !r.Taken.IsZero() }
+
+// Snapshot is what clients are shown of an approved server; nil before a look at it found anything.
 func (r *Record) Snapshot() *catalog.Snapshot {
-	if r == nil || r.First && r.Taken.IsZero() && !slices.ContainsFunc(r.Items, func(it Item) bool { return !it.local() }) {
+	if r == nil || r.First && !slices.ContainsFunc(r.Items, func(it Item) bool { return !it.local() }) {
 		return nil
 	}
 	s := snapshotOf(r.served())
@@ -161,7 +165,7 @@ func (r *Record) Enables(s *config.Server) bool { return r != nil && r.Policy.Of
 func (r *Record) Clone() *Record {
 	c := *r
 	c.Found, c.Items, c.Waiting = slices.Clone(r.Found), slices.Clone(r.Items), slices.Clone(r.Waiting)
-	c.Texts = slices.Clone(r.Texts)
+	c.Texts, c.Unread = slices.Clone(r.Texts), slices.Clone(r.Unread)
 	c.Blocked, c.Resources, c.Outbox = slices.Clone(r.Blocked), slices.Clone(r.Resources), slices.Clone(r.Outbox)
 	return &c
 }

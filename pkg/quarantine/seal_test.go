@@ -145,7 +145,7 @@ func TestRecordOfBeforeTheFirstLook(t *testing.T) {
 	file := name(recordsDir, "/c.json", "s")
 	must(b.Update("/c.json", "s", func(r *Record) error { r.Baseline(s, "terminal"); return nil }))(t)
 	before := must(b.store.Read(file))(t)
-	must(b.Update("/c.json", "s", func(r *Record) error { r.Learn(s, live(), Whole, false, harmless); return nil }))(t)
+	must(b.Update("/c.json", "s", func(r *Record) error { r.Learn(s, live(toolA), Whole, false, harmless); return nil }))(t)
 	if err := b.store.Write(file, before); err != nil {
 		t.Fatal(err)
 	}

@@ -152,6 +152,9 @@ func (s *Session) clientInfo() []byte {
 	return s.hello.clientInfo
 }
 
+// Getenv looks up a variable of the client's environment.
+func (s *Session) Getenv(name string) (string, bool) { return s.getenv(name) }
+
 func (s *Session) getenv(name string) (string, bool) {
 	for _, kv := range s.opts.Environ {
 		if k, v, _ := strings.Cut(kv, "="); k == name {
@@ -323,6 +326,7 @@ func (s *Session) Listed(in *upstream.Instance, live *catalog.Snapshot, _ upstre
 		s.setLive(in.Name(), s.host.Screen(in.Name(), items), true)
 	}
 	s.host.Learned(s, in.Name(), live)
+	s.host.Fared(s, in.Name(), in.Status())
 	s.announce(false, catalog.Tools, catalog.Prompts)
 }
 
@@ -339,6 +343,9 @@ func (s *Session) Cork(on bool) {
 func (s *Session) Changed(in *upstream.Instance) {
 	if in.Hello() != nil {
 		return
+	}
+	if in.Name() != "" && s.ours(in) {
+		s.host.Fared(s, in.Name(), in.Status())
 	}
 	s.back.abandon(s, in)
 	s.forgetTasks(in)

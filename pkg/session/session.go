@@ -43,6 +43,8 @@ type Host interface {
 	Withheld(s *Session, server string) error
 	// Learned reports what a running instance of a server lists. What is new in it is recorded when it returns.
 	Learned(s *Session, server string, live *catalog.Snapshot)
+	// Fared reports how a server's instance fares: it was listed, or it failed.
+	Fared(s *Session, server string, st upstream.Status)
 	// Admit makes the function that decides for a server whether a live definition may be used.
 	Admit(server *config.Server) func(kind catalog.Kind, id, digest string) error
 	// Screen leaves out of a server's list of resources what looks hostile.

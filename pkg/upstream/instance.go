@@ -89,7 +89,8 @@ type Status struct {
 	Err     error  // the same
 	Since   time.Time
 	NextTry time.Time
-	Lives   int // how often it has come up
+	Lives   int           // how often it has come up
+	Took    time.Duration // the last start, from its turn to the answer to initialize
 
 	Unlisted error // why what the running server offers can't be read, nil if it can
 	Usable   bool  // it is of use all the same
@@ -127,9 +128,10 @@ type Instance struct {
 	waiting  []*Call
 	lists    lists
 	holds    int
-	place    *place // of the start in the queue, nil if it takes none
-	hurried  bool   // somebody waits for the start
-	again    bool   // start when the run that is ending has ended
+	took     time.Duration // Status.Took
+	place    *place        // of the start in the queue, nil if it takes none
+	hurried  bool          // somebody waits for the start
+	again    bool          // start when the run that is ending has ended
 	corked   bool
 	idle     *time.Timer
 }
@@ -155,7 +157,7 @@ func (in *Instance) Name() string { return in.spec.Name }
 func (in *Instance) Status() Status {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	s := Status{State: in.state, Since: in.since, NextTry: in.nextTry, Lives: in.lives}
+	s := Status{State: in.state, Since: in.since, NextTry: in.nextTry, Lives: in.lives, Took: in.took}
 	if in.why != nil {
 		s.Why, s.Err = in.why.Error(), in.why
 	}

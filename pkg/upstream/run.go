@@ -213,6 +213,11 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 		in.mu.Unlock()
 		return ErrClosed
 	}
+	begun := in.since
+	if in.place != nil {
+		begun = later(begun, in.spec.Turn.Queue.came(in.place))
+	}
+	in.took = time.Since(begun)
 	in.set(Ready, nil)
 	in.leaveQueue()
 	in.lives++
