@@ -93,7 +93,7 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 // OwnLaunch tells whether approving the launch that waits approves what the server lists under it as well: the person's own file has
 // another launch of a server that they have approved. Who asks them has to say so. The record may be nil.
 func (r *Record) OwnLaunch(s *config.Server) bool {
-	return r != nil && r.State(s) == HeldLaunch && !r.Tool && !s.Workspace && !s.Quarantined && r.Launch != nil && !r.First
+	return r != nil && r.State(s) == HeldLaunch && !r.Tool && !s.Workspace && !s.Quarantined && r.Launch != nil && (!r.First || r.OffersNothing())
 }
 
 // takeAll makes items approved ones, but for those that can't be.
