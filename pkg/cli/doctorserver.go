@@ -205,7 +205,8 @@ func (s *treatedServer) sandboxed(iso *config.Isolation, here sandboxAbilities) 
 		s.confine(units.BytesSize(float64(iso.Memory))+" of memory for each process", true)
 	}
 	s.sees(iso, here.Method != sandbox.Landlock)
-	s.confine("keeps a cache", iso.Cache)
+	s.confine("keeps its files", !iso.Fresh)
+	s.confine("Unix sockets of its own", iso.Sockets)
 }
 
 func (s *treatedServer) confine(how string, so bool) {

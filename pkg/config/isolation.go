@@ -50,7 +50,9 @@ type Isolation struct {
 	User       string // "": the image's own
 	ReadOnly   bool   // the root file system
 	Tmpfs      []string
-	Cache      bool     // what package runners download is kept, for this server alone
+	Cache      bool     // what package runners download in a container is kept, for this server alone
+	Fresh      bool     // a sandbox keeps nothing of what the server writes, which it does otherwise
+	Sockets    bool     // a sandbox lets the server use Unix sockets, in its own directories
 	Pull       string   // PullMissing if nothing is written
 	Platform   string   // "linux/arm64"; "": the engine's own
 	DockerHost string   // "": as the docker command finds it
@@ -179,6 +181,8 @@ func (i *Isolation) json(image string, mounts any, mounted bool) map[string]any 
 	set(i.ReadOnly, "read_only", true)
 	set(len(i.Tmpfs) > 0, "tmpfs", i.Tmpfs)
 	set(i.Cache, "cache", true)
+	set(i.Fresh && i.Type != IsolationDocker && i.Type != IsolationNone, "cache", false)
+	set(i.Sockets, "unix_sockets", true)
 	set(i.Pull != "" && i.Pull != PullMissing, "pull", i.Pull)
 	set(i.Platform != "", "platform", i.Platform)
 	set(i.DockerHost != "", "docker_host", i.DockerHost)

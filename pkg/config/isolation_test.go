@@ -49,7 +49,12 @@ func TestIsolation(t *testing.T) {
 		`{"type": "auto", "cpu_limit": 1}`:     `{"cpu_limit":1,"type":"auto"}`,
 		`{"type": "docker", "image": "node:20", "memory_limit": "512m", "cpu_limit": "1.0"}`: `{"cpu_limit":1,"image":"node:20","memory_limit":536870912,"type":"docker"}`,
 		`{"network": "bridge", "pull": "missing", "working_dir": false, "cache": false}`:     `{"type":"docker"}`,
-		`{"network": "host"}`: `{"network":"host","type":"docker"}`,
+		`{"network": "host"}`:                        `{"network":"host","type":"docker"}`,
+		`{"type": "sandbox", "cache": false}`:        `{"cache":false,"type":"sandbox"}`,
+		`{"type": "sandbox", "cache": true}`:         `{"cache":true,"type":"sandbox"}`,
+		`{"type": "auto", "cache": false}`:           `{"cache":false,"type":"auto"}`,
+		`{"type": "sandbox", "unix_sockets": true}`:  `{"type":"sandbox","unix_sockets":true}`,
+		`{"type": "sandbox", "unix_sockets": false}`: `{"type":"sandbox"}`,
 		`{"type": "sandbox", "network": "none", "memory_limit": "1g", "mounts": ["/a", "/b:ro", "/c/:/c"], "working_dir": "rw"}`: `{"memory_limit":1073741824,"mounts":[` +
 			`{"host":"/a","container":"/a"},{"host":"/b","container":"/b","read_only":true},{"host":"/c/","container":"/c"}],"network":"none","type":"sandbox","working_dir":"rw"}`,
 		wholeIsolation: `{"cache":true,"cpu_limit":0.5,"docker_host":"ssh://build","extra_hosts":["db:10.0.0.5","gw:host-gateway","six:::1"],"image":"ghcr.io/o/n:1","memory_limit":1610612736,` +

@@ -220,6 +220,12 @@ func (e *entry) isolationDir(iso *Isolation, v hujson.Value) {
 	}
 }
 
+func (e *entry) isolationCache(iso *Isolation, v hujson.Value) {
+	failures := e.failures
+	iso.Cache = e.boolean(v, false)
+	iso.Fresh = !iso.Cache && e.failures == failures
+}
+
 func (e *entry) isolationUser(iso *Isolation, v hujson.Value) {
 	text := e.amount(v)
 	if v.Value.Kind() != '0' {

@@ -33,7 +33,8 @@ var isolationOptions = []isolationOption{
 	{"user", (*entry).isolationUser, func(to, from *Isolation) { to.User = from.User }, false, func(i *Isolation) bool { return i.User != "" }},
 	{"read_only", func(e *entry, i *Isolation, v hujson.Value) { i.ReadOnly = e.boolean(v, true) }, func(to, from *Isolation) { to.ReadOnly = from.ReadOnly }, false, nil},
 	{"tmpfs", (*entry).isolationTmpfs, func(to, from *Isolation) { to.Tmpfs = slices.Clone(from.Tmpfs) }, false, func(i *Isolation) bool { return len(i.Tmpfs) > 0 }},
-	{"cache", func(e *entry, i *Isolation, v hujson.Value) { i.Cache = e.boolean(v, false) }, func(to, from *Isolation) { to.Cache = from.Cache }, false, nil},
+	{"cache", (*entry).isolationCache, func(to, from *Isolation) { to.Cache, to.Fresh = from.Cache, from.Fresh }, false, nil},
+	{"unix_sockets", func(e *entry, i *Isolation, v hujson.Value) { i.Sockets = e.boolean(v, false) }, func(to, from *Isolation) { to.Sockets = from.Sockets }, false, nil},
 	{"pull", func(e *entry, i *Isolation, v hujson.Value) { i.Pull = e.choice(v, "", pulls) }, func(to, from *Isolation) { to.Pull = from.Pull }, true, nil},
 	{"platform", (*entry).isolationPlatform, func(to, from *Isolation) { to.Platform = from.Platform }, false, func(i *Isolation) bool { return i.Platform != "" }},
 	{"docker_host", (*entry).isolationHost, func(to, from *Isolation) { to.DockerHost = from.DockerHost }, true, func(i *Isolation) bool {

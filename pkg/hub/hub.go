@@ -100,6 +100,7 @@ func New(opts Options) *Hub {
 	h.starts.SetMost(h.config.MaxStarts)
 	h.settle(h.config)
 	h.scopes[""] = h.derive("", h.config)
+	h.work.Go(h.forgetRemoved)
 	return h
 }
 

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -59,6 +61,35 @@ func (h *Hub) Reload() {
 	}
 	h.log.Info().Msg("configuration taken over")
 	h.apply()
+	h.work.Go(func() {
+		select {
+		case <-time.After(keptAfterRemoval):
+			h.forgetRemoved()
+		case <-h.ctx.Done(): // the next start does it
+		}
+	})
+}
+
+// keptAfterRemoval is how long the files of a sandboxed server outlive its entry: one that is moved within the file is gone for a moment.
+const keptAfterRemoval = time.Minute
+
+// forgetRemoved removes what sandboxed servers kept that the user's file does not have any more. A file that is not there, or can't be
+// read, says nothing about its servers.
+func (h *Hub) forgetRemoved() {
+	h.mu.Lock()
+	c, broken := h.config, h.broken
+	h.mu.Unlock()
+	if broken != nil || !c.Exists {
+		return
+	}
+	if _, err := h.book.ReadBaseline(c.Path); err != nil { // a state directory that is not used is left alone
+		return
+	}
+	var names []string
+	for _, s := range c.Servers {
+		names = append(names, s.Name)
+	}
+	sandbox.ForgetServers(h.opts.Store.Dir(), c.Path, names)
 }
 
 // changedServers names the servers of old whose instances can't go on under next.

@@ -24,7 +24,8 @@ type isolation struct {
 	User       string
 	ReadOnly   bool `json:"read_only"`
 	Tmpfs      []string
-	Cache      bool
+	Cache      *bool
+	Sockets    bool `json:"unix_sockets"`
 	Pull       string
 	Platform   string
 	DockerHost string   `json:"docker_host"`
@@ -91,7 +92,14 @@ func (i *isolation) words(command string) string {
 	value("user", i.User)
 	say(i.ReadOnly, "file system read-only")
 	list("tmpfs", i.Tmpfs)
-	say(i.Cache, "packages cached")
+	say(i.Cache != nil && *i.Cache && i.Type != config.IsolationSandbox, "packages cached")
+	if i.Type == config.IsolationSandbox || i.Type == config.IsolationAuto && i.config().BeyondSandbox() == "" {
+		in := map[bool]string{true: "in a sandbox "}[i.Type == config.IsolationAuto]
+		fresh := i.Cache != nil && !*i.Cache
+		say(fresh, in+"an empty home at each start")
+		say(!fresh, in+"a home of its own, kept until you remove the server or change its launch")
+		say(i.Sockets, in+"Unix sockets")
+	}
 	value("pull", i.Pull)
 	value("platform", i.Platform)
 	value("engine", i.DockerHost)
@@ -168,6 +176,9 @@ func (i *isolation) notes(dir string) []string {
 	}
 	if i.Dir == "rw" || slices.ContainsFunc(i.Mounts, func(m mount) bool { return !m.ReadOnly }) {
 		notes = append(notes, sandbox.OrdersNote)
+	}
+	if i.Sockets && i.Type != config.IsolationDocker {
+		notes = append(notes, "in a sandbox it may use Unix sockets: its own ones, and those that other programs put into what it is shown while it runs")
 	}
 	if i.Network == "host" {
 		notes = append(notes, "network host: it reaches everything that listens on the engine's machine")

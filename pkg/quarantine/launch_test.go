@@ -59,13 +59,15 @@ func TestReadLaunchTellsIsolation(t *testing.T) {
 			`mounts /a:/b:ro "/c d:/c", working directory read-only, user 1000, engine ssh://build`,
 		`{"image":"i:1","pids_limit":9,"network":"n","working_dir":"rw","read_only":true,"tmpfs":["/t:size=1m"],"cache":true,"pull":"never","platform":"linux/arm64","extra_hosts":["a:1.2.3.4"]}`: `docker i:1, 9 processes, network n, ` +
 			`working directory writable, file system read-only, tmpfs /t:size=1m, packages cached, pull never, platform linux/arm64, hosts a:1.2.3.4`,
-		`{"type":"sandbox","network":"none","memory_limit":536870913}`: `sandbox, memory 536870913 bytes, network none`,
-		`{"type":"auto"}`:                          `docker node:24, or a sandbox, network bridge`,
-		`{"type":"auto","cpu_limit":1}`:            `docker node:24, 1 processor, network bridge`,
-		`{"type":"auto","user":"u"}`:               `docker node:24, network bridge, user u`,
-		`{"type":"auto","mounts":["/a:/b"]}`:       `docker node:24, network bridge, mounts /a:/b`,
-		`{"memory_limit":"1536m"}`:                 `docker node:24, memory 1536 MiB, network bridge`,
-		`{"mounts":["${env:A}:/b","/c\u202e:/c"]}`: `docker node:24, network bridge, mounts ${env:A}:/b "/c\u202e:/c"`,
+		`{"type":"sandbox","network":"none","memory_limit":536870913}`: `sandbox, memory 536870913 bytes, network none, a home of its own, kept until you remove the server or change its launch`,
+		`{"type":"sandbox","cache":false}`:                             `sandbox, network bridge, an empty home at each start`,
+		`{"type":"auto","cache":true}`:                                 `docker node:24, or a sandbox, network bridge, packages cached, in a sandbox a home of its own, kept until you remove the server or change its launch`,
+		`{"type":"auto"}`:                                              `docker node:24, or a sandbox, network bridge, in a sandbox a home of its own, kept until you remove the server or change its launch`,
+		`{"type":"auto","cpu_limit":1}`:                                `docker node:24, 1 processor, network bridge`,
+		`{"type":"auto","user":"u"}`:                                   `docker node:24, network bridge, user u`,
+		`{"type":"auto","mounts":["/a:/b"]}`:                           `docker node:24, network bridge, mounts /a:/b`,
+		`{"memory_limit":"1536m"}`:                                     `docker node:24, memory 1536 MiB, network bridge`,
+		`{"mounts":["${env:A}:/b","/c\u202e:/c"]}`:                     `docker node:24, network bridge, mounts ${env:A}:/b "/c\u202e:/c"`,
 	} {
 		want = strings.ReplaceAll(want, `\\`, `\`)
 		got := ReadLaunch(launchOf(t, `{"command":"npx","args":["p@1.0.0"],"isolation":`+isolation+`}`), false)
@@ -78,9 +80,13 @@ func TestReadLaunchTellsIsolation(t *testing.T) {
 		}
 		seen[got.Isolation] = isolation
 	}
+	if got := ReadLaunch(launchOf(t, `{"command":"npx","args":["p@1.0.0"],"isolation":{"type":"sandbox","unix_sockets":true}}`), false); !strings.HasSuffix(got.Isolation, ", Unix sockets") ||
+		len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "Unix sockets") {
+		t.Errorf("%+v", got)
+	}
 	c := configOf(t, "/c.json", `{"isolation":{"type":"auto","allow_none":true},"mcpServers":{"s":{"command":"npx","args":["p@1.0.0"]}}}`)
 	got := ReadLaunch(canonicalLaunch(c.Server("s")), true)
-	if got.Isolation != "docker node:24, or a sandbox, or nothing where there is none, network bridge" || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "with your rights") {
+	if got.Isolation != "docker node:24, or a sandbox, or nothing where there is none, network bridge, in a sandbox a home of its own, kept until you remove the server or change its launch" || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "with your rights") {
 		t.Errorf("%+v", got)
 	}
 	// One that was kept before isolation was there.

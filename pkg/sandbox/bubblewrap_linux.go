@@ -24,7 +24,7 @@ const sharedMemory = "67108864" // bytes of /dev/shm, Docker's default
 // bwrapArgs are bubblewrap's arguments for a program. It starts with an empty file system and mounts in the order given; the filter
 // comes right before it executes the program. The variables, which may be secrets, come in a file that is in memory alone.
 func (o order) bwrapArgs(program, env []string) ([]string, error) {
-	rules, err := filter(false, false)
+	rules, err := filter(false, false, o.Sockets)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +88,7 @@ var masked = []string{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bu
 type placed struct {
 	source, path string
 	write, link  bool
+	cover        bool // it hides a socket, which may be gone by now
 }
 
 // placing plans a file system: whether it is built on the machine's own, what is mounted on it, and its links. /proc and /dev come
@@ -101,14 +102,17 @@ func (o order) placing() (root *grant, mounts []placed, links []link) {
 	}
 	own := -1 // where the program's own /tmp stands, which has nothing of what /tmp has outside
 	if o.Tmp != "" {
-		mounts = append(mounts, placed{o.Tmp, "/tmp", true, false})
+		mounts = append(mounts, placed{source: o.Tmp, path: "/tmp", write: true})
 		own, mounted = len(mounted), append(mounted, grant{Path: "/tmp", Write: true})
 	}
 	for _, g := range grants {
 		if over := nearest(mounted, g.Path); over < 0 || over == own || mounted[over].Write != g.Write || g.Pin {
-			mounts = append(mounts, placed{g.Path, g.Path, g.Write, g.Link})
+			mounts = append(mounts, placed{source: g.Path, path: g.Path, write: g.Write, link: g.Link})
 			mounted = append(mounted, g)
 		}
+	}
+	for _, path := range o.Covered {
+		mounts = append(mounts, placed{source: "/dev/null", path: path, cover: true})
 	}
 	for _, l := range o.Links {
 		if over := nearest(mounted, l.Path); over < 0 || over == own {

@@ -38,7 +38,7 @@ func (o order) restrict() error {
 	if abi < abiTruncate {
 		return fmt.Errorf("its sandbox needs Landlock ABI %d (Linux 6.2), and here is %d", abiTruncate, abi)
 	}
-	program, err := filter(!o.Network, true)
+	program, err := filter(!o.Network, true, false)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/landlock-lsm/go-landlock/landlock"
 	"golang.org/x/sys/unix"
 )
 
@@ -126,7 +127,7 @@ func alone() bool {
 
 // last gives up what is left of rights; the program comes next.
 func (o order) last() error {
-	rules, err := filter(false, false)
+	rules, err := filter(false, false, o.Sockets)
 	if err != nil {
 		return err
 	}
@@ -135,6 +136,11 @@ func (o order) last() error {
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
+	}
+	if o.Sockets && o.Network { // else abstract sockets are those of its own network
+		if err := landlock.V6.RestrictScoped(); err != nil {
+			return fmt.Errorf("other programs' abstract sockets cannot be kept from it: %w", err)
+		}
 	}
 	return install(rules)
 }
@@ -176,6 +182,10 @@ func (o order) fileSystem() error {
 		return err
 	}
 	for i, m := range mounts {
+		if m.cover && !b.has(m.path) {
+			unix.Close(sources[i])
+			continue
+		}
 		if err := b.place(sources[i], m.path, access(m.write)); err != nil {
 			return fmt.Errorf("%s: %w", m.path, err)
 		}
@@ -244,6 +254,14 @@ func attributed(tree int, attr uint64) error {
 func (b *builder) at(path string) (int, error) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS}
 	return unix.Openat2(b.top, strings.TrimPrefix(path, "/"), &how)
+}
+
+func (b *builder) has(path string) bool {
+	fd, err := b.at(path)
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err == nil
 }
 
 // dir gives a directory, which it makes where it is missing.

@@ -178,9 +178,20 @@ func sweep(base string) {
 // Nothing outside is touched, whatever links there are.
 // The lock goes last, so that the next sweep finds what is left when this process ends in the middle.
 func remove(dir string) {
-	if !strings.HasPrefix(filepath.Base(dir), runPrefix) {
-		return
+	if strings.HasPrefix(filepath.Base(dir), runPrefix) {
+		removeAll(dir)
 	}
+}
+
+// removeKept removes a directory that keeps a home, unless a run in it still goes on.
+func removeKept(dir string) {
+	sweep(dir)
+	if runs, err := filepath.Glob(filepath.Join(dir, runPrefix+"*")); err == nil && len(runs) == 0 {
+		removeAll(dir)
+	}
+}
+
+func removeAll(dir string) {
 	all := true
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {

@@ -34,6 +34,7 @@ type Spec struct {
 	DirAccess string   // "": Dir is not visible and the program starts in its private home; "ro", "rw"
 	Paths     []Path   // what else it may use
 	Network   bool     // the machine's network; false: none at all
+	Sockets   bool     // Unix sockets, in its own directories
 	Memory    int64    // bytes of data each of its processes may have (RLIMIT_DATA); 0: no limit
 	Workspace string   // whose links and scripts do not decide that more than a program's file or a known runtime is visible; may be ""
 	Home      string   // the person's home directory, of which nothing is visible but what is listed

@@ -15,14 +15,16 @@ const selfExe = "/proc/self/exe"
 
 // order is what the re-executed process is told: paths and numbers, nothing of the program's environment.
 type order struct {
-	Method  Method  `json:"method"`
-	Bwrap   *bwrap  `json:"bwrap,omitempty"`
-	Dir     string  `json:"dir"`
-	Grants  []grant `json:"grants"`
-	Links   []link  `json:"links,omitempty"`
-	Tmp     string  `json:"tmp,omitempty"` // what /tmp is inside; "": what it is outside, if that is granted
-	Network bool    `json:"network"`
-	Memory  int64   `json:"memory,omitempty"`
+	Method  Method   `json:"method"`
+	Bwrap   *bwrap   `json:"bwrap,omitempty"`
+	Dir     string   `json:"dir"`
+	Grants  []grant  `json:"grants"`
+	Links   []link   `json:"links,omitempty"`
+	Tmp     string   `json:"tmp,omitempty"` // what /tmp is inside; "": what it is outside, if that is granted
+	Network bool     `json:"network"`
+	Sockets bool     `json:"sockets,omitempty"`
+	Covered []string `json:"covered,omitempty"` // other programs' sockets in what it sees
+	Memory  int64    `json:"memory,omitempty"`
 }
 
 func confine(spec Spec) (Confined, error) {
@@ -66,6 +68,13 @@ func (m machine) confine(spec Spec) (_ Confined, err error) {
 			m.Method = Namespaces
 		}
 	}
+	var covered []string
+	if spec.Sockets {
+		if m.Method, err = m.forSockets(spec.Network); err != nil {
+			return Confined{}, err
+		}
+		covered = v.othersSockets()
+	}
 	own, tmp, inTmp := []string{p.home}, p.tmp, ""
 	if m.Method != Landlock && !v.visible("/tmp") { // with "/" the person has listed that too
 		tmp, inTmp = "/tmp", p.tmp
@@ -79,7 +88,7 @@ func (m machine) confine(spec Spec) (_ Confined, err error) {
 	}
 	o := order{
 		Method: m.Method, Bwrap: m.bwrap, Dir: p.home, Tmp: inTmp, Network: spec.Network, Memory: spec.Memory,
-		Grants: v.sorted(), Links: v.links,
+		Grants: v.sorted(), Links: v.links, Sockets: spec.Sockets, Covered: covered,
 	}
 	if spec.visibleDir() {
 		o.Dir = spec.Dir

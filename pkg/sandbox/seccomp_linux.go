@@ -25,19 +25,18 @@ import (
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
 // filter is what the program may ask the kernel for. noSockets takes the Internet's from it too, for where there is no network
-// namespace to do so; shared says that there are no namespaces at all: it has the processes, the System V objects and the paths of
+// namespace to do so; local gives it Unix sockets; shared says that there are no namespaces at all: it has the processes, the System V objects and the paths of
 // the person's.
-func filter(noSockets, shared bool) ([]unix.SockFilter, error) {
+func filter(noSockets, shared, local bool) ([]unix.SockFilter, error) {
 	if auditArch == 0 {
 		return nil, errors.New("its sandbox has no system call filter for the processor type " + runtime.GOARCH)
 	}
-	const numberAt, archAt = 0, 4 // in struct seccomp_data
 	f := rules{load(archAt), jump(unix.BPF_JEQ, auditArch, 1, 0), ret(unix.SECCOMP_RET_KILL_PROCESS), load(numberAt)}
 	f = append(f, foreign...)
 	f.on(unix.SYS_CLONE3, fail(unix.ENOSYS))
 	f.on(unix.SYS_CLONE, argument(0), jump(unix.BPF_JSET, newNamespaces, 0, 1), fail(unix.EPERM), allow)
 	f.on(unix.SYS_PRLIMIT64, argument(0), jump(unix.BPF_JEQ, 0, 1, 0), fail(unix.EPERM), allow) // 0 is the process itself
-	f.sockets(noSockets)
+	f.sockets(noSockets, local)
 	f.values(unix.SYS_PERSONALITY, 0, unix.EPERM, 0, 0xffffffff) // the latter asks
 	f.values(unix.SYS_PRCTL, 0, unix.EINVAL, processControls...)
 	f.on(unix.SYS_IOCTL, fileControls()...)
@@ -52,7 +51,11 @@ func filter(noSockets, shared bool) ([]unix.SockFilter, error) {
 }
 
 // sockets answers for their families.
-func (f *rules) sockets(noSockets bool) {
+func (f *rules) sockets(noSockets, local bool) {
+	if local {
+		f.on(unix.SYS_SOCKETPAIR, argument(0), jump(unix.BPF_JEQ, unix.AF_UNIX, 0, 1), allow, fail(unix.EAFNOSUPPORT))
+		f.on(unix.SYS_SOCKET, argument(0), jump(unix.BPF_JEQ, unix.AF_UNIX, 0, 1), allow, load(numberAt)) // others come to the next rule
+	}
 	// A pair of datagram sockets is denied since those can be turned to somebody else afterwards; for the kernel SOCK_RAW is the same.
 	f.on(unix.SYS_SOCKETPAIR, argument(0), jump(unix.BPF_JEQ, unix.AF_UNIX, 1, 0), fail(unix.EAFNOSUPPORT),
 		argument(1), and(0xf), jump(unix.BPF_JEQ, unix.SOCK_STREAM, 2, 0), jump(unix.BPF_JEQ, unix.SOCK_SEQPACKET, 1, 0), fail(unix.EAFNOSUPPORT), allow)
@@ -112,6 +115,8 @@ const (
 	fiemap        = 0xc020660b // FS_IOC_FIEMAP: where the holes of a file are
 	getAttributes = 0x801c581f // FS_IOC_FSGETXATTR
 )
+
+const numberAt, archAt = 0, 4 // in struct seccomp_data
 
 type rules []unix.SockFilter
 

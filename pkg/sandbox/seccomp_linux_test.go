@@ -161,7 +161,7 @@ func TestFilter(t *testing.T) {
 		{false, false, [][]test{both, internet(yes), ipc(yes), others(yes, yes)}},
 		{true, true, [][]test{both, internet(no(unix.EACCES)), ipc(no(unix.EPERM)), others(no(unix.EPERM), no(unix.EOPNOTSUPP))}},
 	} {
-		program, err := filter(f.noSockets, f.hostIPC)
+		program, err := filter(f.noSockets, f.hostIPC, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestFilterIsAnAllowList(t *testing.T) {
 		missing(t, "a filter for this processor")
 	}
 	for _, shared := range []bool{false, true} {
-		program, err := filter(false, shared)
+		program, err := filter(false, shared, false)
 		if err != nil {
 			t.Fatal(err)
 		}

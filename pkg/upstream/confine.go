@@ -231,15 +231,15 @@ func (s *Start) sandboxed(iso *config.Isolation) func(*transport.StdioSpec, stri
 	return func(spec *transport.StdioSpec, path string) (string, func(), error) {
 		in := sandbox.Spec{
 			Path: path, Args: spec.Args, Env: spec.Env, Dir: spec.Dir, DirReal: spec.RealDir, DirAccess: iso.Dir,
-			Network: iso.Network != config.NetworkNone, Memory: iso.Memory, Workspace: s.Workspace,
+			Network: iso.Network != config.NetworkNone, Sockets: iso.Sockets, Memory: iso.Memory, Workspace: s.Workspace,
 		}
 		in.Home, _ = os.UserHomeDir()
 		for n, m := range iso.Mounts {
 			in.Paths = append(in.Paths, sandbox.Path{Path: m.Host, Real: s.Launch.RealMounts[n], Write: !m.ReadOnly})
 		}
-		if iso.Cache {
-			sum := sha256.Sum256([]byte(strings.Join([]string{s.Server.Path, s.Server.Name, s.Server.LaunchKey()}, "\x00")))
-			in.Private = filepath.Join(s.State, "sandbox", hex.EncodeToString(sum[:12]))
+		if !iso.Fresh {
+			in.Private = sandbox.KeptDir(s.State, s.Server.Path, s.Server.Name, s.Server.LaunchKey())
+			sandbox.ForgetOtherLaunches(in.Private)
 		}
 		out, err := sandbox.Confine(in)
 		if err != nil {
