@@ -134,7 +134,7 @@ func (a *app) printCheck(p *printer, r *checkReport) {
 	p.line()
 	here := false // something depends on this terminal's environment
 	for _, s := range r.Servers {
-		here = here || s.State == stateUnresolved || s.State == stateNoProgram || s.State == stateCannotRun
+		here = here || s.State == stateUnresolved || s.State == stateNoProgram || s.State == stateCannotRun || s.State == stateLacking
 		if s.broken() {
 			counts["broken"]++
 		}

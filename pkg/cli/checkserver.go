@@ -28,6 +28,7 @@ const (
 	stateUnresolved = "unresolved reference"
 	stateNoProgram  = "command not found"
 	stateCannotRun  = "can't be run" // as it stands there: what is named is no program, or others could have written it
+	stateLacking    = "isolation too narrow" // it is not shown what its entry names
 	stateProgram    = "program" + toReview
 	stateEngine     = "engine" + toReview
 
@@ -64,7 +65,7 @@ type checkedServer struct {
 
 // broken tells whether the server is wanted and can't be started from here. What was refused is a problem of the file, if it is one.
 func (s checkedServer) broken() bool {
-	return s.State == stateUnresolved || s.State == stateNoProgram || s.State == stateCannotRun || s.State == stateFailed
+	return s.State == stateUnresolved || s.State == stateNoProgram || s.State == stateCannotRun || s.State == stateLacking || s.State == stateFailed
 }
 
 // standing is where a server stands before it is started.
@@ -113,7 +114,38 @@ func inspectServer(k hub.Known, workspace string) checkedServer {
 			c.State, c.Why = state, []string{why}
 		}
 	}
+	if c.State == stateOK && resolved.Isolation.Confined() {
+		kind := config.IsolationDocker // auto prefers it
+		if resolved.Isolation.Type == config.IsolationSandbox {
+			kind = config.IsolationSandbox
+		}
+		c.lacks(lacks(s, resolved, kind, workspace))
+	}
 	return c
+}
+
+// lacks takes in what the server's confinement does not give it.
+func (c *checkedServer) lacks(lack *launch.Lack) {
+	if lack.Sure() {
+		c.State = stateLacking
+	}
+	if lack != nil {
+		c.Why = append(c.Why, lack.Error())
+	}
+}
+
+// lacks compares a server with its confinement, as a start does.
+func lacks(s *config.Server, l config.Launch, kind, workspace string) *launch.Lack {
+	if l.Dir == "" {
+		l.Dir = workingDir()
+	}
+	program := ""
+	if kind == config.IsolationSandbox {
+		if found, err := launch.Prepare(s, l, os.Environ(), workspace); err == nil {
+			program = found.Path
+		}
+	}
+	return launch.Lacks(s, l, kind, program, workspace)
 }
 
 // resolve replaces the references and returns a fault for each that can't be. Resolve itself stops at the first one.

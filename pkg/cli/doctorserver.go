@@ -138,6 +138,9 @@ func (s *treatedServer) inContainer(iso *config.Isolation) {
 		s.nothing("", fmt.Sprintf("its Docker engine (%s) is another one than you approved – see `mcpproxy-stdio review %s`", inWords(string(engine.JSON())), config.ShellWord(s.Name)))
 		return
 	}
+	if s.lacks(config.IsolationDocker); s.Gets == getsNothing {
+		return
+	}
 	s.Gets, s.Engine, s.Confinement = getsContainer, s.engine.Host, docker.Enforced(iso)
 	if !info.PidsLimit {
 		s.Confinement[0] = "processes not limited" // it is only a default
@@ -196,6 +199,9 @@ func (s *treatedServer) sandboxed(iso *config.Isolation, here sandboxAbilities) 
 	if s.asProgram(getsSandbox); s.Gets != getsSandbox {
 		return
 	}
+	if s.lacks(config.IsolationSandbox); s.Gets == getsNothing {
+		return
+	}
 	if iso.Network == config.NetworkNone {
 		s.confine("network none", true)
 	} else {
@@ -207,6 +213,17 @@ func (s *treatedServer) sandboxed(iso *config.Isolation, here sandboxAbilities) 
 	s.sees(iso, here.Method != sandbox.Landlock)
 	s.confine("keeps its files", !iso.Fresh)
 	s.confine("Unix sockets of its own", iso.Sockets)
+}
+
+// lacks takes in what the confinement would not give, as a start does.
+func (s *treatedServer) lacks(kind string) {
+	switch lack := lacks(s.known.Written, s.launch, kind, s.in); {
+	case lack.Sure():
+		s.State = stateLacking
+		s.nothing("", lack.Error())
+	case lack != nil:
+		s.Why = append(s.Why, lack.Error())
+	}
 }
 
 func (s *treatedServer) confine(how string, so bool) {

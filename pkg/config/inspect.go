@@ -92,6 +92,7 @@ func withoutUser(text string) string {
 func (i *Isolation) forInspection(fetches bool) *Isolation {
 	c := i.clone()
 	c.Mounts, c.Dir, c.Cache, c.Fresh, c.AllowNone = nil, "", false, true, false
+	c.Inspected = true
 	if fetches && i.Network != NetworkNone {
 		c.Network = NetworkBridge // not the engine's machine, nor a network with neighbours
 	} else {

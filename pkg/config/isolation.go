@@ -58,6 +58,7 @@ type Isolation struct {
 	DockerHost string   // "": as the docker command finds it
 	ExtraHosts []string // "name:address"
 
+	Inspected bool // it is of a launch that is only inspected: it gets no files
 	AllowNone bool // auto may start a server unconfined where there is neither docker nor a sandbox; from the user's file alone
 }
 

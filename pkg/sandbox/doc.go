@@ -19,8 +19,8 @@
 //   - What was listed: a listed "/" or home directory is given as a whole.
 //   - With Landlock alone: what [Abilities.Gaps] tells, such as changing the mode and times of the person's files.
 //
-// What it costs a program: no 32-bit programs on a 64-bit system, no namespaces (Chromium needs --no-sandbox), no Unix sockets
-// but socketpair(2) (Python's multiprocessing needs the start method "fork" or "spawn"), no io_uring, under Landlock neither
+// What it costs a program: no 32-bit programs on a 64-bit system, no namespaces (Chromium needs --no-sandbox), unless [Spec.Sockets] no
+// Unix sockets but socketpair(2) (Python's multiprocessing needs the start method "fork" or "spawn"), no io_uring, under Landlock neither
 // /tmp by name nor POSIX and System V shared memory. Files of /etc are those of the start: a server that outlives a
 // change of /etc/resolv.conf has to be started again. But for Landlock, SIGTERM ends a program at once; its time to end is that
 // between the closing of its stdin and the signal.

@@ -92,6 +92,10 @@ func (s *Start) container(endpoint docker.Endpoint) (Conn, error) {
 		}
 	}
 	iso := *s.Launch.Isolation
+	lack := launch.Lacks(s.Server, s.Launch, config.IsolationDocker, "", s.Workspace)
+	if lack.Sure() {
+		return nil, lack
+	}
 	guards, err := s.guards(endpoint)
 	if err != nil {
 		return nil, err
@@ -110,7 +114,7 @@ func (s *Start) container(endpoint docker.Endpoint) (Conn, error) {
 	for _, v := range s.Launch.Env {
 		spec.Env = append(spec.Env, v.Name+"="+v.Value)
 	}
-	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Redact), redact, confinement("docker " + iso.Image), engine}, nil
+	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Redact), redact, confinement("docker " + iso.Image), engine, lack}, nil
 }
 
 // process starts the server as a process, in a sandbox if iso is not nil.
@@ -118,6 +122,12 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 	found, programs, err := s.local(iso)
 	if err != nil {
 		return nil, err
+	}
+	var lack *launch.Lack
+	if iso != nil {
+		if lack = launch.Lacks(s.Server, s.Launch, config.IsolationSandbox, found.Path, s.Workspace); lack.Sure() {
+			return nil, lack
+		}
 	}
 	if found.Runner != nil && (iso == nil || found.Runner.Runner.Kind != launch.Package) {
 		return s.direct(found, iso, programs)
@@ -130,7 +140,12 @@ func (s *Start) process(iso *config.Isolation) (Conn, error) {
 		}
 		d = &launch.Direct{Path: path, Name: command, Args: args, Env: found.Env}
 	}
-	return s.started(d, found.Dir, iso, programs, nil)
+	conn, err := s.started(d, found.Dir, iso, programs, nil)
+	if err != nil {
+		return nil, err
+	}
+	conn.lack = lack
+	return conn, nil
 }
 
 // started starts a program that was found. programs were approved as they were read, and r is where it was installed, nil for nowhere.

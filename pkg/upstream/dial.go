@@ -97,10 +97,14 @@ type discreet struct {
 	config.Redactor
 	confinement
 	ran
+	lack     *launch.Lack       // what its confinement does not give; nil: nothing
 	resolved *launch.Resolution // what it was started from, nil if that was not installed for it
 	stop     context.CancelFunc // of the work in the background; nil: there is none
 	work     sync.WaitGroup
 }
+
+// Lacks is what its entry names and its confinement does not show.
+func (d *discreet) Lacks() string { return d.lack.Words() }
 
 // Resolved implements what Instance asks of a connection.
 func (d *discreet) Resolved() *launch.Resolution { return d.resolved }
@@ -130,7 +134,11 @@ type contained struct {
 	config.Redactor
 	confinement
 	engine docker.Identity
+	lack   *launch.Lack // what its confinement does not give; nil: nothing
 }
+
+// Lacks is what its entry names and its confinement does not show.
+func (c *contained) Lacks() string { return c.lack.Words() }
 
 // Diagnostics is what the server wrote to stderr.
 func (c *contained) Diagnostics() string { return c.Redact(c.Docker.Diagnostics()) }

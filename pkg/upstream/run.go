@@ -259,6 +259,7 @@ func (in *Instance) ended(conn Conn, err error) {
 		conn.Close(stopGrace)
 		e.Tail = tail(conn.Diagnostics())
 	}
+	confined := denied(conn, e.Tail)
 	in.mu.Lock()
 	if conn != nil {
 		in.said = conn.Diagnostics()
@@ -284,6 +285,9 @@ func (in *Instance) ended(conn Conn, err error) {
 			e.Cause = inner.Cause // the server is named once
 		}
 		e.Remedy = "Check its command and settings, then call again"
+		if confined != "" {
+			e.Remedy = confined
+		}
 		unsent = in.takeCalls()
 		if namesRemedy(e.Cause) {
 			e.Remedy, e.Tail = "", ""
@@ -296,7 +300,7 @@ func (in *Instance) ended(conn Conn, err error) {
 		in.set(Failed, e)
 		in.retryIn(time.Until(in.nextTry), in.spec.Eager || in.holds > 0)
 	default:
-		e.Step = "ended"
+		e.Step, e.Remedy = "ended", confined
 		in.set(Idle, e)
 		if lived > steady {
 			in.failures = 0
