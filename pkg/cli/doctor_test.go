@@ -76,18 +76,19 @@ func TestDoctorTellsWhatAServerGets(t *testing.T) {
 		{"swap", config.Isolation{Type: "docker", Network: "bridge", Memory: 1 << 30}, without(func(i *system.Info) { i.SwapLimit = false }), bubblewrap,
 			"container of node:24, 256 processes, 1GiB of memory, swap not limited, network bridge"},
 		{"no engine", config.Isolation{Type: "docker"}, nil, bubblewrap, "does not start: its Docker engine can't be used, see above"},
-		{"auto without an engine", config.Isolation{Type: "auto", Network: "bridge"}, nil, bubblewrap, "sandbox (bubblewrap), network of this machine"},
+		{"auto without an engine", config.Isolation{Type: "auto", Network: "bridge"}, nil, bubblewrap, "sandbox (bubblewrap), network of this machine, keeps its files"},
+		{"a fresh sandbox with sockets", config.Isolation{Type: "sandbox", Network: "bridge", Fresh: true, Sockets: true}, nil, bubblewrap, "sandbox (bubblewrap), network of this machine, Unix sockets of its own"},
 		{"auto without anything", config.Isolation{Type: "auto"}, nil, noneHere, "does not start: no Docker engine can be used, and no sandbox can be made here, see above"},
 		{"auto that may do without", config.Isolation{Type: "auto", AllowNone: true}, nil, noneHere,
 			"NONE: it runs with your rights, as allow_none lets it: no Docker engine can be used, and no sandbox can be made here, see above"},
 		{"sandbox", config.Isolation{Type: "sandbox", Memory: 1 << 30, Network: "none", Dir: "ro"}, nil, bubblewrap,
-			"sandbox (bubblewrap), network none, 1GiB of memory for each process, working directory read-only"},
+			"sandbox (bubblewrap), network none, 1GiB of memory for each process, working directory read-only, keeps its files"},
 		{"no sandbox", config.Isolation{Type: "sandbox", AllowNone: true}, able(), noneHere, "does not start: no sandbox can be made here, see above"},
 		{"a mount that is not there", config.Isolation{Type: "sandbox", Mounts: []config.Mount{{Host: missing, Container: missing}}}, nil, bubblewrap,
 			"does not start: the mount " + missing + " cannot be used: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &treatedServer{Name: "s", Protocol: "stdio", State: stateEnabled, Asks: c.iso.Type, Image: "node:24", launch: here, known: hub.Known{Written: &config.Server{}}}
+			s := &treatedServer{Name: "s", Protocol: "stdio", State: stateEnabled, Asks: c.iso.Type, Image: "node:24", launch: here, known: hub.Known{Written: &config.Server{Isolation: &c.iso}}}
 			s.launch.Isolation = &c.iso
 			if c.iso.Type != config.IsolationSandbox {
 				s.engine = engineWith(c.info)
@@ -205,7 +206,7 @@ func TestDoctorFindsEachEngineOnce(t *testing.T) {
 func TestDoctorOnANarrowTerminal(t *testing.T) {
 	iso := func(asks string, i config.Isolation, e *dockerEngine) *treatedServer {
 		i.Type = asks
-		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e, launch: config.Launch{Command: testProgram(t), Isolation: &i}, known: hub.Known{Written: &config.Server{}}}
+		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e, launch: config.Launch{Command: testProgram(t), Isolation: &i}, known: hub.Known{Written: &config.Server{Isolation: &config.Isolation{}}}}
 		if e != nil {
 			e.Servers = append(e.Servers, "x")
 		}
@@ -265,7 +266,7 @@ files                 docker    container of node:24, 256 processes, 512MiB of
 heavy                 docker    does not start: its Docker engine can't be
                                 used, see above
 notes                 sandbox   sandbox (bubblewrap), network none, working
-                                directory read-only
+                                directory read-only, keeps its files
 shell                 none      NONE: it runs with your rights
 github                none      its command starts a container itself
 web                   –         runs elsewhere (http)
