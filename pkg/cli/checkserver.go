@@ -27,7 +27,7 @@ const (
 	stateRefused    = "refused"
 	stateUnresolved = "unresolved reference"
 	stateNoProgram  = "command not found"
-	stateCannotRun  = "can't be run" // as it stands there: what is named is no program, or others could have written it
+	stateCannotRun  = "can't be run"         // as it stands there: what is named is no program, or others could have written it
 	stateLacking    = "isolation too narrow" // it is not shown what its entry names
 	stateProgram    = "program" + toReview
 	stateEngine     = "engine" + toReview
