@@ -19,6 +19,9 @@ func TestExposedNames(t *testing.T) {
 	}{
 		{48, []origin{{"", "upstream_servers"}, {"a", "echo"}, {"b", "echo"}, {"a-b", "get_sum"}}, []string{"upstream_servers", "a__echo", "b__echo", "a-b__get_sum"}},
 		{48, []origin{{"a", "x.y"}, {"a", "größe"}, {"a", "日本"}, {"my server", "t"}}, []string{"a__x_y", "a__gr__e", "a____", "my_server__t"}},
+		{48, []origin{{"io.github.x/y", "t"}, {"@x/server-y", "t"}}, []string{"io_github_x_y__t", "_x_server-y__t"}},
+		{48, []origin{{"io.github.x/y", "t"}, {"io.github.x.y", "t"}, {"io.github.x.y", "u"}}, []string{"io_github_x_y__t_92a56fba", "io_github_x_y__t_f8a52c9d", "io_github_x_y__u"}},
+		{48, []origin{{"a/b", "t"}, {"a_b", "t"}}, []string{"a_b__t_09b622fb", "a_b__t_98090cd0"}},
 		{48, []origin{{"a", "x.y"}, {"a", "x:y"}, {"a", "x_y"}}, []string{"a__x_y_7ace4eaa", "a__x_y_b196558e", "a__x_y"}},
 		{48, []origin{{"a", "b__c"}, {"a__b", "c"}}, []string{"a__b__c_01b8a75b", "a__b__c_a92700ce"}},
 		{48, []origin{{"a", long + "1"}, {"a", long + "2"}}, []string{"a__long_name_long_name_long_name_long_n_415f7ef0", "a__long_name_long_name_long_name_long_n_c12e09f7"}},

@@ -144,7 +144,7 @@ func (d *desk) nextSteps(all []addition) (steps []string) {
 		for _, name := range secrets {
 			step := fmt.Sprintf("Store the secret that %s needs: mcpproxy-stdio secret set %s", config.ShellWord(e.name), name)
 			if in, ok := c.Input(name); ok && in.Description != "" {
-				step += fmt.Sprintf(" (%q)", shorten(in.Description, 80))
+				step += " (“" + shorten(in.Description, 80) + "”)"
 			}
 			if !slices.Contains(steps, step) {
 				steps = append(steps, step)

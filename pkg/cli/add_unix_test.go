@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
@@ -121,6 +122,32 @@ func TestImportOnATerminalIsOwn(t *testing.T) {
 	p.wantState("config.json", "notes", quarantine.Approved)
 	if s, _ := p.entry("config.json", "notes"); s.Refused != "" || s.Env[0].Value != "${env:HOME}" {
 		t.Errorf("%+v: %s", s, s.Env[0].Value)
+	}
+}
+
+// What the other file holds back stays held, whoever imports it; and VS Code's words for a secret come along.
+func TestImportKeepsQuarantine(t *testing.T) {
+	p := newPlace(t)
+	demo := `"command": "mcpproxy-stdio", "args": ["demo-server", "notes"], `
+	text := `{"inputs": [{"id": "t", "description": "Token of \u202ex", "password": true}], "servers": {
+		"held": {` + demo + `"quarantined": true}, "mine": {` + demo + `"call_timeout": 7}, "asks": {` + demo + `"env": {"A": "${input:t}"}}}}`
+	if err := os.WriteFile(p.path("other.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	on := p.open(nil, "import", p.path("other.json"))
+	on.answer(askTrust, "import #\n")
+	if text := on.end(0); !strings.Contains(text, "imported, held") || !strings.Contains(text, "secret set t") || strings.Contains(text, "\u202e") {
+		t.Errorf("the terminal shows\n%s", text)
+	}
+	p.wantState("config.json", "held", quarantine.HeldLaunch)
+	p.wantState("config.json", "mine", quarantine.Approved)
+	if s, _ := p.entry("config.json", "mine"); s.CallTimeout != 7*time.Second {
+		t.Errorf("call_timeout %s", s.CallTimeout)
+	}
+	on = p.open(nil, "secret", "set", "t")
+	on.await("not shown", "x\n")
+	if text := on.end(0); !strings.Contains(text, "Token of ") || strings.Contains(text, "\u202e") {
+		t.Errorf("the terminal shows\n%s", text)
 	}
 }
 

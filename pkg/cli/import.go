@@ -53,10 +53,10 @@ type imported struct {
 	Why     string    `json:"why,omitempty"`
 	Options []string  `json:"options,omitempty"` // what came over, as it is called here
 	Dropped []dropped `json:"dropped,omitempty"`
-	Line    int       `json:"line"`
+	Line    int       `json:"line"` // of the entry, or of what it is skipped for
 	Column  int       `json:"column"`
 
-	refused bool // it was wanted, and can't be kept as it was meant
+	problems []config.Problem // it was wanted, and can't be kept as it was meant
 }
 
 // dropped is an option that did not come over.
@@ -105,7 +105,7 @@ func (a *app) importFrom(ctx context.Context, file string, names []string, dry, 
 		if results = append(results, r); e != nil {
 			additions = append(additions, *e)
 		}
-		lost = lost || r.refused
+		lost = lost || r.problems != nil
 	}
 	if len(additions) > 0 && !dry {
 		if err := d.write(additions, own, "import"); err != nil {
@@ -139,7 +139,15 @@ func (a *app) tellUnread(from *config.Config) (lost bool) {
 func (d *desk) importOne(from *config.Config, s *config.Server, own, dry bool) (imported, *addition) {
 	r := imported{Name: s.Name, Result: "imported", Line: s.Line, Column: s.Column}
 	if why := d.unfit(s, own); why != "" {
-		r.Result, r.Why, r.refused = "skipped", why, s.Refused != ""
+		r.Result, r.Why = "skipped", why
+		for _, p := range from.Problems {
+			if p.Server == s.Name && p.Severity == config.SeverityError && s.Refused == why {
+				r.problems = append(r.problems, p)
+			}
+		}
+		if r.problems != nil {
+			r.Line, r.Column = r.problems[0].Line, r.problems[0].Column
+		}
 		return r, nil
 	}
 	e := &addition{name: s.Name, options: s.Written()}
@@ -182,7 +190,11 @@ func nameThere(s *config.Server, option string) string {
 func (a *app) tellImported(d *desk, results []imported, additions []addition, own, dry bool) {
 	var rows [][]string
 	for _, r := range results {
-		rows = append(rows, []string{plain(r.Name), r.Result, orDash(plain(r.Why))})
+		why := orDash(plain(r.Why))
+		if r.problems != nil {
+			why = "it can't be kept as it is meant, see below"
+		}
+		rows = append(rows, []string{plain(r.Name), r.Result, why})
 	}
 	p := newPrinter(a.out)
 	p.table([]column{{title: "NAME", cut: true}, {title: "RESULT", paint: func(cell string) string {
@@ -191,15 +203,18 @@ func (a *app) tellImported(d *desk, results []imported, additions []addition, ow
 		}
 		return green
 	}}, {title: "WHY"}}, rows)
-	if slices.ContainsFunc(results, func(r imported) bool { return r.Options != nil }) {
+	if slices.ContainsFunc(results, func(r imported) bool { return r.Options != nil || r.problems != nil }) {
 		p.line()
 	}
 	for _, r := range results {
 		if r.Options != nil {
 			p.wrapped("  ", "", plain(r.Name)+": came over: "+strings.Join(r.Options, ", "))
 		}
+		for _, one := range r.problems {
+			p.problem(problemOf(one))
+		}
 		for _, o := range r.Dropped {
-			p.wrapped("    ", "", fmt.Sprintf("dropped: %s (line %d): %s", plain(o.Option), o.Line, plain(o.Why)))
+			p.wrapped("    ", "", fmt.Sprintf("dropped: %s (line %d, column %d): %s", plain(o.Option), o.Line, o.Column, plain(o.Why)))
 		}
 	}
 	if len(additions) > 0 && !dry {

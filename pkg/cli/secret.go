@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
@@ -38,7 +39,8 @@ func (a *app) secretSetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "set NAME", Short: "Store a secret, or replace it",
 		Long: `Set stores a secret, or replaces it. On a terminal the value is typed without being shown; else it
-is read from stdin, less one line break at its end. Refer to it as ${keyring:NAME}.`,
+is read from stdin, less one line break at its end. Refer to it as ${keyring:NAME}. VS Code's
+${input:NAME} is the same, and its description in your configuration is shown.`,
 		Example: "  mcpproxy-stdio secret set github\n  printf %s \"$TOKEN\" | mcpproxy-stdio secret set github",
 		Args:    oneName,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -101,6 +103,9 @@ func oneName(c *cobra.Command, args []string) error {
 
 func (a *app) readSecret(name string) (string, error) {
 	if fd := int(a.in.Fd()); term.IsTerminal(fd) {
+		if asks := a.inputFor(name); asks != "" {
+			fmt.Fprintf(a.err, "Your configuration says: “%s”\n", plain(asks))
+		}
 		fmt.Fprintf(a.err, "Value of ${keyring:%s} (not shown): ", plain(name))
 		value, err := readHidden(fd)
 		fmt.Fprintln(a.err)
@@ -116,6 +121,20 @@ func (a *app) readSecret(name string) (string, error) {
 	value, _ := strings.CutSuffix(string(data), "\n")
 	value, _ = strings.CutSuffix(value, "\r")
 	return value, nil
+}
+
+// inputFor is what the user's configuration says of a secret that was one of VS Code's inputs, "" for others.
+func (a *app) inputFor(name string) string {
+	path, err := config.DefaultPath(a.config)
+	if err != nil {
+		return ""
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		return ""
+	}
+	in, _ := c.Input(name)
+	return shorten(in.Description, 200)
 }
 
 // readHidden reads a line that the terminal does not show. An interrupt must not leave the terminal that way.

@@ -102,8 +102,9 @@ func Ignorable(r rune) bool {
 // one in four differs, and db and dc, or a and b, are names in their own right.
 const nearLength = 5
 
-// Near tells whether a could be taken for b: their skeletons are equal, or one insertion, deletion, replacement or
-// exchange of neighbours apart (optimal string alignment) while both have at least five characters.
+// Near tells whether a could be taken for b: their skeletons are equal but for which separators they have (io.github/x and
+// io_github_x, which also have the same names in tools), or one insertion, deletion, replacement or exchange of neighbours apart
+// (optimal string alignment) while both have at least five characters.
 //
 // Names that differ in their numbers alone (server2, server3), or in letters that stand alone (team-a, team-b), are numbered by
 // intent and are not near. An empty skeleton is near to nothing.
@@ -115,13 +116,23 @@ func Near(a, b string) bool {
 	if numbered(a, b) {
 		return false
 	}
-	if x == y {
+	if separated(x) == separated(y) {
 		return true
 	}
 	if utf8.RuneCountInString(x) < nearLength || utf8.RuneCountInString(y) < nearLength {
 		return false
 	}
 	return oneSlip([]rune(x), []rune(y))
+}
+
+// separated is a skeleton in which all separators are one.
+func separated(skeleton string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			return r
+		}
+		return '_'
+	}, skeleton)
 }
 
 // numbered tells whether a and b are of one length and differ, but only in ASCII digits, or letters between separators, at the same
@@ -146,7 +157,7 @@ func alone(s string, i int) bool {
 	return (digit(s[i]) || s[i] >= 'a' && s[i] <= 'z') && (i == 0 || separator(s[i-1])) && (i+1 == len(s) || separator(s[i+1]))
 }
 
-func separator(c byte) bool { return c == '-' || c == '_' || c == '.' || c == ' ' }
+func separator(c byte) bool { return c == '-' || c == '_' || c == '.' || c == ' ' || c == '/' }
 
 // oneSlip tells whether a and b, which differ, are at distance one.
 func oneSlip(a, b []rune) bool {

@@ -82,6 +82,8 @@ func TestNear(t *testing.T) {
 		{"team-a", "team-b", false}, {"team-a", "team-o", false}, {"team-a-x", "team-b-x", false}, {"team-a", "tean-a", true}, {"team-a", "team-а", true},
 		{"server", "server2", true},
 		{"sl4ck", "slack", true},
+		{"io.github.x/notes", "io_github_x_notes", true}, {"a/b", "a.b", true}, {"@x/y-z", "_x_y_z", true}, {"a/b", "ab", false},
+		{"io.github.x/notes", "io.github.y/notes", false}, {"a/b", "a/c", false}, {"my server", "my-server", true},
 		{"", "", false}, {"", "a", false}, {"\u200b", "\u200b", false},
 	} {
 		if got := Near(test.a, test.b); got != test.near {

@@ -9,7 +9,7 @@ import (
 // It is not safe for concurrent use while names are added.
 type Names struct {
 	names []string
-	by    map[string][]int // skeletons, whole and with one character less, to positions in names
+	by    map[string][]int // skeletons, whole, with one separator for all and with one character less, to positions in names
 }
 
 // NewNames returns an index of names.
@@ -56,13 +56,16 @@ func (n *Names) Near(name string) string {
 	return n.names[first]
 }
 
-// neighbours are a skeleton and, if it is long enough to allow for a slip, what is left of it without each of its characters. Two
-// skeletons that are one slip apart have one of these in common.
+// neighbours are a skeleton, itself with one separator for all, and, if it is long enough to allow for a slip, what is left of it without
+// each of its characters. Two skeletons that are near have one of these in common.
 func neighbours(skeleton string) []string {
 	if skeleton == "" {
 		return nil
 	}
 	all := []string{skeleton}
+	if one := separated(skeleton); one != skeleton {
+		all = append(all, one)
+	}
 	if utf8.RuneCountInString(skeleton) < nearLength {
 		return all
 	}

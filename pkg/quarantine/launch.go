@@ -33,6 +33,8 @@ type writtenLaunch struct {
 	Query                  []value
 	AllowHTTP              bool `json:"allow_http"`
 	Env, Headers           []value
+	EnvFile                string   `json:"env_file"`
+	Unset                  []string `json:"unset_env"`
 	OAuth                  map[string]json.RawMessage
 	Isolation              *isolation
 	File                   string `json:"workspace_file"`
@@ -77,6 +79,12 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	for _, v := range l.Env {
 		setsPath = setsPath || strings.EqualFold(v.Name, "PATH")
 		t.Env = append(t.Env, v.words("=", whole))
+	}
+	if l.EnvFile != "" {
+		t.Env = append(t.Env, "and those in the file "+Word(l.EnvFile))
+	}
+	for _, name := range l.Unset {
+		t.Env = append(t.Env, "without "+Word(name))
 	}
 	for _, v := range l.Headers {
 		t.Headers = append(t.Headers, v.words(": ", whole))
