@@ -35,7 +35,9 @@ func TestOwnToolAddHoldsBack(t *testing.T) {
 	h.write(text)
 	c := h.initialized("")
 	c.List("tools/list")
-	r := servers(c, "add", launchOf("added", mcptest.Server{Name: "added", Mark: mark + "held"}))
+	added := launchOf("added", mcptest.Server{Name: "added", Mark: mark + "held"})
+	delete(added, "protocol") // which is inferred
+	r := servers(c, "add", added)
 	if r.IsError() || !strings.Contains(r.Text(), "quarantine") {
 		t.Fatalf("add: %s %s", r.Result, r.Error)
 	}

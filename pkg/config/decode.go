@@ -23,6 +23,7 @@ type decoder struct {
 	entries   []*entry       // of config.Servers
 	workspace bool           // the file is a workspace's
 
+	off         turnedOff
 	hasServers  bool      // there is a key for servers of ours
 	unknownKeys int       // at the top
 	unread      []Problem // servers in forms that are not read
@@ -58,6 +59,7 @@ func (d *decoder) file() error {
 			return err
 		}
 	}
+	d.turnOff()
 	d.checkServers()
 	return nil
 }
@@ -121,7 +123,7 @@ func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 	case keyInputs:
 		d.inputs(m)
 	default:
-		if d.meansIsolation(key, m) || d.foreign(key, m) {
+		if d.meansIsolation(key, m) || d.namesServers(key, m) || d.foreign(key, m) {
 			break
 		}
 		d.unknownKeys++

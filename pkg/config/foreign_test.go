@@ -129,6 +129,28 @@ func TestForeignRestraintsAreKept(t *testing.T) {
 	}
 }
 
+// Lists at the top of other clients' files that turn servers off by name.
+func TestServersTurnedOffByName(t *testing.T) {
+	for top, want := range map[string]string{
+		`"excludeMCPServers": ["a"]`: "b", `"disabledMcpServers": ["b"]`: "a", `"disabledMcpjsonServers": ["a", "b"]`: "",
+		`"allowMCPServers": ["b"]`: "b", `"allowMCPServers": []`: "", `"allowMCPServers": null`: "ab",
+		`"mcp": {"excluded": ["a"]}`: "b", `"mcp": {"allowed": ["a"]}`: "a", `"mcp": {"allowed": ["a", "b"], "excluded": ["a"]}`: "b",
+		`"mcp": {"serverCommand": "x"}`: "ab", `"excludeMCPServers": "a"`: "", `"mcp": {"excluded": [1]}`: "",
+	} {
+		for _, text := range []string{`{` + top + `, "mcpServers": {"a": {"command": "x"}, "b": {"command": "x"}}}`, `{"mcpServers": {"a": {"command": "x"}, "b": {"command": "x"}}, ` + top + `}`} {
+			c, on := parse(t, text), ""
+			for _, s := range c.Servers {
+				if s.Enabled {
+					on += s.Name
+				}
+			}
+			if on != want {
+				t.Errorf("%s: on are %q: %s", text, on, problems(c))
+			}
+		}
+	}
+}
+
 // Each entry of the table is usable, and no two mean the same key.
 func TestSpellings(t *testing.T) {
 	seen := map[string]bool{}
