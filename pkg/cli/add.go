@@ -113,8 +113,11 @@ func (a *app) tellAdded(d *desk, all []addition, own bool) {
 		if own {
 			why = "because the file says so (quarantined)"
 		}
-		p.wrapped("", "", fmt.Sprintf("Added to %s, and held, %s. A person looks at it and approves it: mcpproxy-stdio approve %s",
-			plain(d.config.Path), why, strings.Join(held, ", ")))
+		next := "look at it and approve it: mcpproxy-stdio approve " + held[0]
+		if len(held) > 1 {
+			next = "look at them: mcpproxy-stdio review; approve each of " + strings.Join(held, ", ") + ": mcpproxy-stdio approve NAME"
+		}
+		p.wrapped("", "", fmt.Sprintf("Added to %s, and held, %s. As a person on a terminal, %s", plain(d.config.Path), why, next))
 	}
 	for _, step := range d.nextSteps(all) {
 		p.wrapped("  ", "", plain(step))
