@@ -65,18 +65,18 @@ func (r *Record) Approve(s *config.Server, digest string, by Means, judge Judge)
 	} else {
 		decision = "approve"
 	}
-	r.Refused, r.Unasked, r.Code = time.Time{}, false, nil
+	r.Refused, r.Unasked, r.Code, r.Updates = time.Time{}, false, nil, 0
 	switch decision {
 	case "inspect":
 		r.Inspect, r.Found, r.Seen = s.LaunchKey(), nil, false
 	case "launch":
 		r.approveLaunch(s, p)
-		r.First, r.Unread, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, nil, time.Time{}
+		r.First, r.Unread, r.Items, r.Waiting, r.Fitting, r.Resources, r.Taken = true, nil, nil, nil, nil, nil, time.Time{}
 	case "approve":
 		inspected := p.State == HeldDefinitions && r.Inspect == s.LaunchKey() // only then it is what was shown
 		r.approveLaunch(s, p)
 		if inspected {
-			r.Resources, r.Waiting, r.Texts, r.Taken = nil, nil, nil, time.Now()
+			r.Resources, r.Waiting, r.Fitting, r.Taken = nil, nil, nil, time.Now()
 			for i := range r.Items {
 				r.Items[i].Served = false
 			}
@@ -119,7 +119,7 @@ func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
 // is forgotten, or that look would never be taken.
 func (r *Record) Baseline(s *config.Server, how string) {
 	r.approveLaunch(s, &Proposal{Launch: canonicalLaunch(s)})
-	r.First, r.Unread, r.Items, r.Waiting, r.Texts, r.Resources, r.Taken = true, nil, nil, nil, nil, nil, time.Time{}
+	r.First, r.Unread, r.Items, r.Waiting, r.Fitting, r.Resources, r.Taken = true, nil, nil, nil, nil, nil, time.Time{}
 	r.Inspect, r.Found, r.Seen, r.Refused, r.Unasked, r.Code = "", nil, false, time.Time{}, false, nil
 	r.decide("baseline", how, "", nil)
 }
@@ -186,7 +186,7 @@ func (r *Record) decide(decision, how, by string, items []Item, digest ...string
 		e.Digest = digest[0]
 	}
 	for _, it := range items {
-		e.Items = append(e.Items, LoggedItem{it.Kind, it.ID, it.Digest, it.Raw})
+		e.Items = append(e.Items, LoggedItem{Kind: it.Kind, ID: it.ID, Digest: it.Digest, Raw: it.Raw})
 	}
 	r.Outbox = append(r.Outbox, e)
 }

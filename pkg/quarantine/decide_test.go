@@ -224,7 +224,7 @@ func TestRejectAndBlock(t *testing.T) {
 	if shown(r) != toolA+"\n"+toolNew || decisions(r.Outbox) != "block unblock" {
 		t.Errorf("given back: %s, logged %s", shown(r), decisions(r.Outbox))
 	}
-	r.Learn(s, live(toolB, toolNew), Whole, false, suspicious)
+	r.Learn(s, live(toolC, toolNew), Whole, false, suspicious)
 	if waits(r) != "tool a withheld" {
 		t.Errorf("a version that was not approved: %s", waits(r))
 	}
@@ -234,7 +234,7 @@ func TestRejectAndBlock(t *testing.T) {
 	if r.State(s) != HeldLaunch || r.Snapshot() != nil && shown(r) != "" || admits(r, toolA) || !r.Rejected() || len(r.Blocked) != 1 {
 		t.Errorf("after a refusal: %s, %+v", r.State(s), r)
 	}
-	if got := decisions(r.Outbox); got != "block unblock block revoke" {
+	if got := decisions(r.Outbox); got != "block unblock update block revoke" {
 		t.Errorf("logged %s", got)
 	}
 	if now := time.Now(); !r.Cooling(now) || r.Cooling(now.Add(CoolDown)) || (*Record)(nil).Cooling(now) {

@@ -82,6 +82,9 @@ func (r *Record) Encode() []byte {
 	for _, e := range r.outboxWith(func([]byte) []byte { return nil }) { // the definitions that the record has anyway are not written twice
 		object("outbox", e)
 	}
+	if r.Updates > 0 {
+		line("updates", "%d", r.Updates)
+	}
 	for _, tool := range r.Blocked {
 		line("blocked", "%+q", tool)
 	}
@@ -89,10 +92,10 @@ func (r *Record) Encode() []byte {
 		item("item", it, mark(it.Served))
 	}
 	for _, it := range r.Waiting {
-		item("waiting", it, mark(it.Text))
+		item("waiting", it, mark(it.Fits))
 	}
-	for _, it := range r.Texts {
-		line("text", "%s %s %+q", it.Kind, it.Digest, it.ID)
+	for _, it := range r.Fitting {
+		item("fitting", it, mark(true))
 	}
 	for _, it := range r.Found {
 		item("found", it, mark(false))
@@ -194,6 +197,8 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		var e Entry
 		err = json.Unmarshal(value, &e)
 		r.Outbox = append(r.Outbox, e)
+	case "updates":
+		r.Updates, err = strconv.Atoi(string(value))
 	case "blocked":
 		var tool string
 		tool, err = strconv.Unquote(string(value))
@@ -202,15 +207,8 @@ func (r *Record) decode(key string, value []byte) (err error) {
 		if jsonrpc.Check(value) == nil {
 			r.Resources = append(r.Resources, value)
 		}
-	case "text":
-		parts := bytes.SplitN(value, []byte(" "), 3)
-		if len(parts) != 3 {
-			return errors.New("cut short")
-		}
-		it := Item{Kind: Kind(parts[0]), Digest: string(parts[1])}
-		it.ID, err = strconv.Unquote(string(parts[2]))
-		r.Texts = append(r.Texts, it)
-	case "item", "waiting", "found":
+	case "text": // of an earlier version; learned again when the server lists
+	case "item", "waiting", "fitting", "found":
 		err = r.decodeItem(key, value)
 	case "end":
 	default:
@@ -239,7 +237,7 @@ func (r *Record) decodeItem(key string, value []byte) error {
 	on := string(parts[2]) == mark(true)
 	if jsonrpc.Check(it.Raw) != nil { // an earlier version could read it
 		it.Digest = ""
-		if key == "item" && !on {
+		if key == "item" && !on || key == "fitting" {
 			return nil
 		} else if key == "item" { // clients are never shown it again, and people are told
 			key, on = "waiting", false
@@ -250,8 +248,11 @@ func (r *Record) decodeItem(key string, value []byte) error {
 		it.Served = on
 		r.Items = append(r.Items, it)
 	case "waiting":
-		it.Text = on
+		it.Fits = on
 		r.Waiting = append(r.Waiting, it)
+	case "fitting":
+		it.Fits = true
+		r.Fitting = append(r.Fitting, it)
 	case "found":
 		r.Found = append(r.Found, it)
 	}

@@ -25,17 +25,17 @@ func full(t testing.TB) *Record {
 		Taken:     time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Refused: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Code: &Code{Hash: "h", Digest: "d", Expires: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Tries: 3},
 	}
-	item := func(kind Kind, raw string, served, text bool) Item {
+	item := func(kind Kind, raw string, served, fits bool) Item {
 		it := newItem(kind, "", []byte(raw))
 		if k, ok := listed[kind]; ok {
 			it.ID = k.ID(it.Raw)
 		}
-		it.Served, it.Text = served, text
+		it.Served, it.Fits = served, fits
 		return it
 	}
 	r.Items = []Item{item(Tool, odd, true, false), item(Prompt, `{"name":"p"}`, false, false), item(Instructions, `"x \n y"`, true, false)}
 	r.Waiting = []Item{item(Template, `{"uriTemplate":"a:{b}"}`, false, true), item(Capabilities, `{"experimental":{}}`, false, false), item(Tool, broken, false, false)}
-	r.Texts = []Item{{Kind: Tool, ID: "o\xff \n", Digest: "aa"}}
+	r.Fitting, r.Updates = []Item{item(Tool, odd, false, true)}, 3
 	r.Found = []Item{item(Tool, `{"name":"dup","a":1,"a":2}`, false, false)}
 	r.decide("approve", "terminal", "me", r.Items, "dd")
 	r.Outbox[0].Time = r.Outbox[0].Time.Truncate(time.Second)

@@ -55,6 +55,7 @@ func tool(name, text, schema string) string {
 const (
 	schemaA = `{"type":"object"}`
 	schemaB = `{"type":"object","properties":{"x":{"type":"string"}}}`
+	schemaC = `{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}`
 )
 
 // harmless finds nothing; suspicious finds by words of the definition.
@@ -97,8 +98,8 @@ func waits(r *Record) string {
 	var out []string
 	for _, w := range r.Waiting {
 		how := "withheld"
-		if w.Text {
-			how = "text"
+		if w.Fits {
+			how = "fits"
 		}
 		out = append(out, w.Name()+" "+how)
 	}

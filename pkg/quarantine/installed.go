@@ -34,6 +34,7 @@ func (r *Record) learnInstalled(now *launch.Resolution) (changed bool) {
 		}
 	}
 	r.Installed = &next
+	r.Updates = 0
 	r.decide("version", "", "", packageItems(now))
 	return true
 }

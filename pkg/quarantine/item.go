@@ -38,7 +38,7 @@ type Item struct {
 	Raw    []byte
 
 	Served bool // of an approved one: it is the version that clients are shown
-	Text   bool // of a waiting one: only its text differs, and the approved version goes on being served
+	Fits   bool // of a waiting one: calls still fit it, so the approved version goes on being served
 }
 
 // Name is how people are shown the item, not escaped.
@@ -171,32 +171,4 @@ func sorted(items []Item) []Item {
 		return bytes.Compare([]byte(a.ID), []byte(b.ID))
 	})
 	return items
-}
-
-// textOnly tells whether two definitions differ in their title and description alone: schemas, arguments, annotations and all
-// other members are the same.
-func textOnly(kind Kind, old, changed []byte) bool {
-	if kind == Instructions {
-		return true
-	}
-	a, okA := withoutText(old)
-	b, okB := withoutText(changed)
-	return okA && okB && bytes.Equal(a, b)
-}
-
-// withoutText is a definition's canonical form without its title and description.
-func withoutText(raw []byte) ([]byte, bool) {
-	canonical, err := jsonrpc.Canonical(raw)
-	if err != nil {
-		return nil, false
-	}
-	out := []byte{'{'}
-	err = jsonrpc.Members(canonical, jsonrpc.Span{Start: 0, End: len(canonical)}, func(key []byte, value jsonrpc.Span) error {
-		text := value.In(canonical)[0] == '"' && (string(key) == "description" || string(key) == "title")
-		if !text {
-			out = append(append(append(jsonrpc.AppendQuote(out, string(key)), ':'), value.In(canonical)...), ',')
-		}
-		return nil
-	})
-	return out, err == nil
 }

@@ -66,30 +66,6 @@ func TestItemsOf(t *testing.T) {
 	}
 }
 
-func TestTextOnly(t *testing.T) {
-	old := `{"name":"a","title":"t","description":"d","inputSchema":{"type":"object","description":"x"},"annotations":{"title":"y"}}`
-	for change, want := range map[[2]string]bool{
-		{`"d"`, `"other"`}:               true,
-		{`"title":"t",`, ``}:             true,
-		{`"title":"t"`, `"title":"u"`}:   true,
-		{`"description":"d",`, ``}:       true,
-		{`"x"`, `"other"`}:               false, // a schema
-		{`"y"`, `"other"`}:               false, // an annotation
-		{`"d"`, `{"d":1}`}:               false, // no text
-		{`"name"`, `"icons":[],"name"`}:  false,
-		{`"name":"a"`, `"name":"a",}`}:   false,
-		{`"type":"object"`, `"type":""`}: false,
-	} {
-		changed := strings.Replace(old, change[0], change[1], 1)
-		if got := textOnly(Tool, []byte(old), []byte(changed)); got != want {
-			t.Errorf("%s → %s: text only %t", change[0], change[1], got)
-		}
-	}
-	if !textOnly(Instructions, []byte(`"a"`), []byte(`"b"`)) || textOnly(Capabilities, []byte(`{"experimental":{}}`), []byte(`{"experimental":{"a":1}}`)) {
-		t.Error("instructions are text, capabilities are not")
-	}
-}
-
 func TestProposalDigest(t *testing.T) {
 	s := entryOf(t, "a", plainEntry)
 	deep := `{"name":"deep","x":` + strings.Repeat("[", 255) + strings.Repeat("]", 255) + `}` // as deep as one may be

@@ -28,10 +28,10 @@ const (
 
 // Learn takes in what a server lists, and tells whether that changed the record. Only a whole look takes anything away.
 //
-// At a server that is approved, what differs from the approved versions waits: a change of text alone while the approved text
-// goes on being served, everything else withheld; with auto it is approved unless a finding stops it. The first look under a
-// launch of the baseline is the baseline, list by list: one that can't be read is none, and a server that offers nothing has none yet. A key
-// may be wrong, or what stands behind it be down.
+// At a server that is approved, what differs from the approved versions waits. As long as calls that the approved version allows still fit,
+// it goes on being served, and they pass; everything else is withheld. With auto it is approved unless a finding stops it. The first look
+// under a launch of the baseline is the baseline, list by list: one that can't be read is none, and a server that offers nothing has none yet.
+// A key may be wrong, or what stands behind it be down.
 func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, auto bool, judge Judge) (changed bool) {
 	whole := extent == Whole
 	items := slices.DeleteFunc(ItemsOf(live), func(it Item) bool { return it.Kind == Tool && slices.Contains(r.Blocked, it.ID) })
@@ -79,9 +79,13 @@ func (r *Record) Learn(s *config.Server, live *catalog.Snapshot, extent Extent, 
 		}
 	}
 	v.end()
+	var gone []LoggedItem
 	if whole && offersAnything(live) { // one that offers nothing at all may have lost its key
-		changed = r.forget(items) || changed
+		before := len(r.Waiting)
+		gone = r.forget(items)
+		changed = changed || len(gone) > 0 || len(r.Waiting) != before
 	}
+	r.noteUpdate(append(v.updated, gone...))
 	first := r.First
 	if first { // what comes later is new
 		r.First, r.Unread, changed = false, unread(live), true
@@ -226,20 +230,37 @@ func sameItems(a, b []Item) bool {
 	return slices.EqualFunc(a, b, func(a, b Item) bool { return a.same(b) && bytes.Equal(a.Raw, b.Raw) })
 }
 
-// forget takes away what a whole look has not seen. What was approved stays approved, should it come back.
-func (r *Record) forget(items []Item) (changed bool) {
+// maxUpdates bounds how many updates in a row are logged: what a server lists may be another thing at every start.
+const maxUpdates = 32
+
+// noteUpdate logs what differs from what was approved, as far as it was not known.
+func (r *Record) noteUpdate(items []LoggedItem) {
+	if len(items) == 0 || r.First || r.Updates >= maxUpdates {
+		return
+	}
+	r.Updates++
+	r.decide("update", "", "", nil)
+	r.Outbox[len(r.Outbox)-1].Items = items
+}
+
+// forget takes away what a whole look has not seen, and returns what clients were shown of it. What was approved stays approved, should it
+// come back.
+func (r *Record) forget(items []Item) (gone []LoggedItem) {
 	seen := make(map[string]bool, len(items))
 	for _, it := range items {
 		seen[it.key()] = true
 	}
 	for i := range r.Items {
 		if r.Items[i].Served && !r.Items[i].local() && !seen[r.Items[i].key()] {
-			r.Items[i].Served, changed = false, true
+			r.Items[i].Served = false
+			if r.Items[i].Kind == Tool && slices.Contains(r.Blocked, r.Items[i].ID) {
+				continue
+			}
+			gone = append(gone, LoggedItem{Kind: r.Items[i].Kind, ID: r.Items[i].ID, Changes: []What{Gone}, Held: true})
 		}
 	}
-	before := len(r.Waiting)
 	r.Waiting = slices.DeleteFunc(r.Waiting, func(w Item) bool { return !w.local() && !seen[w.key()] })
-	return changed || len(r.Waiting) != before
+	return gone
 }
 
 // canonicalLaunch is an entry's launch in its canonical form.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
@@ -16,10 +17,33 @@ var (
 	toolOdd   = tool("a", "ODD", schemaA)
 	toolEvil  = tool("a", "EVIL", schemaA)
 	toolB     = tool("a", "one", schemaB)
+	toolC     = tool("a", "one", schemaC) // calls of the others do not fit
 	toolHint  = strings.Replace(toolA, `"name"`, `"annotations":{"readOnlyHint":true},"name"`, 1)
 	toolTwice = strings.Replace(toolA, `"name"`, `"x":1,"x":2,"name"`, 1)
 	toolNew   = tool("n", "new", schemaA)
 )
+
+// updates are what was logged: decisions, and for updates what became of each item.
+func updates(entries []Entry) string {
+	var out []string
+	for _, e := range entries {
+		if e.Decision != "update" {
+			out = append(out, e.Decision)
+			continue
+		}
+		for _, it := range e.Items {
+			word := "updated"
+			if it.Held {
+				word = "held"
+			}
+			out = append(out, fmt.Sprintf("%s %s: %v", it.ID, word, it.Changes))
+			if it.Raw != nil {
+				out = append(out, "with bytes that nobody approved")
+			}
+		}
+	}
+	return strings.NewReplacer("[", "", "]", "").Replace(strings.Join(out, ", "))
+}
 
 // What an approved server lists later, by rule.
 func TestLearn(t *testing.T) {
@@ -30,29 +54,31 @@ func TestLearn(t *testing.T) {
 		auto   bool
 		shown  string // descriptions in order
 		waits  string
+		logged string
 		used   []string // live definitions that calls may use
 		not    []string
 	}{
-		"the same":           {[]string{toolA}, Whole, false, toolA, "", []string{toolA}, []string{toolText}},
-		"another text":       {[]string{toolText}, Whole, false, toolA, "tool a text", []string{toolA, toolText}, []string{toolText2}},
-		"text, part":         {[]string{toolText}, Part, false, toolA, "tool a text", []string{toolA, toolText}, nil},
-		"text with findings": {[]string{toolOdd}, Whole, false, "", "tool a withheld", []string{toolA}, []string{toolOdd}},
-		"hostile text":       {[]string{toolEvil}, Whole, false, "", "tool a withheld", nil, []string{toolEvil}},
-		"schema":             {[]string{toolB}, Part, false, "", "tool a withheld", nil, []string{toolB}},
-		"annotation":         {[]string{toolHint}, Part, false, "", "tool a withheld", nil, []string{toolHint}},
-		"unreadable":         {[]string{toolTwice}, Part, false, "", "tool a withheld", nil, []string{toolTwice}},
-		"new":                {[]string{toolA, toolNew}, Part, false, toolA, "tool n withheld", []string{toolA}, []string{toolNew}},
-		"gone, whole":        {[]string{toolNew}, Whole, false, "", "tool n withheld", []string{toolA}, nil},
-		"nothing, whole":     {nil, Whole, false, toolA, "", []string{toolA}, nil},
-		"gone, late":         {nil, Late, false, toolA, "", []string{toolA}, nil},
-		"gone, part":         {nil, Part, false, toolA, "", []string{toolA}, nil},
-		"twice":              {[]string{toolA, toolEvil}, Whole, false, toolA, "", []string{toolA}, []string{toolEvil}},
-		"auto schema":        {[]string{toolB}, Part, true, toolB, "", []string{toolA, toolB}, nil},
-		"auto text":          {[]string{toolText}, Whole, true, toolText, "", []string{toolA, toolText}, nil},
-		"auto new":           {[]string{toolA, toolNew}, Part, true, toolA + "\n" + toolNew, "", []string{toolNew}, nil},
-		"auto odd":           {[]string{toolOdd}, Part, true, toolOdd, "", []string{toolOdd}, nil},
-		"auto hostile":       {[]string{toolEvil}, Part, true, "", "tool a withheld", nil, []string{toolEvil}},
-		"auto unreadable":    {[]string{toolTwice}, Part, true, "", "tool a withheld", nil, []string{toolTwice}},
+		"the same":           {[]string{toolA}, Whole, false, toolA, "", "", []string{toolA}, []string{toolText}},
+		"another text":       {[]string{toolText}, Whole, false, toolA, "tool a fits", "a updated: text", []string{toolA, toolText}, []string{toolText2}},
+		"text, part":         {[]string{toolText}, Part, false, toolA, "tool a fits", "a updated: text", []string{toolA, toolText}, nil},
+		"text with findings": {[]string{toolOdd}, Whole, false, toolA, "tool a fits", "a updated: text", []string{toolA, toolOdd}, nil},
+		"hostile text":       {[]string{toolEvil}, Whole, false, "", "tool a withheld", "a held: text", nil, []string{toolEvil}},
+		"a parameter":        {[]string{toolB}, Part, false, toolA, "tool a fits", "a updated: optional", []string{toolB}, nil},
+		"one more required":  {[]string{toolC}, Part, false, "", "tool a withheld", "a held: required", []string{toolA}, []string{toolC}},
+		"annotation":         {[]string{toolHint}, Part, false, toolA, "tool a fits", "a updated: annotations", []string{toolHint}, nil},
+		"unreadable":         {[]string{toolTwice}, Part, false, "", "tool a withheld", "", nil, []string{toolTwice}},
+		"new":                {[]string{toolA, toolNew}, Part, false, toolA, "tool n withheld", "", []string{toolA}, []string{toolNew}},
+		"gone, whole":        {[]string{toolNew}, Whole, false, "", "tool n withheld", "a held: gone", []string{toolA}, nil},
+		"nothing, whole":     {nil, Whole, false, toolA, "", "", []string{toolA}, nil},
+		"gone, late":         {nil, Late, false, toolA, "", "", []string{toolA}, nil},
+		"gone, part":         {nil, Part, false, toolA, "", "", []string{toolA}, nil},
+		"twice":              {[]string{toolA, toolEvil}, Whole, false, toolA, "", "", []string{toolA}, []string{toolEvil}},
+		"auto schema":        {[]string{toolC}, Part, true, toolC, "", "auto", []string{toolA, toolC}, nil},
+		"auto text":          {[]string{toolText}, Whole, true, toolText, "", "auto", []string{toolA, toolText}, nil},
+		"auto new":           {[]string{toolA, toolNew}, Part, true, toolA + "\n" + toolNew, "", "auto", []string{toolNew}, nil},
+		"auto odd":           {[]string{toolOdd}, Part, true, toolOdd, "", "auto", []string{toolOdd}, nil},
+		"auto hostile":       {[]string{toolEvil}, Part, true, "", "tool a withheld", "a held: text", nil, []string{toolEvil}},
+		"auto unreadable":    {[]string{toolTwice}, Part, true, "", "tool a withheld", "", nil, []string{toolTwice}},
 	} {
 		r := approved(t, s, toolA)
 		r.Learn(s, live(c.list...), c.extent, c.auto, suspicious)
@@ -75,12 +101,8 @@ func TestLearn(t *testing.T) {
 		if r.Learn(s, live(c.list...), c.extent, c.auto, suspicious) {
 			t.Errorf("%s: learned twice", name)
 		}
-		want := ""
-		if c.auto && c.waits == "" {
-			want = "auto"
-		}
-		if got := decisions(r.Outbox); got != want {
-			t.Errorf("%s: logged %q, want %q", name, got, want)
+		if got := updates(r.Outbox); got != c.logged {
+			t.Errorf("%s: logged %q, want %q", name, got, c.logged)
 		}
 	}
 }
@@ -214,22 +236,22 @@ func TestListReadLater(t *testing.T) {
 func TestLearnVariants(t *testing.T) {
 	s := entryOf(t, "s", plainEntry)
 	r := approved(t, s, toolA)
-	r.Learn(s, live(toolB), Part, false, suspicious)
+	r.Learn(s, live(toolC), Part, false, suspicious)
 	if _, err := r.Approve(s, r.Proposal(s).Digest, Means{}, suspicious); err != nil {
 		t.Fatal(err)
 	}
-	for i, now := range []string{toolB, toolA, toolB, toolA} {
+	for i, now := range []string{toolC, toolA, toolC, toolA} {
 		if changed := r.Learn(s, live(now), Part, false, suspicious); changed != (i > 0) || waits(r) != "" || shown(r) != now {
 			t.Errorf("%d: changed %t, waits %q, shown %s", i, changed, waits(r), shown(r))
 		}
 	}
-	if !admits(r, toolA) || !admits(r, toolB) {
+	if !admits(r, toolA) || !admits(r, toolC) {
 		t.Error("one of the two can't be used")
 	}
 	// A version that waits goes when the server is back at an approved one.
-	r.Learn(s, live(toolHint), Part, false, suspicious)
+	r.Learn(s, live(toolEvil), Part, false, suspicious)
 	r.Learn(s, live(toolA), Part, false, suspicious)
-	if waits(r) != "" || shown(r) != toolA || admits(r, toolHint) {
+	if waits(r) != "" || shown(r) != toolA || admits(r, toolEvil) {
 		t.Errorf("waits %q, shown %s", waits(r), shown(r))
 	}
 	// With auto there may be many; the last ones are kept, and at most one is served.
@@ -260,20 +282,86 @@ func TestTextsOfTwoSessions(t *testing.T) {
 				t.Errorf("%s can't be used", raw)
 			}
 		}
-		if len(r.Texts) != 2 || shown(r) != toolA {
-			t.Errorf("%d texts, shown %s", len(r.Texts), shown(r))
+		if len(r.Fitting) != 2 || shown(r) != toolA {
+			t.Errorf("%d texts, shown %s", len(r.Fitting), shown(r))
 		}
 		r = must(Decode(r.Encode()))(t)
 	}
 	for i := range 3 * maxVersions {
 		r.Learn(s, live(tool("a", fmt.Sprint("text ", i), schemaA)), Part, false, suspicious)
 	}
-	if len(r.Texts) != maxVersions {
-		t.Errorf("%d texts are kept", len(r.Texts))
+	if len(r.Fitting) != maxVersions {
+		t.Errorf("%d texts are kept", len(r.Fitting))
 	}
 	r.Block("a", Means{})
 	if admits(r, toolA) || admits(r, tool("a", fmt.Sprint("text ", 3*maxVersions-1), schemaA)) {
 		t.Error("a blocked tool can be used")
+	}
+}
+
+// What a fitting version fits is what is served: with another one approved, it is compared anew.
+func TestFittingIsOfWhatIsServed(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	r := approved(t, s, toolA)
+	closed := tool("a", "closed", `{"type":"object","additionalProperties":false}`)
+	r.Learn(s, live(closed), Part, false, suspicious)
+	r.Learn(s, live(toolText), Part, false, suspicious)
+	r.Learn(s, live(toolB), Part, false, suspicious)
+	if !admits(r, closed) || !admits(r, toolText) || !admits(r, toolB) || shown(r) != toolA {
+		t.Fatalf("waits %s, shown %s", waits(r), shown(r))
+	}
+	if _, err := r.Approve(s, r.Proposal(s).Digest, Means{}, suspicious); err != nil {
+		t.Fatal(err)
+	}
+	if shown(r) != toolB || admits(r, closed) || admits(r, toolText) || !admits(r, toolB) || !admits(r, toolA) {
+		t.Errorf("shown %s, fitting %d", shown(r), len(r.Fitting))
+	}
+	if r = must(Decode(r.Encode()))(t); admits(r, closed) {
+		t.Error("a version that calls do not fit can be used after a restart")
+	}
+}
+
+// What was held by an earlier version, which held more, is used as soon as it is listed again; what it let through goes on.
+func TestLearnWhatAnEarlierVersionHeld(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	for _, mark := range []string{"-", "+"} {
+		r := approved(t, s, toolA)
+		it := ItemsOf(live(toolHint))[0]
+		text := strings.Replace(string(r.Encode()), "end\n", "waiting tool "+it.Digest+" "+mark+" "+toolHint+"\ntext tool "+it.Digest+" \"a\"\nend\n", 1)
+		r = must(Decode([]byte(text)))(t)
+		if !r.Learn(s, live(toolHint), Part, false, suspicious) || shown(r) != toolA || waits(r) != "tool a fits" || !admits(r, toolHint) {
+			t.Errorf("%s: shown %s, waits %s", mark, shown(r), waits(r))
+		}
+	}
+}
+
+// A server that says something else at every start does not fill the log; another version of its package is always told.
+func TestUpdatesAreBounded(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	r := approved(t, s, toolA)
+	for i := range 3 * maxUpdates {
+		r.Learn(s, live(tool("a", fmt.Sprint("text ", i), schemaA)), Part, false, suspicious)
+	}
+	if n := len(r.Outbox); n != maxUpdates || r.Updates != n {
+		t.Errorf("%d entries, counted %d", n, r.Updates)
+	}
+	r = must(Decode(r.Encode()))(t)
+	l := live(tool("a", "after a new version", schemaA))
+	l.Installed = &launch.Resolution{Tool: "npx", Packages: []launch.Version{{Name: "p", Version: "2"}}}
+	if r.Learn(s, l, Part, false, suspicious); !strings.HasSuffix(updates(r.Outbox), "version, a updated: text") {
+		t.Errorf("logged %s", updates(r.Outbox))
+	}
+	if _, err := r.Approve(s, r.Proposal(s).Digest, Means{}, suspicious); err != nil || r.Updates != 0 {
+		t.Errorf("%v, counted %d", err, r.Updates)
+	}
+	// Two instances that take turns are told of once each.
+	r = approved(t, s, toolA)
+	for range 3 {
+		r.Learn(s, live(toolText), Part, false, suspicious)
+		r.Learn(s, live(toolText2), Part, false, suspicious)
+	}
+	if got := updates(r.Outbox); got != "a updated: text, a updated: text" {
+		t.Errorf("logged %s", got)
 	}
 }
 
@@ -285,15 +373,19 @@ func TestLearnWhatComesBack(t *testing.T) {
 	if shown(r) != toolNew {
 		t.Errorf("shown %s", shown(r))
 	}
-	r.Learn(s, live(toolText, toolNew), Part, false, suspicious) // not beside an approved one that is served
+	r.Learn(s, live(toolC, toolNew), Part, false, suspicious) // in a form that calls do not fit
 	if shown(r) != toolNew || waits(r) != "tool a withheld" {
+		t.Errorf("shown %s, waits %s", shown(r), waits(r))
+	}
+	r.Learn(s, live(toolText, toolNew), Part, false, suspicious) // in one that they do fit
+	if shown(r) != toolA+"\n"+toolNew || waits(r) != "tool a fits" || !admits(r, toolText) {
 		t.Errorf("shown %s, waits %s", shown(r), waits(r))
 	}
 	r.Learn(s, live(toolA, toolNew), Part, false, suspicious)
 	if shown(r) != toolA+"\n"+toolNew || waits(r) != "" {
 		t.Errorf("shown %s, waits %s", shown(r), waits(r))
 	}
-	r.Learn(s, live(toolB, toolNew), Part, false, suspicious)
+	r.Learn(s, live(toolC, toolNew), Part, false, suspicious)
 	r.Learn(s, live(toolNew), Whole, false, suspicious) // what is not there any more need not be reviewed
 	if waits(r) != "" {
 		t.Errorf("waits %s", waits(r))
@@ -317,11 +409,11 @@ func TestLearnTheOtherKinds(t *testing.T) {
 	next.Items[catalog.Templates] = [][]byte{[]byte(`{"uriTemplate":"x:{y}","name":"t","description":"now with one"}`)}
 	next.Items[catalog.Resources] = [][]byte{[]byte(`{"uri":"x:2"}`)}
 	r.Learn(s, &next, Part, false, suspicious)
-	if got, want := waits(r), "prompt p withheld, prompt new withheld, template x:{y} text, instructions withheld, capabilities withheld"; got != want {
+	if got, want := waits(r), "prompt p withheld, prompt new withheld, template x:{y} fits, instructions withheld, capabilities fits"; got != want {
 		t.Errorf("waits %s, want %s", got, want)
 	}
 	got := r.Snapshot()
-	if len(got.Items[catalog.Prompts]) != 0 || got.Instructions != "" || got.Capabilities != nil {
+	if len(got.Items[catalog.Prompts]) != 0 || got.Instructions != "" || string(got.Capabilities) != `{"experimental":{"x":{}}}` {
 		t.Errorf("shown: %+v", got)
 	}
 	if string(got.Items[catalog.Templates][0]) != `{"uriTemplate":"x:{y}","name":"t"}` || string(got.Items[catalog.Resources][0]) != `{"uri":"x:2"}` {

@@ -13,7 +13,7 @@ type Entry struct {
 	Time     time.Time    `json:"time"`
 	Config   string       `json:"config"`
 	Server   string       `json:"server"`
-	Decision string       `json:"decision"` // baseline, inspect, launch, approve, auto, reject, revoke, block, unblock, tighten, policy
+	Decision string       `json:"decision"` // baseline, inspect, launch, approve, auto, update, reject, revoke, block, unblock, tighten, policy
 	How      string       `json:"how,omitempty"`
 	By       string       `json:"by,omitempty"`
 	Digest   string       `json:"digest,omitempty"`
@@ -31,6 +31,10 @@ type LoggedItem struct {
 	ID     string `json:"name,omitempty"`
 	Digest string `json:"digest,omitempty"`
 	Raw    []byte `json:"raw,omitempty"` // base64 in the file: any bytes
+
+	// Of an update of an approved item. It has no bytes: they were not approved.
+	Changes []What `json:"changes,omitempty"`
+	Held    bool   `json:"held,omitempty"`
 }
 
 const logName = "approvals.log"

@@ -37,8 +37,8 @@ func (c Change) What() string {
 		return "unreadable"
 	case c.Old == nil:
 		return "new"
-	case c.Text:
-		return "text"
+	case c.Fits:
+		return "updated"
 	}
 	return "changed"
 }

@@ -44,7 +44,8 @@ type Record struct {
 
 	Items     []Item // approved versions; of one ID at most one is served
 	Waiting   []Item // changes since, at most one of an ID
-	Texts     []Item // digests of versions that differ from an approved one in their text alone, the latest last
+	Fitting   []Item // versions that calls made by the served one fit, the latest last
+	Updates   int    // that were logged since a person decided last, or another package was installed
 	Blocked   []string
 	Resources [][]byte  // the list as it last was: data
 	Taken     time.Time // of the last whole look
@@ -89,7 +90,7 @@ func (r *Record) Snapshot() *catalog.Snapshot {
 func (r *Record) served() []Item {
 	held := make(map[string]bool, len(r.Waiting))
 	for _, w := range r.Waiting {
-		held[w.key()] = !w.Text
+		held[w.key()] = !w.Fits
 	}
 	return slices.DeleteFunc(slices.Clone(r.Items), func(it Item) bool {
 		return !it.Served || held[it.key()] || it.Kind == Tool && slices.Contains(r.Blocked, it.ID)
@@ -99,16 +100,17 @@ func (r *Record) served() []Item {
 // Gate decides about live definitions. It is made of a record once, and safe for concurrent use.
 type Gate map[string]bool
 
-// Gate returns what may be used of an approved server: every approved version that is not blocked, and what differs from one in its text alone.
+// Gate returns what may be used of an approved server: every approved version that is not blocked, and what calls
+// made by one still fit.
 func (r *Record) Gate() Gate {
 	g := make(Gate, len(r.Items))
 	for _, it := range r.Items {
 		g[it.version()] = true
 	}
-	for _, it := range r.Texts {
+	for _, it := range r.Fitting {
 		g[it.version()] = true
 	}
-	for _, it := range slices.Concat(r.Items, r.Texts) {
+	for _, it := range slices.Concat(r.Items, r.Fitting) {
 		if it.Kind == Tool && slices.Contains(r.Blocked, it.ID) {
 			delete(g, it.version())
 		}
@@ -131,15 +133,25 @@ func (r *Record) OtherEngine(engine Item, known bool) bool {
 	return r != nil && !r.First && !r.Admits(engine) && (!known || slices.ContainsFunc(r.Items, engine.same))
 }
 
-// Pending counts what waits for a review at an approved server; what can't be read can't be approved either.
+// Pending counts what is held for a review at an approved server; what can't be read can't be approved either.
 func (r *Record) Pending(s *config.Server) (n int) {
 	for _, it := range r.Waiting {
-		if it.Digest != "" {
+		if it.Digest != "" && !it.Fits {
 			n++
 		}
 	}
 	if policyOf(s).looser(r.Policy) {
 		n++
+	}
+	return n
+}
+
+// Updated counts what a server says anew of approved items whose calls go on: nobody has to do anything about it.
+func (r *Record) Updated() (n int) {
+	for _, it := range r.Waiting {
+		if it.Fits {
+			n++
+		}
 	}
 	return n
 }
@@ -165,7 +177,7 @@ func (r *Record) Enables(s *config.Server) bool { return r != nil && r.Policy.Of
 func (r *Record) Clone() *Record {
 	c := *r
 	c.Found, c.Items, c.Waiting = slices.Clone(r.Found), slices.Clone(r.Items), slices.Clone(r.Waiting)
-	c.Texts, c.Unread = slices.Clone(r.Texts), slices.Clone(r.Unread)
+	c.Fitting, c.Unread = slices.Clone(r.Fitting), slices.Clone(r.Unread)
 	c.Blocked, c.Resources, c.Outbox = slices.Clone(r.Blocked), slices.Clone(r.Resources), slices.Clone(r.Outbox)
 	return &c
 }

@@ -12,10 +12,13 @@ type versions struct {
 	r        *Record
 	approved map[string][]int // by Item.key
 	waiting  map[string]int
+
+	updated []LoggedItem    // what differs from what is served, in a way that was not known
+	turned map[string]Item // by Item.key: versions that are served from now on
 }
 
 func (r *Record) versions() *versions {
-	v := &versions{r, make(map[string][]int, len(r.Items)), make(map[string]int, len(r.Waiting))}
+	v := &versions{r: r, approved: make(map[string][]int, len(r.Items)), waiting: make(map[string]int, len(r.Waiting)), turned: map[string]Item{}}
 	for i, it := range r.Items {
 		v.approved[it.key()] = append(v.approved[it.key()], i)
 	}
@@ -28,6 +31,10 @@ func (r *Record) versions() *versions {
 // end takes out what was given up; the index is not used after it.
 func (v *versions) end() {
 	gone := func(it Item) bool { return it.Kind == "" }
+	v.r.Fitting = slices.DeleteFunc(v.r.Fitting, func(it Item) bool {
+		served, changed := v.turned[it.key()]
+		return changed && !fits(it.Kind, served.Raw, it.Raw)
+	})
 	v.r.Items, v.r.Waiting = withoutOldest(slices.DeleteFunc(v.r.Items, gone), maxPrograms), slices.DeleteFunc(v.r.Waiting, gone)
 }
 
@@ -62,6 +69,7 @@ func (v *versions) meet(it Item, changed *bool) bool {
 		for _, j := range all {
 			v.r.Items[j].Served = j == all[i]
 		}
+		v.turned[it.key()] = v.r.Items[all[i]]
 		*changed = true
 	}
 	*changed = v.settled(it) || *changed
@@ -71,8 +79,9 @@ func (v *versions) meet(it Item, changed *bool) bool {
 // take makes an item an approved one, in the place of the version that was served.
 func (v *versions) take(it Item) {
 	v.settled(it)
-	it.Served, it.Text = true, false
+	it.Served, it.Fits = true, false
 	k, at := it.key(), v.served(it)
+	v.turned[k] = it
 	if at >= 0 {
 		old := v.r.Items[at]
 		old.Served = false
@@ -91,13 +100,13 @@ func (v *versions) take(it Item) {
 // wait lets a version wait for a review.
 func (v *versions) wait(it Item, judge Judge) (changed bool) {
 	i, waits := v.waiting[it.key()]
-	if waits && v.r.Waiting[i].Digest == it.Digest && bytes.Equal(v.r.Waiting[i].Raw, it.Raw) {
+	same := waits && v.r.Waiting[i].Digest == it.Digest && bytes.Equal(v.r.Waiting[i].Raw, it.Raw)
+	switch {
+	case same && v.r.Waiting[i].Fits:
+		return v.r.noteFitting(it)
+	case v.compare(&it, judge):
+	case same: // held, as before
 		return false
-	}
-	served := v.served(it)
-	it.Text = it.Digest != "" && served >= 0 && textOnly(it.Kind, v.r.Items[served].Raw, it.Raw) && judge(it) < scan.Medium
-	if it.Text {
-		v.r.noteText(it)
 	}
 	if waits {
 		v.r.Waiting[i] = it
@@ -108,23 +117,56 @@ func (v *versions) wait(it Item, judge Judge) (changed bool) {
 	return true
 }
 
-// noteText takes down a version that may be used although another one is served: of two sessions' instances each may have its own text,
-// as when it names the workspace, and the one that lists later must not stop the other.
-func (r *Record) noteText(it Item) {
+// compare tells whether calls that the approved version allows fit another one, which is then used in its place while the approved one goes on
+// being shown. It may be one that was gone for a while. Nothing that looks hostile is used.
+func (v *versions) compare(it *Item, judge Judge) bool {
+	at := v.served(*it)
+	if all := v.approved[it.key()]; at < 0 && len(all) > 0 && !it.local() && it.Kind != Image {
+		at = all[0] // the one that was served last
+	}
+	if at < 0 || it.Digest == "" {
+		return false
+	}
+	found := Differences(it.Kind, v.r.Items[at].Raw, it.Raw)
+	it.Fits = !slices.ContainsFunc(found, Difference.Holds) && judge(*it) < scan.Block
+	if it.Fits {
+		v.r.Items[at].Served = true
+	}
+	if i, waits := v.waiting[it.key()]; it.Fits && v.r.noteFitting(*it) || !it.Fits && !(waits && v.r.Waiting[i].Digest == it.Digest) {
+		v.updated = append(v.updated, LoggedItem{Kind: it.Kind, ID: it.ID, Digest: it.Digest, Held: !it.Fits, Changes: whats(found)})
+	}
+	return it.Fits
+}
+
+// whats are the kinds of differences, each once.
+func whats(all []Difference) (kinds []What) {
+	for _, d := range all {
+		if !slices.Contains(kinds, d.What) {
+			kinds = append(kinds, d.What)
+		}
+	}
+	return kinds
+}
+
+// noteFitting records a version that may be used although another one is served: of two sessions' instances each may have its own, as when a
+// text names the workspace, and the one that lists later must not stop the other.
+func (r *Record) noteFitting(it Item) (news bool) {
 	oldest, n := -1, 0
-	for i, o := range r.Texts {
+	for i, o := range r.Fitting {
 		if !o.same(it) {
 			continue
 		}
 		if o.Digest == it.Digest {
-			return
+			return false
 		}
 		if n++; oldest < 0 {
 			oldest = i
 		}
 	}
 	if n >= maxVersions {
-		r.Texts = slices.Delete(r.Texts, oldest, oldest+1)
+		r.Fitting = slices.Delete(r.Fitting, oldest, oldest+1)
 	}
-	r.Texts = append(r.Texts, Item{Kind: it.Kind, ID: it.ID, Digest: it.Digest})
+	it.Served, it.Fits = false, true
+	r.Fitting = append(r.Fitting, it)
+	return true
 }
