@@ -70,7 +70,7 @@ type Inspection struct {
 	Notes     []string       `json:"notes,omitempty"`
 	Policy    string         `json:"policy,omitempty"`
 	Items     map[string]int `json:"items,omitempty"`   // by kind
-	Changes   map[string]int `json:"changes,omitempty"` // new, changed, text, unreadable
+	Changes   map[string]int `json:"changes,omitempty"` // new, changed (held), updated (calls go on), unreadable
 	Findings  []Found        `json:"findings,omitzero"` // not nil once there are definitions
 	Blocked   int            `json:"blocked_tools,omitempty"`
 	Digest    string         `json:"digest,omitempty"`

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,8 +17,8 @@ func (a *app) historyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "history SERVER [TOOL]", Short: "Show every approved version of a server's definitions, and how they differ",
 		Long: `History shows for each tool, prompt, resource template and the instructions of a server which versions were
-approved, when and how, with the differences between one and the next. With the name of one, or with
---all, the first version is shown in full.`,
+approved, when and how, with the differences between one and the next, and what updates of the server
+changed since. With the name of one, or with --all, the first version is shown in full.`,
 		Example: "  mcpproxy-stdio history github\n  mcpproxy-stdio history github create_issue",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 2 {
@@ -70,6 +71,9 @@ type itemEvent struct {
 	By       string     `json:"by,omitempty"`
 	Version  itemReport `json:"version,omitzero"`
 
+	Changes []quarantine.What `json:"changes,omitempty"` // of an update that nobody approved: what differs, without its text
+	Held    bool              `json:"held,omitempty"`
+
 	raw []byte // the version; nil: none
 }
 
@@ -109,6 +113,7 @@ func versions(log []quarantine.Entry, server, config string) []itemHistory {
 				i = len(told) - 1
 			}
 			one := event
+			one.Changes, one.Held = it.Changes, it.Held
 			if it.Raw != nil {
 				one.raw = it.Raw
 				one.Version = describeItem(quarantine.Item{Kind: it.Kind, ID: it.ID, Digest: it.Digest, Raw: it.Raw}, true)
@@ -117,6 +122,19 @@ func versions(log []quarantine.Entry, server, config string) []itemHistory {
 		}
 	}
 	return told
+}
+
+// updateWords say what an update changed.
+func updateWords(e itemEvent) string {
+	var parts []string
+	for _, what := range e.Changes {
+		parts = append(parts, whatWords[what])
+	}
+	if text := ": " + strings.Join(parts, ", "); e.Held {
+		return text + " – held"
+	} else {
+		return text + " – calls go on"
+	}
 }
 
 // history writes each item's versions, each but the first as its difference from the one before.
@@ -140,6 +158,9 @@ func (p *printer) history(told []itemHistory, first bool) {
 				line += " (" + plain(e.By) + ")"
 			}
 			switch {
+			case e.Changes != nil:
+				p.line(line, updateWords(e))
+				continue
 			case e.raw == nil:
 				p.line(p.paint(paintDecision(e.Decision), line))
 				continue

@@ -194,7 +194,7 @@ func countChanges(p *quarantine.Proposal) string {
 		counts[c.What()]++
 	}
 	var parts []string
-	for _, what := range []struct{ key, words string }{{"new", "new"}, {"changed", "changed"}, {"text", "with another text"}, {"unreadable", "unreadable"}} {
+	for _, what := range []struct{ key, words string }{{"new", "new"}, {"changed", "changed"}, {"updated", "updated (still in use)"}, {"unreadable", "unreadable"}} {
 		if n := counts[what.key]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, what.words))
 		}

@@ -84,9 +84,17 @@ type itemReport struct {
 
 type changeReport struct {
 	itemReport
-	What     string          `json:"what"` // new, changed, text or unreadable
+	What     string          `json:"what"` // new, changed, updated (calls go on) or unreadable
 	Old      json.RawMessage `json:"approved,omitempty"`
+	Differs  []difference    `json:"differences,omitempty"`
 	Findings []scan.Finding  `json:"findings,omitempty"`
+}
+
+// difference is one from the approved version.
+type difference struct {
+	What quarantine.What `json:"what"`
+	At   string          `json:"parameter,omitempty"`
+	Held bool            `json:"held,omitempty"`
 }
 
 func describeWaiting(e *entry) waiting {
@@ -128,6 +136,9 @@ func describeReview(e *entry, show showing) serverReview {
 		c := changeReport{itemReport: describeItem(f.change.Item, true), What: f.change.What(), Findings: f.findings}
 		if f.change.Old != nil {
 			c.Old = f.change.Old
+		}
+		for _, d := range f.change.Differences {
+			c.Differs = append(c.Differs, difference{d.What, d.At, d.Holds()})
 		}
 		r.Changed = append(r.Changed, c)
 	}

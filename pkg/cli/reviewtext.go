@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,6 +75,9 @@ func standsFor(state quarantine.State, p *quarantine.Proposal) string {
 		return "it is not run before you approve that it is started once, to see what it offers"
 	case state == quarantine.HeldDefinitions:
 		return "it was started once; nothing of it is offered before you approve it"
+	}
+	if p.OnlyUpdates() {
+		return "it was updated; what you approved still works"
 	}
 	return "what you approved is in force; what is new or changed waits"
 }
@@ -226,6 +230,9 @@ func orNothing(s string) string {
 
 // changes writes each item that differs, with what was found in it.
 func (p *printer) changes(all []found) {
+	all = slices.Clone(all) // what is held comes first
+	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(rank(a.change), rank(b.change)) })
+	p.summary(all)
 	for _, f := range all {
 		p.line()
 		p.line(p.paint(bold, itemWords(f.change.Item)), " – ", changeWords(f.change))
@@ -249,6 +256,28 @@ func (p *printer) changes(all []found) {
 	}
 }
 
+// rank orders changes: what is held, what is new, what goes on.
+func rank(c quarantine.Change) int {
+	return slices.Index([]string{"changed", "unreadable", "new", "updated"}, c.What())
+}
+
+// summary lists what changed, a line each, where an update changed several approved items.
+func (p *printer) summary(all []found) {
+	changed := slices.DeleteFunc(slices.Clone(all), func(f found) bool { return f.change.Old == nil })
+	if len(changed) < 2 {
+		return
+	}
+	p.line()
+	p.line("What changed since you approved it:")
+	for _, f := range changed {
+		words := changeWords(f.change)
+		if f.change.Fits {
+			words = "updated: " + differenceWords(f.change.Differences)
+		}
+		p.wrapped("  ", "", itemWords(f.change.Item)+" – "+words)
+	}
+}
+
 func orWhole(place string) string {
 	if place == "" {
 		return "the whole"
@@ -260,12 +289,52 @@ func changeWords(c quarantine.Change) string {
 	switch c.What() {
 	case "unreadable":
 		return "unreadable: it is not JSON of one meaning and can't be approved; it is left out"
-	case "text":
-		return "its text alone differs; the approved one goes on being served"
+	case "updated":
+		return "updated: " + differenceWords(c.Differences) + ". Calls go on; agents see the version that you approved"
 	case "changed":
-		return "changed; withheld"
+		switch c.Kind {
+		case quarantine.Image, quarantine.Engine, quarantine.Local:
+			return "changed; not used before you approve it"
+		}
+		if !slices.ContainsFunc(c.Differences, quarantine.Difference.Holds) {
+			return "held: it looks hostile; changed: " + differenceWords(c.Differences)
+		}
+		return "held: " + differenceWords(c.Differences)
 	}
 	return c.What()
+}
+
+// whatWords say what a difference is. Those of a parameter are followed by its name.
+var whatWords = map[quarantine.What]string{
+	quarantine.Required: "new required parameter", quarantine.Removed: "parameter removed", quarantine.Retyped: "another type of parameter",
+	quarantine.Narrowed: "fewer values of parameter", quarantine.Tightened: "tighter limits of parameter", quarantine.Closed: "no free names any more in parameter",
+	quarantine.Unclear: "calls may not fit any more", quarantine.Gone: "the server does not list it any more",
+	quarantine.Text: "texts", quarantine.Optional: "new optional parameter", quarantine.Looser: "takes more than before", quarantine.Annotations: "annotations",
+	quarantine.Output: "output schema", quarantine.Other: "other members",
+}
+
+// mostDifferences is how many are named on one line.
+const mostDifferences = 6
+
+// differenceWords name what differs, what holds a definition first.
+func differenceWords(all []quarantine.Difference) string {
+	var held, others []string
+	for _, d := range all {
+		text := whatWords[d.What]
+		if d.At != "" {
+			text += " " + inWords(strings.TrimPrefix(d.At, "/"))
+		}
+		if d.Holds() {
+			held = append(held, text)
+		} else {
+			others = append(others, text)
+		}
+	}
+	parts := slices.Concat(held, others)
+	if n := len(parts) - mostDifferences; n > 0 {
+		parts = append(parts[:mostDifferences], fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (p *printer) difference(old, changed []byte) {

@@ -34,6 +34,7 @@ type seenServer struct {
 	Tools     int              `json:"tools"`            // offered to clients
 	Hidden    int              `json:"hidden_tools"`     // held back by enabled_tools and disabled_tools
 	Review    int              `json:"review,omitempty"` // new or changed, and waiting for a person
+	Updated   int              `json:"updated,omitempty"` // approved items that the server has otherwise now; calls go on
 	Prompts   int              `json:"prompts"`
 	Resources int              `json:"resources"`
 	Packages  []launch.Version `json:"packages,omitempty"`        // what its runner installed, when it last ran
@@ -108,7 +109,7 @@ func describe(k hub.Known) seenServer {
 	s, recorded := k.Effective, k.Snapshot
 	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start, Isolation: isolationAsked(s)}
 	if seen.State, seen.Why = standing(k); seen.State == stateEnabled {
-		seen.Review = k.Record.Pending(k.Written)
+		seen.Review, seen.Updated = k.Record.Pending(k.Written), k.Record.Updated()
 		if l := k.Lately; l.State == stateFailed {
 			seen.State, seen.Why = stateFailed, l.Why
 		} else {
@@ -158,6 +159,8 @@ func (p *printer) servers(servers []seenServer) {
 		state := s.State
 		if s.Review > 0 {
 			state = strconv.Itoa(s.Review) + toReview
+		} else if s.Updated > 0 {
+			state += ", " + strconv.Itoa(s.Updated) + " updated"
 		}
 		row := []string{plain(s.Name), orDash(s.Protocol), s.Start, tools, seen, state}
 		if asked {

@@ -53,7 +53,7 @@ var Options = []OptionSpec{
 		func(s *Server) any { return writtenTime(s.IdleTimeout, 0) }},
 	{"quarantined", "boolean", "no", "hold the server back until a person approves it; default false", (*entry).quarantined,
 		func(s *Server) any { return writtenSwitch(s.Quarantined, false) }},
-	{"tool_changes", "string", "no", "review (default): changed tools are held back until approved; auto: they are not", (*entry).toolChanges,
+	{"tool_changes", "string", "no", "review (default): changed tools are used as approved, or held back until approved; auto: they are not", (*entry).toolChanges,
 		func(s *Server) any { return writtenWord(s.ToolChanges, ToolChangesReview) }},
 	{"enabled_tools", "array", "no", "only these tools; * matches any text", (*entry).enabledTools,
 		func(s *Server) any { return writtenList(s.EnabledTools, s.EnabledTools != nil) }},

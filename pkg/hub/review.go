@@ -58,7 +58,7 @@ func (a *admin) Waiting() []builtin.Waiting {
 			continue
 		}
 		p := st.record.Proposal(st.written)
-		if p == nil || st.failed != nil {
+		if p == nil || st.failed != nil || p.OnlyUpdates() { // about those nobody has to be asked
 			continue
 		}
 		w := builtin.Waiting{Name: st.written.Name, State: string(p.State), Digest: p.Digest, Do: todo(st, p)}
@@ -80,6 +80,9 @@ func todo(st standing, p *quarantine.Proposal) string {
 		return "quarantine_approve asks the person whether it may be started for an inspection"
 	case p.State == quarantine.HeldDefinitions:
 		return "quarantine_approve asks the person to approve what it offers"
+	}
+	if p.OnlyUpdates() {
+		return "nothing: the server was updated, and what the user approved still works; quarantine_approve asks the user to take the new definitions over"
 	}
 	return "quarantine_approve asks the person to approve the changes; until then the approved versions are in force"
 }

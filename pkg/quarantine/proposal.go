@@ -27,7 +27,13 @@ type Proposal struct {
 // Change is one item that differs.
 type Change struct {
 	Item
-	Old []byte // the version that is served; nil: there is none
+	Old         []byte       // the version that is served; nil: there is none
+	Differences []Difference // from that version
+}
+
+// OnlyUpdates tells whether nothing is held: all that waits are updates of approved items whose calls go on.
+func (p *Proposal) OnlyUpdates() bool {
+	return p.State == Approved && p.Policy == nil && !slices.ContainsFunc(p.Changes, func(c Change) bool { return !c.Fits })
 }
 
 // What is the kind of a change, in a word.
@@ -100,6 +106,7 @@ func (v *versions) propose(p *Proposal, it Item) {
 	c := Change{Item: it}
 	if i := v.served(it); i >= 0 {
 		c.Old = v.r.Items[i].Raw
+		c.Differences = Differences(it.Kind, c.Old, it.Raw)
 	}
 	p.Changes = append(p.Changes, c)
 }

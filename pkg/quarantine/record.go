@@ -148,6 +148,9 @@ func (r *Record) Pending(s *config.Server) (n int) {
 
 // Updated counts what a server says anew of approved items whose calls go on: nobody has to do anything about it.
 func (r *Record) Updated() (n int) {
+	if r == nil {
+		return 0
+	}
 	for _, it := range r.Waiting {
 		if it.Fits {
 			n++

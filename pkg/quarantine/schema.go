@@ -13,8 +13,8 @@ import (
 // document is one JSON Schema, of any draft from 4 to 2020-12.
 type document struct {
 	root    any
-	old     bool // a draft up to 7, in which $ref stands alone
-	renamed bool // something below the root has an $id, which changes what a $ref means
+	old     bool                       // a draft up to 7, in which $ref stands alone
+	renamed bool                       // something below the root has an $id, which changes what a $ref means
 	shapes  map[string]shape           // of its schemas, by their place
 	values  map[string]map[string]bool // of those that name their values
 }

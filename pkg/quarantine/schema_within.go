@@ -47,7 +47,7 @@ const mostSteps = 20_000
 type comparer struct {
 	fuel int
 	open map[string]string // where pairs are being compared: schemas may contain themselves
-	same bool            // what $ref may name is the same in both documents
+	same bool              // what $ref may name is the same in both documents
 }
 
 func unclear(at string) []Difference { return []Difference{{Unclear, at}} }

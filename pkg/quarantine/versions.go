@@ -14,7 +14,7 @@ type versions struct {
 	waiting  map[string]int
 
 	updated []LoggedItem    // what differs from what is served, in a way that was not known
-	turned map[string]Item // by Item.key: versions that are served from now on
+	turned  map[string]Item // by Item.key: versions that are served from now on
 }
 
 func (r *Record) versions() *versions {
