@@ -30,10 +30,10 @@ type seenServer struct {
 	Start     string           `json:"start"`
 	State     string           `json:"state"`
 	Why       string           `json:"why,omitempty"`
-	Seen      time.Time        `json:"seen,omitzero"`    // when its lists were last recorded
-	Tools     int              `json:"tools"`            // offered to clients
-	Hidden    int              `json:"hidden_tools"`     // held back by enabled_tools and disabled_tools
-	Review    int              `json:"review,omitempty"` // new or changed, and waiting for a person
+	Seen      time.Time        `json:"seen,omitzero"`     // when its lists were last recorded
+	Tools     int              `json:"tools"`             // offered to clients
+	Hidden    int              `json:"hidden_tools"`      // held back by enabled_tools and disabled_tools
+	Review    int              `json:"review,omitempty"`  // new or changed, and waiting for a person
 	Updated   int              `json:"updated,omitempty"` // approved items that the server has otherwise now; calls go on
 	Prompts   int              `json:"prompts"`
 	Resources int              `json:"resources"`
