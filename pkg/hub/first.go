@@ -11,7 +11,6 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -128,7 +127,7 @@ func (h *Hub) inspectNew(s *session.Session) {
 		} else {
 			spec = s.Spec(server, h.log)
 		}
-		spec.Capabilities, spec.Version, spec.Eager, spec.IdleTimeout, spec.Admit = []byte(allAbilities), protocol.Latest, l.kind == newServer, 0, nil
+		spec.Capabilities, spec.Eager, spec.IdleTimeout, spec.Admit = []byte(allAbilities), l.kind == newServer, 0, nil
 		switch l.kind {
 		case staleOne:
 			spec.Turn = upstream.Turn{Queue: h.starts, Urgency: upstream.Unasked} // remote ones too: one at a time

@@ -229,6 +229,10 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 	}
 	select {
 	case r := <-answer:
+		var broken *Error
+		if errors.As(r.err, &broken) && broken.Step == brokenAnswer {
+			return nil, fmt.Errorf("a broken answer to %s: %w", method, broken.Cause)
+		}
 		if r.err != nil {
 			return nil, r.err
 		}

@@ -23,6 +23,7 @@ type script struct {
 	answer       map[string]string // the members of the answer beside id, instead of the usual ones
 	dialErr      func(n int) error // of the nth dial, from 1
 	closeTakes   time.Duration
+	initialize   func(c *scripted, id, version string) (done bool) // answers it; nil, or false: as usual
 
 	mu    sync.Mutex
 	conns []*scripted
@@ -97,6 +98,7 @@ func (c *scripted) Send(f jsonrpc.Frame) error {
 	var m struct {
 		ID     json.RawMessage
 		Method string
+		Params struct{ ProtocolVersion string }
 	}
 	json.Unmarshal(f.Join(), &m)
 	c.s.mu.Lock()
@@ -108,6 +110,9 @@ func (c *scripted) Send(f jsonrpc.Frame) error {
 	}
 	if answer != "" {
 		c.say(`{"jsonrpc":"2.0","id":` + string(m.ID) + answer + `}`)
+		return nil
+	}
+	if m.Method == "initialize" && c.s.initialize != nil && c.s.initialize(c, string(m.ID), m.Params.ProtocolVersion) {
 		return nil
 	}
 	if refuse {

@@ -123,6 +123,9 @@ type Instance struct {
 	conn     Conn
 	gone     chan struct{} // closed when the run that owns conn is over
 	hello    *Hello
+	asks     string   // the revision that the server was found to take; "": what the client asked for
+	tried    []string // revisions that were asked for in this start
+	older    bool     // the server refused one, and the next one has been asked for
 	nextID   uint64
 	pending  map[uint64]*Call
 	waiting  []*Call
@@ -213,6 +216,7 @@ func (in *Instance) set(s State, why error) {
 		in.starts++
 		in.noise, in.pulse = 0, pulse{}
 	case Failed:
+		in.asks = ""
 		in.nextTry = in.since.Add(backoff(in.failures))
 		in.failures++
 	}
@@ -240,6 +244,7 @@ func (in *Instance) start() {
 		return
 	}
 	in.again = false
+	in.tried, in.older = nil, false
 	in.set(Starting, nil)
 	in.enterQueue()
 	in.runs.Go(in.run)

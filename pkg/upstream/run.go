@@ -166,38 +166,8 @@ var (
 	errNoStart = errors.New("nothing moved for start_timeout")
 )
 
-// handshake is the initialize request (MCP 2025-11-25, lifecycle).
-func (in *Instance) handshake(conn Conn) *Call {
-	params := append([]byte(`{"protocolVersion":`), jsonrpc.Quote(in.spec.Version)...)
-	params = append(append(params, `,"capabilities":`...), in.spec.Capabilities...)
-	params = append(append(params, `,"clientInfo":`...), in.spec.ClientInfo...)
-	params = append(params, '}')
-	return &Call{
-		Method: protocol.Initialize, own: true, pieces: true,
-		Frame: func(id uint64) jsonrpc.Frame {
-			return jsonrpc.Whole(jsonrpc.NewRequest(id, protocol.Initialize, params))
-		},
-		Done: func(m *jsonrpc.Message, err error) {
-			if err == nil {
-				err = in.greeted(conn, m)
-			}
-			if err != nil {
-				in.mu.Lock()
-				if in.state == Starting && in.conn == conn && in.why == nil {
-					in.why = err
-				}
-				in.mu.Unlock()
-				in.runs.Go(func() { conn.Close(stopGrace) }) // Recv ends the run
-			}
-		},
-	}
-}
-
 // greeted takes the answer to initialize.
 func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
-	if m.Kind == jsonrpc.Failure {
-		return fmt.Errorf("it refused initialize with the error %s", in.excerpt(m.Bytes(m.Error)))
-	}
 	if raw := protocol.Field(m.Bytes(m.Result), "capabilities"); len(raw) > jsonrpc.MaxItem {
 		return fmt.Errorf("it answered initialize with capabilities of %s", catalog.TooLarge(raw))
 	}
@@ -222,7 +192,10 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 	in.leaveQueue()
 	in.lives++
 	in.rest()
-	in.hello = hello
+	in.hello, in.older = hello, false
+	if len(in.tried) > 1 { // it refused others
+		in.asks = in.tried[len(in.tried)-1]
+	}
 	in.lists.begin(hello)
 	err := conn.Send(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Initialized, nil)))
 	gone := in.gone
@@ -266,6 +239,14 @@ func (in *Instance) ended(conn Conn, err error) {
 	}
 	in.conn = nil
 	in.leaveQueue()
+	if in.state == Starting && in.older && in.why == nil { // it has ended instead of answering: the revision is asked of a new one
+		in.older = false
+		in.takeSent()
+		in.set(Starting, nil)
+		in.runs.Go(in.run)
+		in.mu.Unlock()
+		return
+	}
 	sent, again := in.takeSent(), in.again || len(in.waiting) > 0
 	was, lived := in.state, time.Since(in.since)
 	var unsent []*Call
