@@ -123,6 +123,7 @@ func TestEnvelope(t *testing.T) {
 		{`{"\u0069d":ID,"jsonrpc":"2.0","resul\u0074":{"text":"\ud800"}}`, ""},
 		{`{"jsonrpc":"2.0","id":ID,"result":{"id":ID,"id":ID}}`, ""},
 		{`{"jsonrpc":"2.0","id":ID,"result":{"content":[],"_meta":null}}`, `{"jsonrpc":"2.0","id":ID,"result":{"content":[]}}`},
+		{`{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"Stra` + "\xdf" + `e"}]},"x":1}`, `{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"Stra�e"}]}}`},
 	} {
 		id := fmt.Sprintf(`"é-%d"`, i)
 		c.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`)

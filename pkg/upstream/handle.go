@@ -55,15 +55,21 @@ func (in *Instance) malformed(conn Conn, m *jsonrpc.Message, err error) {
 		}
 		conn.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), code, text+err.Error(), nil)))
 	}
-	if !m.Answers() {
+	id := m.Bytes(m.ID)
+	mended, ok := jsonrpc.Mend(m.Raw, err)
+	if ok = ok && protocol.Tidy(&mended) == nil; ok {
+		id = mended.Bytes(mended.ID)
+	} else if !m.Answers() {
 		return
 	}
-	c := in.take(m.Bytes(m.ID))
+	c := in.take(id)
 	switch {
 	case c == nil:
 	case c.pieces && jsonrpc.Broken(err) && m.Result.End != 0 && m.Error.End == 0:
 		m.Kind = jsonrpc.Result
 		c.finish(m, nil)
+	case ok && !c.pieces:
+		c.finish(&mended, nil)
 	default:
 		if m.Error.End != 0 && !jsonrpc.Broken(err) {
 			err = fmt.Errorf("%w. The error it gave: %s", err, in.excerpt(m.Bytes(m.Error)))
