@@ -41,6 +41,7 @@ const (
 
 	mercy      = 150 * time.Millisecond // between SIGTERM and SIGKILL
 	killEvery  = 3 * time.Millisecond   // the tree is looked through again: a process may have forked meanwhile
+	handOver   = 200 * time.Millisecond // after which a process that has the pipes of one that ended is the server
 	unkillable = 2 * time.Second        // after which the shim gives up (another user's process, a hanging disk)
 )
 
@@ -78,9 +79,9 @@ func RunShim() {
 		syscall.Exit(126)
 	}
 	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP) // not before the start: the server would inherit it
+	s := &shim{server: pid, pipes: pipesOf(0, 1)}
 	letGo()
 	tell(statusPID, pid)
-	s := shim{server: pid}
 	go s.obey()
 	syscall.Exit(s.reap())
 }
@@ -148,33 +149,61 @@ func letGo() {
 	}
 }
 
-type shim struct{ server int }
+type shim struct {
+	server int
+	pipes  pipes
+	left   bool // reap's: the process that was started has ended in order, and another serves on its pipes
+}
 
-// reap collects the dead, tells how the server ended, and returns the exit status when nobody is left.
-func (s shim) reap() (code int) {
+// reap collects the dead, tells how the server ended, and returns the exit status when nobody is left. A launcher that hands its pipes to
+// another process and ends is no server that ended.
+func (s *shim) reap() (code int) {
 	for {
 		var status unix.WaitStatus
 		switch pid, err := unix.Wait4(-1, &status, 0, nil); {
 		case err == unix.EINTR:
 		case err != nil: // ECHILD
+			if s.left {
+				tell(statusExit, code)
+			}
 			for unix.Kill(-s.server, 0) == nil { // only where there is no subreaper: the rest of the server's group
 				time.Sleep(killEvery)
 			}
 			return code
-		case pid == s.server && status.Signaled():
-			code = 128 + int(status.Signal())
-			tell(statusSignal, int(status.Signal()))
-			go s.endTree()
-		case pid == s.server:
-			code = status.ExitStatus()
-			tell(statusExit, code)
+		case pid == s.server && status.ExitStatus() == 0 && s.handedOver():
+			s.left = true
+		case pid == s.server, s.left && !s.pipes.held(s.server):
+			s.left = false
+			code = s.ended(status)
 			go s.endTree()
 		}
 	}
 }
 
+// handedOver tells whether another process has the pipes of a server that has just ended. One that was forked a moment ago may still be about
+// to close them.
+func (s *shim) handedOver() bool {
+	for range 10 {
+		if !s.pipes.held(s.server) {
+			return false
+		}
+		time.Sleep(handOver / 10)
+	}
+	return true
+}
+
+// ended tells how the server ended, and returns what a shell would call its status.
+func (s *shim) ended(status unix.WaitStatus) int {
+	if status.Signaled() {
+		tell(statusSignal, int(status.Signal()))
+		return 128 + int(status.Signal())
+	}
+	tell(statusExit, status.ExitStatus())
+	return status.ExitStatus()
+}
+
 // obey does what the lifeline says.
-func (s shim) obey() {
+func (s *shim) obey() {
 	var command [1]byte
 	for {
 		if _, err := fdReader(lifelineFD).Read(command[:]); err != nil {
@@ -189,21 +218,21 @@ func (s shim) obey() {
 	}
 }
 
-func (s shim) endTree() {
+func (s *shim) endTree() {
 	s.signal(unix.SIGTERM)
 	time.Sleep(mercy)
 	s.killTree()
 }
 
 // killTree does not return: reap ends the process when nobody is left.
-func (s shim) killTree() {
+func (s *shim) killTree() {
 	for begin := time.Now(); time.Since(begin) < unkillable; time.Sleep(killEvery) {
 		s.signal(unix.SIGKILL)
 	}
 	syscall.Exit(125)
 }
 
-func (s shim) signal(sig syscall.Signal) {
+func (s *shim) signal(sig syscall.Signal) {
 	for _, pid := range targets(s.server) {
 		unix.Kill(pid, sig)
 	}

@@ -57,6 +57,44 @@ func childrenOf(pid int) (pids []int, err error) {
 	return pids, err
 }
 
+// pipes are the stdin and the stdout of a server, by device and inode.
+type pipes [2]struct{ dev, ino uint64 }
+
+func pipesOf(stdin, stdout int) (p pipes) {
+	for i, fd := range [...]int{stdin, stdout} {
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil {
+			p[i].dev, p[i].ino = st.Dev, st.Ino
+		}
+	}
+	return p
+}
+
+// held tells whether one of the descendants of this process has both pipes.
+func (p pipes) held(server int) bool {
+	for _, pid := range targets(server) {
+		dir := "/proc/" + strconv.Itoa(pid) + "/fd/"
+		fds, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		var has [2]bool
+		for _, fd := range fds {
+			var st unix.Stat_t
+			if unix.Stat(dir+fd.Name(), &st) != nil {
+				continue
+			}
+			for i := range p {
+				has[i] = has[i] || p[i].ino != 0 && st.Dev == p[i].dev && st.Ino == p[i].ino
+			}
+		}
+		if has[0] && has[1] {
+			return true
+		}
+	}
+	return false
+}
+
 // allBelow finds the descendants of root by looking at every process.
 func allBelow(root, server int) []int {
 	all := processes()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -288,5 +289,41 @@ func TestStdioWork(t *testing.T) {
 			t.Errorf("%s: %v of work", script, done)
 		}
 		s.Close(0)
+	}
+}
+
+// TestStdioLauncher: a program that hands its pipes to another and ends is not the end of the server, which is told when that one ends. One
+// that leaves behind a process without both pipes, or ends with an error, has ended.
+func TestStdioLauncher(t *testing.T) {
+	for name, one := range map[string]struct{ script, want string }{
+		"a launcher":    {`exec 3<&0; cat <&3 & exit 0`, "exited with status 0"},
+		"two launchers": {`exec 3<&0; sh -c 'exec 4<&3; cat <&4 & exit 0' & exit 0`, "exited with status 0"},
+		"in a session":  {`exec 3<&0; setsid cat <&3 & exit 0`, "exited with status 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, shell(one.script))
+			eventually(t, "the launcher has ended", func() bool { return !alive(s.PID()) })
+			send(t, s, "{}")
+			if got := recv(t, s); got != "{}" {
+				t.Error(got)
+			}
+			s.stdin.Drain(0)
+			s.tree.stdin.Close()
+			wantExit(t, s, one.want)
+		})
+	}
+	const ready = `while [ ! -e "$F" ]; do :; done; `
+	for name, one := range map[string]struct{ script, want string }{
+		"it fails":       {`exec 3<&0; cat <&3 & exit 3`, "exited with status 3"},
+		"it is killed":   {`exec 3<&0; cat <&3 & kill -9 $$`, "was killed by SIGKILL"},
+		"without stdin":  {`sh -c ': >"$F"; exec sleep 1000' </dev/null & ` + ready + `exit 0`, "exited with status 0"},
+		"without stdout": {`exec 3<&0; sh -c ': >"$F"; exec cat' <&3 >/dev/null & ` + ready + `exit 0`, "exited with status 0"},
+		"nobody is left": {`exit 0`, "exited with status 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := shell(one.script)
+			spec.Env = append(spec.Env, "F="+filepath.Join(t.TempDir(), "ready"))
+			wantExit(t, start(t, spec), one.want)
+		})
 	}
 }
