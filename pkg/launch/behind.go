@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
@@ -187,7 +188,7 @@ func (o *orders) started(words []string, depth int) {
 }
 
 // moduleName is that of a Python module, with or without an object in it: "app", "pkg.app:app".
-var moduleName = regexp.MustCompile(`^([A-Za-z_]\w*)(?:\.\w+)*(:[\w.]+(?:\(\))?)?$`)
+var moduleName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z_]\w*)(?:\.\w+)*(:[\w.]+(?:\(\))?)?$`) })
 
 // modules notes the modules of the working directory that arguments name: NAME behind -m, NAME:OBJECT. Where an
 // interpreter is told to look for a module itself, it looks for all others there as well.
@@ -206,7 +207,7 @@ func (o *orders) modules(command string, args []string) {
 			}
 			continue
 		}
-		parts := moduleName.FindStringSubmatch(a)
+		parts := moduleName().FindStringSubmatch(a)
 		behind := i > 0 && args[i-1] == "-m"
 		if parts == nil || !behind && parts[2] == "" {
 			continue

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
@@ -65,7 +66,7 @@ func (q *Request) Key() string {
 	var set []string
 	for _, kv := range q.Env {
 		name, _, _ := strings.Cut(kv, "=")
-		if name == "HOME" || slices.Contains(q.Own, name) && forInstaller(name) && !secretName.MatchString(name) && !strings.EqualFold(name, "PATH") {
+		if name == "HOME" || slices.Contains(q.Own, name) && forInstaller(name) && !secretName().MatchString(name) && !strings.EqualFold(name, "PATH") {
 			set = append(set, kv)
 		}
 	}
@@ -74,7 +75,7 @@ func (q *Request) Key() string {
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
-var secretName = regexp.MustCompile(`(?i)auth|token|passw|secret|_key|credential`)
+var secretName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)auth|token|passw|secret|_key|credential`) })
 
 // installerPrefixes begin the names of variables that installers, and scripts that packages run when they are installed, read.
 var installerPrefixes = []string{"NPM_", "NODE_", "YARN_", "PNPM_", "BUN_", "UV_", "PIP_", "PIPX_", "PYTHON", "GO", "CGO_", "GIT_", "SSL_", "CURL_", "REQUESTS_", "XDG_", "LC_", "COREPACK_", "VOLTA_", "NVM_",
@@ -99,7 +100,7 @@ func (q *Request) installerEnv() []string {
 	})
 }
 
-var npmrcReference = regexp.MustCompile(`\$\{([^}]+)\}`)
+var npmrcReference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{([^}]+)\}`) })
 
 // npmrcNames are the variables that the user's own .npmrc refers to: tokens for a registry are kept so.
 func npmrcNames(home string) (names []string) {
@@ -107,7 +108,7 @@ func npmrcNames(home string) (names []string) {
 		return nil
 	}
 	data, _ := os.ReadFile(filepath.Join(home, ".npmrc"))
-	for _, m := range npmrcReference.FindAllSubmatch(data, -1) {
+	for _, m := range npmrcReference().FindAllSubmatch(data, -1) {
 		names = append(names, string(m[1]))
 	}
 	return names
@@ -121,7 +122,7 @@ func (in *Installer) Installed(q *Request) *Resolution {
 func (in *Installer) read(key string) *Resolution {
 	data, err := in.Store.Read(path.Join(packagesDir, key, current))
 	r := &Resolution{}
-	if err != nil || json.Unmarshal(data, r) != nil || !installName.MatchString(r.Install) {
+	if err != nil || json.Unmarshal(data, r) != nil || !installName().MatchString(r.Install) {
 		return nil
 	}
 	r.Key, r.dir = key, in.dir(key, r.Install)
@@ -136,7 +137,7 @@ func (in *Installer) dir(key, install string) string {
 }
 
 // installName is what the directory of an installation is called.
-var installName = regexp.MustCompile(`^i-[0-9a-z]{8,40}$`)
+var installName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^i-[0-9a-z]{8,40}$`) })
 
 // Install makes sure that what a request asks for is installed. Of several processes one does it, and the others wait.
 func (in *Installer) Install(ctx context.Context, q *Request) (*Resolution, error) {
@@ -314,7 +315,7 @@ func (in *Installer) sweep(key string) {
 	}
 	entries, _ := os.ReadDir(in.Store.Path(path.Join(packagesDir, key)))
 	for _, e := range entries {
-		if !installName.MatchString(e.Name()) || slices.Contains(used, e.Name()) {
+		if !installName().MatchString(e.Name()) || slices.Contains(used, e.Name()) {
 			continue
 		}
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > kept {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // npmInstall are npm's words. The directory has a package.json of its own, so that npm looks for no project above it.
@@ -190,7 +191,9 @@ func npmIntegrity(dir string, names []string) map[string]string {
 }
 
 // checksum is a digest in a lock file of pnpm, Yarn or Bun.
-var checksum = regexp.MustCompile(`(?:integrity|checksum)?:?\s*"?((?:sha\d+-[A-Za-z0-9+/=]+)|(?:10c?\d*/[0-9a-f]{64,}))`)
+var checksum = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:integrity|checksum)?:?\s*"?((?:sha\d+-[A-Za-z0-9+/=]+)|(?:10c?\d*/[0-9a-f]{64,}))`)
+})
 
 // otherIntegrity finds the digests in the lock files of pnpm, Yarn and Bun, which each have a format of their own: the first behind the
 // package's name and version.
@@ -208,7 +211,7 @@ func otherIntegrity(dir string, names []string) map[string]string {
 			}
 			for _, mark := range []string{name + "@" + m.Version, name + "@npm:" + m.Version, name + "@"} {
 				if at := strings.Index(string(data), mark); at >= 0 {
-					if found := checksum.FindSubmatch(data[at:min(len(data), at+2000)]); found != nil {
+					if found := checksum().FindSubmatch(data[at:min(len(data), at+2000)]); found != nil {
 						all[name] = string(found[1])
 						break
 					}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // venv is the virtual environment that pip installs into; uv has one for each tool below uvTools.
@@ -144,11 +145,11 @@ func globEscape(path string) string {
 	return strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-var separatorsOfNames = regexp.MustCompile(`[-_.]+`)
+var separatorsOfNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[-_.]+`) })
 
 // normal is the name of a Python package as it is compared (PEP 503).
 func normal(name string) string {
-	return strings.ToLower(separatorsOfNames.ReplaceAllString(strings.TrimSpace(name), "-"))
+	return strings.ToLower(separatorsOfNames().ReplaceAllString(strings.TrimSpace(name), "-"))
 }
 
 // cameFrom tells whether a package was installed from an address (PEP 610).

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Pin is an installation that a server is to be started from, and from no other.
@@ -29,11 +30,11 @@ var ErrPin = errors.New("what was pinned is not there")
 var lockFiles = []string{"package.json", "package-lock.json"}
 
 // keyName is what the directory of a key is called.
-var keyName = regexp.MustCompile(`^[0-9a-f]{24}$`)
+var keyName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{24}$`) })
 
 // valid tells whether a resolution that was stored elsewhere names an installation below ours.
 func (r *Resolution) valid() bool {
-	return keyName.MatchString(r.Key) && installName.MatchString(r.Install) && filepath.IsLocal(filepath.FromSlash(r.Program.File)) &&
+	return keyName().MatchString(r.Key) && installName().MatchString(r.Install) && filepath.IsLocal(filepath.FromSlash(r.Program.File)) &&
 		(r.Program.Bins == "" || filepath.IsLocal(filepath.FromSlash(r.Program.Bins)))
 }
 

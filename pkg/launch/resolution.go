@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -101,7 +102,7 @@ func entrypoint(root, name string) (Entrypoint, error) {
 	line, _, _ := bytes.Cut(head[:n], []byte("\n"))
 	words := strings.Fields(strings.TrimPrefix(string(line), "#!"))
 	if !bytes.HasPrefix(line, []byte("#!")) {
-		if scriptSuffix.MatchString(name) {
+		if scriptSuffix().MatchString(name) {
 			p.Interpreter = "node"
 		}
 		return p, nil
@@ -126,7 +127,7 @@ func entrypoint(root, name string) (Entrypoint, error) {
 	return p, nil
 }
 
-var scriptSuffix = regexp.MustCompile(`(?i)\.[mc]?js$`)
+var scriptSuffix = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\.[mc]?js$`) })
 
 // treeDigest is the hex SHA-256 over the names, kinds and contents of all that lies in a directory. What programs write there while they
 // run (caches) is left out.

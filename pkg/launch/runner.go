@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Kind is what has to be done to start what a runner would start.
@@ -205,12 +206,12 @@ func IsLocal(spec string) bool {
 }
 
 // commit ends the address of a repository at one state of it.
-var commit = regexp.MustCompile(`[@#][0-9a-f]{40}\b`)
+var commit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[@#][0-9a-f]{40}\b`) })
 
 // Pinned tells whether a package is named with one version, or with one state of its repository.
 func Pinned(spec string) bool {
 	if strings.HasPrefix(spec, "git+") {
-		return commit.MatchString(spec)
+		return commit().MatchString(spec)
 	}
 	if strings.Contains(spec, "://") {
 		return true // of a file at an address nothing is known

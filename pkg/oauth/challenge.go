@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
@@ -16,10 +17,12 @@ type challenge struct {
 	Error    string // insufficient_scope, invalid_token
 }
 
-// What the grammar allows (RFC 9110, section 11.2) and the parser does not: an auth-param without a value, and a token68.
+// What the grammar allows (RFC 9110, section 11.2) and the parser does not: an auth-param without a value, and a token68().
 var (
-	emptyParam = regexp.MustCompile(`=""(\s*(?:,|$))`)
-	token68    = regexp.MustCompile(`(^|,)(\s*[A-Za-z0-9-]+) +[A-Za-z0-9._~+/-]+=*(\s*(?:,|$))`)
+	emptyParam = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`=""(\s*(?:,|$))`) })
+	token68    = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(^|,)(\s*[A-Za-z0-9-]+) +[A-Za-z0-9._~+/-]+=*(\s*(?:,|$))`)
+	})
 )
 
 // readChallenge reads the WWW-Authenticate headers: several, each with several challenges. One that can't be read does not hide the others.
@@ -28,7 +31,7 @@ func readChallenge(h http.Header) challenge {
 	for _, value := range h.Values("WWW-Authenticate") {
 		all, err := oauthex.ParseWWWAuthenticate([]string{value})
 		if err != nil {
-			value = token68.ReplaceAllString(emptyParam.ReplaceAllString(value, `=" "$1`), "$1$2$3")
+			value = token68().ReplaceAllString(emptyParam().ReplaceAllString(value, `=" "$1`), "$1$2$3")
 			all, err = oauthex.ParseWWWAuthenticate([]string{value})
 		}
 		if err != nil {

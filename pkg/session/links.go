@@ -74,6 +74,9 @@ func (s *Session) noteLinks(in *upstream.Instance, result []byte) (after func())
 		s.findLinks(in, result)
 		return func() {}
 	}
+	if !showsResources(in) {
+		return func() {}
+	}
 	done := s.links.begin()
 	return func() {
 		s.findLinks(in, result)
@@ -85,11 +88,16 @@ func (s *Session) findLinks(in *upstream.Instance, result []byte) {
 	if !bytes.Contains(head(result), uriKey) && !bytes.Contains(tail(result), uriKey) {
 		return
 	}
-	if in.Name() == "" || !in.Hello().Declares("resources") {
+	if !showsResources(in) {
 		return
 	}
 	view := s.view()
 	eachLink(result, func(uri string) { view.Shows(in.Name(), uri) })
+}
+
+// showsResources tells whether an instance is a server's, and can be asked for a URI.
+func showsResources(in *upstream.Instance) bool {
+	return in.Name() != "" && in.Hello().Declares("resources")
 }
 
 // eachLink calls f for each URI that is the value of a member "uri".

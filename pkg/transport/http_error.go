@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -201,17 +202,19 @@ func retryAfter(s string, now time.Time) time.Duration {
 }
 
 var (
-	htmlTitle = regexp.MustCompile(`(?is)<(?:title|h1)[^>]*>(.*?)</(?:title|h1)>`)
-	htmlNoise = regexp.MustCompile(`(?is)<(script|style)\b.*?</(?:script|style)>|<!--.*?-->|<[^>]*>`)
+	htmlTitle = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?is)<(?:title|h1)[^>]*>(.*?)</(?:title|h1)>`) })
+	htmlNoise = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?is)<(script|style)\b.*?</(?:script|style)>|<!--.*?-->|<[^>]*>`)
+	})
 )
 
 // excerpt makes a body fit into one line of an error: the title of an HTML page, the text of anything else.
 func (h *HTTP) excerpt(kind, body string) string {
 	if strings.Contains(kind, "html") || strings.HasPrefix(strings.TrimSpace(body), "<") {
-		if m := htmlTitle.FindStringSubmatch(body); m != nil && strings.TrimSpace(m[1]) != "" {
+		if m := htmlTitle().FindStringSubmatch(body); m != nil && strings.TrimSpace(m[1]) != "" {
 			body = m[1]
 		}
-		body = html.UnescapeString(htmlNoise.ReplaceAllString(body, " "))
+		body = html.UnescapeString(htmlNoise().ReplaceAllString(body, " "))
 	}
 	return printable(h.redact(strings.Join(strings.Fields(strings.ToValidUTF8(body, "\ufffd")), " ")))
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
@@ -71,43 +72,47 @@ func (h *HTTP) loseSession(c *call, words string) {
 // saysLost recognises a text, or a small JSON or HTML body, that says that the session is unknown or that the server was
 // not initialized.
 func saysLost(text string) bool {
-	s := camelCase.ReplaceAllString(text, "$1 $2")
+	s := camelCase().ReplaceAllString(text, "$1 $2")
 	s = strings.ToLower(s)
-	s = joined.ReplaceAllString(joined.ReplaceAllString(s, "$1 $2"), "$1 $2")
-	s = barrier.ReplaceAllString(quotes.Replace(s), " | ")
+	s = joined().ReplaceAllString(joined().ReplaceAllString(s, "$1 $2"), "$1 $2")
+	s = barrier().ReplaceAllString(quotes.Replace(s), " | ")
 	s = "| " + strings.Join(strings.Fields(s), " ") + " |"
-	return lostWords.MatchString(s) && !aboutPeople.MatchString(s)
+	return lostWords().MatchString(s) && !aboutPeople().MatchString(s)
 }
 
 var (
 	quotes    = strings.NewReplacer(`\"`, " ", `'`, "", "’", "", "`", " ", `\n`, "|")
-	camelCase = regexp.MustCompile(`([a-z])([A-Z])`)
-	joined    = regexp.MustCompile(`([a-z])[-_]([a-z])`)
-	barrier   = regexp.MustCompile(`["{}\[\]<>(),;:!?/\r\n]|\.(?:\s|$)|\s[-–—]\s`)
+	camelCase = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([a-z])([A-Z])`) })
+	joined    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([a-z])[-_]([a-z])`) })
+	barrier   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`["{}\[\]<>(),;:!?/\r\n]|\.(?:\s|$)|\s[-–—]\s`) })
 
 	// aboutPeople: a person's login has ended, not the session of the protocol.
-	aboutPeople = regexp.MustCompile(`\b(?:log ?in|logged|sign ?in|signed|password|credentials?|(?:re)?authenticate|cookies?)\b`)
+	aboutPeople = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b(?:log ?in|logged|sign ?in|signed|password|credentials?|(?:re)?authenticate|cookies?)\b`)
+	})
 
 	// lostWords is matched against text in lower case, in which "|" stands for what ends a clause.
-	lostWords = regexp.MustCompile(`\| (?:` + strings.Join([]string{
-		// session … not found, mcp session id header is required
-		theSession + `(?: [^| ]+){0,12}? (?:` + lostVerdict + `)\b`,
-		// invalid or missing session id, no active session, could not find the session, request without a session id
-		`(?:(?:the |this |your )?(?:request|message|call|post) (?:has |had |is |was |contains |names |carries |with )?(?:an? )?)?` +
-			`(?:` + notThere + `)(?: (?:or|and|an?|the|any|such|for|found|valid|active|existing|matching|known|unknown|open|expired|missing|invalid|` +
-			`required|mcp|http|sse|streamable|transport|server|client|current|provided|given|with|this|that))* ` +
-			`session (?:\||(?:id|identifier|header|key|token)s?\b|[^| ]*[0-9]|` + after + `)`,
-		// could not find session abc, unknown session abc
-		`(?:` + searched + `) (?:(?:the|an?|any|your|mcp|http) )*session [^| ]+ \|`,
-		// server not initialized
-		`(?:the |this |mcp |your )*(?:(?:server|session|connection|client|transport|protocol)(?: is| was| has| has been)? )?` +
-			`(?:(?:has |is |was )?(?:not|never|isnt|hasnt|wasnt)(?: been| yet| properly| fully)* |un)initiali[sz]ed\b`,
-		// received request before initialization was complete, initialize first, must call initialize first
-		`(?:[^| ]+ ){0,4}before (?:the )?initiali[sz](?:e|ed|ation|ing)\b`,
-		`(?:(?:please|you|client|must|should|call|send) )*initiali[sz](?:e|ation)(?: request| handshake)?(?: is| was| must be| has)? ` +
-			`(?:required|needed|expected|first|incomplete|not (?:been )?completed?)\b`,
-		`(?:expected|requires?|needs?|missing|no) (?:an? |the )?initiali[sz](?:e|ation)\b`,
-	}, "|") + `)`)
+	lostWords = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\| (?:` + strings.Join([]string{
+			// session … not found, mcp session id header is required
+			theSession + `(?: [^| ]+){0,12}? (?:` + lostVerdict + `)\b`,
+			// invalid or missing session id, no active session, could not find the session, request without a session id
+			`(?:(?:the |this |your )?(?:request|message|call|post) (?:has |had |is |was |contains |names |carries |with )?(?:an? )?)?` +
+				`(?:` + notThere + `)(?: (?:or|and|an?|the|any|such|for|found|valid|active|existing|matching|known|unknown|open|expired|missing|invalid|` +
+				`required|mcp|http|sse|streamable|transport|server|client|current|provided|given|with|this|that))* ` +
+				`session (?:\||(?:id|identifier|header|key|token)s?\b|[^| ]*[0-9]|` + after + `)`,
+			// could not find session abc, unknown session abc
+			`(?:` + searched + `) (?:(?:the|an?|any|your|mcp|http) )*session [^| ]+ \|`,
+			// server not initialized
+			`(?:the |this |mcp |your )*(?:(?:server|session|connection|client|transport|protocol)(?: is| was| has| has been)? )?` +
+				`(?:(?:has |is |was )?(?:not|never|isnt|hasnt|wasnt)(?: been| yet| properly| fully)* |un)initiali[sz]ed\b`,
+			// received request before initialization was complete, initialize first, must call initialize first
+			`(?:[^| ]+ ){0,4}before (?:the )?initiali[sz](?:e|ed|ation|ing)\b`,
+			`(?:(?:please|you|client|must|should|call|send) )*initiali[sz](?:e|ation)(?: request| handshake)?(?: is| was| must be| has)? ` +
+				`(?:required|needed|expected|first|incomplete|not (?:been )?completed?)\b`,
+			`(?:expected|requires?|needs?|missing|no) (?:an? |the )?initiali[sz](?:e|ation)\b`,
+		}, "|") + `)`)
+	})
 )
 
 const (
