@@ -17,6 +17,7 @@ import (
 type addFlags struct {
 	url, dir, start string
 	env, headers    []string
+	look            func() bool // whether it is looked at now
 }
 
 func (a *app) addCommand() *cobra.Command {
@@ -26,6 +27,9 @@ func (a *app) addCommand() *cobra.Command {
 		Long: `Add writes a server into your configuration file; comments and everything else in it stay. What you
 type on a terminal is your own and is trusted as what the file had at first. Run by an agent or a
 script it is added too, but held: mcpproxy-stdio approve NAME
+
+On a terminal the server is started once, so that the first session finds its tools; with --look also
+elsewhere, with --look=false not. What is held is not started.
 
 References in values are written as they are, in single quotes for the shell: '${env:NAME}',
 '${keyring:NAME}', '${workspaceFolder}'.`,
@@ -47,6 +51,7 @@ References in values are written as they are, in single quotes for the shell: '$
 		},
 		RunE: func(c *cobra.Command, args []string) error { return a.add(c.Context(), args[0], args[1:], f) },
 	}
+	f.look = a.lookFlag(c)
 	fl := c.Flags()
 	fl.StringVar(&f.url, "url", "", "URL of a server that is reached over HTTP")
 	fl.StringArrayVar(&f.env, "env", nil, "NAME=VALUE to pass to the command; may be repeated")
@@ -91,6 +96,9 @@ func (a *app) add(ctx context.Context, name string, command []string, f addFlags
 		}
 	}
 	a.tellAdded(d, added, nobody == nil)
+	if nobody == nil && f.look() {
+		a.firstLook(ctx, d, firstLooks(added))
+	}
 	return nil
 }
 

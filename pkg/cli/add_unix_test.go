@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
@@ -33,7 +34,10 @@ func addOwn(p *place, before string) {
 	}
 	p.wantState("config.json", "notes", quarantine.Approved)
 	s, r := p.entry("config.json", "notes")
-	if !r.First || s.Start != "eager" || strings.Join(s.Args, " ") != "demo-server notes" || len(s.Env) != 1 {
+	if snapshot := r.Snapshot(); r.First || snapshot == nil || len(snapshot.Items[catalog.Tools]) == 0 || !strings.Contains(text, "notes: ") || !strings.Contains(text, " tools") {
+		t.Errorf("it was not looked at: %+v; the terminal shows\n%s", r, text)
+	}
+	if s.Start != "eager" || strings.Join(s.Args, " ") != "demo-server notes" || len(s.Env) != 1 {
 		t.Errorf("%+v, %+v", s, r)
 	}
 	data, _ := os.ReadFile(p.path("config.json"))
@@ -70,7 +74,7 @@ func TestAddAgainForgetsTheOldOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.write("config.json", map[string]any{})
-	on := p.open(nil, "add", "notes", "--", "mcpproxy-stdio", "demo-server", "notes")
+	on := p.open(nil, "add", "notes", "--look=false", "--", "mcpproxy-stdio", "demo-server", "notes")
 	on.answer(askTrust, "notes #\n")
 	on.end(0)
 	if _, r := p.entry("config.json", "notes"); r.Snapshot() != nil {
@@ -80,7 +84,7 @@ func TestAddAgainForgetsTheOldOne(t *testing.T) {
 
 func TestAddUnderAnAgentIsHeld(t *testing.T) {
 	p := newPlace(t)
-	text := p.open([]string{"CLAUDECODE=1"}, "add", "notes", "--", "mcpproxy-stdio", "demo-server", "notes").end(0)
+	text := p.open([]string{"CLAUDECODE=1"}, "add", "notes", "--look", "--", "mcpproxy-stdio", "demo-server", "notes").end(0)
 	if !strings.Contains(text, "and held, because") {
 		t.Errorf("the terminal shows\n%s", text)
 	}
@@ -116,7 +120,7 @@ func TestImportOnATerminalIsOwn(t *testing.T) {
 	on := p.open(nil, "import", p.path("other.json"))
 	on.answer(askTrust, "import #\n")
 	text := on.end(0)
-	if !strings.Contains(text, "imported") || strings.Contains(text, "held") {
+	if !strings.Contains(text, "imported") || strings.Contains(text, "held") || !strings.Contains(text, "notes: ") {
 		t.Errorf("the terminal shows\n%s", text)
 	}
 	p.wantState("config.json", "notes", quarantine.Approved)

@@ -17,6 +17,7 @@ import (
 
 func (a *app) importCommand() *cobra.Command {
 	var dry, asJSON bool
+	var look func() bool
 	c := &cobra.Command{
 		Use: "import FILE [NAME…]", Short: "Copy servers from another client's configuration into yours",
 		Long: `Import reads the configuration of Claude, Cursor, VS Code or another client that has mcpServers or servers,
@@ -25,7 +26,10 @@ on a terminal they are your own; run by an agent or a script they are held.
 
 It says of each server what came over and what was dropped. What restrains a server (its tools, whether
 it is enabled, its quarantine) comes over, or the server is skipped and import exits with 3, as it does
-for a file without a server that it can read.`,
+for a file without a server that it can read.
+
+On a terminal the servers are started once each, so that the first session finds their tools; with --look
+also elsewhere, with --look=false not. What is held is not started.`,
 		Example: "  mcpproxy-stdio import ~/.cursor/mcp.json --dry-run\n  mcpproxy-stdio import ~/.claude.json github",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -34,13 +38,14 @@ for a file without a server that it can read.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			err := a.importFrom(c.Context(), args[0], args[1:], dry, asJSON)
+			err := a.importFrom(c.Context(), args[0], args[1:], dry, asJSON, look())
 			if coded := (*exitError)(nil); errors.As(err, &coded) {
 				return coded
 			}
 			return failed(err)
 		},
 	}
+	look = a.lookFlag(c)
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be imported, and change nothing")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
@@ -67,7 +72,7 @@ type dropped struct {
 	Column int    `json:"column"`
 }
 
-func (a *app) importFrom(ctx context.Context, file string, names []string, dry, asJSON bool) error {
+func (a *app) importFrom(ctx context.Context, file string, names []string, dry, asJSON, look bool) error {
 	from, err := config.Load(file)
 	var syntax *config.SyntaxError
 	switch {
@@ -116,6 +121,9 @@ func (a *app) importFrom(ctx context.Context, file string, names []string, dry, 
 		err = a.printASCII(results)
 	} else {
 		a.tellImported(d, results, additions, own, dry)
+	}
+	if own && look && !dry && err == nil {
+		a.firstLook(ctx, d, firstLooks(additions))
 	}
 	if err == nil && lost {
 		err = &exitError{code: ExitProblems}

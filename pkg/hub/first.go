@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -116,6 +117,9 @@ func (h *Hub) inspectNew(s *session.Session) {
 			continue
 		case l.kind == noLook && h.otherValues(server, values):
 			l = look{changedOne, server.LaunchKey()}
+		}
+		if only := h.opts.Only; only != nil && (l.kind != newServer || !slices.Contains(only, server.Name)) {
+			continue
 		}
 		if l.kind == noLook || h.firsts[k] != nil || l.kind == inspection && h.tried[k] == l {
 			continue

@@ -1,14 +1,18 @@
 package hub
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
@@ -20,6 +24,8 @@ type moody struct {
 	mu    sync.Mutex
 	tools map[string][]string // by key
 	says  string              // members of the answer beside id, instead
+
+	requests int
 }
 
 func newMoody(t *testing.T) *moody {
@@ -56,6 +62,7 @@ func (m *moody) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	m.mu.Lock()
 	tools, says := m.tools[r.Header.Get("X-Key")], m.says
+	m.requests++
 	m.mu.Unlock()
 	answer := `,"result":{}`
 	switch q.Method {
@@ -273,4 +280,67 @@ func TestListFails(t *testing.T) {
 	if l := known().Lately; l.State != "" || l.Why != "" {
 		t.Errorf("recorded after it was mended: %+v", l)
 	}
+}
+
+// The first looks at servers that a person has just added: each is told of once, nothing else is started, and the first session finds all.
+func TestFirstLooks(t *testing.T) {
+	mcptest.CheckGoroutines(t)
+	good, empty, broken, other := newMoody(t), newMoody(t), newMoody(t), newMoody(t)
+	good.offer("k", "a", "b")
+	other.offer("k", "o")
+	broken.say(`,"error":{"code":-32603,"message":"database is locked"}`)
+	servers := map[string]json.RawMessage{"gone": json.RawMessage(`{"command":"no-such-program-here"}`)}
+	for name, m := range map[string]*moody{"good": good, "empty": empty, "broken": broken, "other": other} {
+		servers[name] = json.RawMessage(fmt.Sprintf(`{"url":%q,"headers":{"X-Key":"k"},"start":"eager"}`, m.URL))
+	}
+	h := newHub(t, servers)
+	h.Close()
+	got := map[string]string{}
+	FirstLooks(t.Context(), Options{ConfigPath: h.opts.ConfigPath, Store: h.opts.Store, Version: "test", Log: zerolog.Nop()}, session.Options{Environ: os.Environ(), Log: zerolog.Nop()},
+		[]string{"good", "empty", "broken", "gone", "unknown"}, func(l Looked) {
+			if _, told := got[l.Server]; told {
+				t.Errorf("%s is told of twice", l.Server)
+			}
+			got[l.Server] = fmt.Sprint(l.Tools, " ", l.Err)
+		})
+	for name, want := range map[string]string{"good": "2 <nil>", "empty": "offered no tools", "broken": "database is locked", "gone": "no-such-program-here"} {
+		if !strings.Contains(got[name], want) {
+			t.Errorf("%s: %s, want %s", name, got[name], want)
+		}
+	}
+	if n := other.asked(); n != 0 {
+		t.Errorf("a server that was not named was asked %d times", n)
+	}
+	before := good.asked()
+	h.open()
+	c, done := h.client(session.Options{})
+	if got := listed(c, "good"); got != "good__a good__b" {
+		t.Errorf("the first session finds %q", got)
+	}
+	if good.asked() != before && strings.Contains(h.log.String(), "held") {
+		t.Error("what was looked at is held")
+	}
+	c.Close()
+	<-done
+	h.Close()
+
+	// Ctrl-C ends it, and what was started.
+	ctx, stop := context.WithCancel(t.Context())
+	hangs := newHub(t, map[string]json.RawMessage{"slow": mcptest.Entry(mcptest.Server{Name: "slow", Faults: []mcptest.Fault{mcptest.FaultHangInitialize}}, nil)})
+	hangs.Close()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		FirstLooks(ctx, Options{ConfigPath: hangs.opts.ConfigPath, Store: hangs.opts.Store, Version: "test", Log: zerolog.Nop()}, session.Options{Environ: os.Environ(), Log: zerolog.Nop()},
+			[]string{"slow"}, func(l Looked) { t.Errorf("told of: %+v", l) })
+	}()
+	stop()
+	<-ended
+}
+
+// asked is how many requests there were.
+func (m *moody) asked() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.requests
 }

@@ -32,6 +32,7 @@ type Options struct {
 	Store      *store.Store
 	Version    string // of the proxy
 	Log        zerolog.Logger
+	Only       []string // nothing is started but these servers, to be looked at for the first time; nil: what sessions need
 	// Doubt says why a configuration file that was never run is not taken for the person's own, "" if it is. It may be nil.
 	Doubt func(*config.Config) string
 	// DoubtIn says the same of a file once a client's roots have told which folder is open. It may be nil.
@@ -204,6 +205,9 @@ func (h *Hub) OwnTools(s *session.Session) upstream.Conn {
 // Begin implements session.Host.
 func (h *Hub) Begin(s *session.Session) {
 	h.inspectNew(s) // now: a list that comes next waits for them
+	if h.opts.Only != nil {
+		return
+	}
 	h.work.Go(s.StartEager)
 	h.mu.Lock()
 	start := !h.watching
