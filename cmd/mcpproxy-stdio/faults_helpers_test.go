@@ -241,6 +241,7 @@ func signal(pid int, sig os.Signal) error {
 // soon waits until f holds.
 func soon(t testing.TB, within time.Duration, what string, f func() bool) {
 	t.Helper()
+	within = mcptest.Patience(within)
 	for deadline := time.Now().Add(within); !f(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("not within %v: %s", within, what)

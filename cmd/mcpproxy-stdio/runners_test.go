@@ -101,7 +101,7 @@ func (r *runnerRig) serve(options map[string]any, command string, args ...string
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.configure(map[string]json.RawMessage{"demo": data})
+	r.set(entries{"demo": data}, map[string]any{"first_list_wait": "60s"}) // npm takes its time on a busy machine
 	return r.open()
 }
 

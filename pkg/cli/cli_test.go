@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
 
 // The README documents every option; nothing else keeps the two together.
@@ -109,7 +110,7 @@ func TestTrySaysWhichStepFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), mcptest.Patience(20*time.Second))
 	defer cancel()
 	var out bytes.Buffer
 	trial := &trial{ctx: ctx, out: &printer{w: &out}, dir: t.TempDir(), self: self}

@@ -78,7 +78,7 @@ func (c *client) read(stdout io.Reader) {
 func (c *client) call(ctx context.Context, method string, params, result any, notice func(message)) error {
 	c.next++
 	if err := c.send(map[string]any{"jsonrpc": "2.0", "id": c.next, "method": method, "params": params}); err != nil {
-		return err
+		return fmt.Errorf("%s: the proxy ended before it answered", method) // its end can come before or after the request is written
 	}
 	for {
 		var m message

@@ -20,6 +20,9 @@ const (
 
 // engineMissing tells why there can be no engine here.
 func engineMissing() error {
+	if os.Getenv(EnvEngine) == "" {
+		return errors.New(EnvEngine + " is not set; engines are started where it is, as in .ci/run")
+	}
 	if os.Getuid() != 0 {
 		return errors.New("dockerd runs as root")
 	}

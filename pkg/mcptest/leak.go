@@ -80,12 +80,12 @@ func goroutines() map[string]string {
 
 // WaitGone waits until a process is gone and tells whether it is.
 func WaitGone(pid int, timeout time.Duration) bool {
-	return waitUntil(timeout, func() bool { return !Alive(pid) })
+	return waitUntil(Patience(timeout), func() bool { return !Alive(pid) })
 }
 
 // WaitAllGone waits until all of some processes are gone and gives those left.
 func WaitAllGone(pids []int, timeout time.Duration) (left []int) {
-	waitUntil(timeout, func() bool {
+	waitUntil(Patience(timeout), func() bool {
 		left = nil
 		for _, pid := range pids {
 			if Alive(pid) {
@@ -123,7 +123,7 @@ func CheckProcesses(t testing.TB, fragment string) {
 	t.Cleanup(func() {
 		t.Helper()
 		var left []int
-		waitUntil(leakTimeout, func() bool {
+		waitUntil(Patience(leakTimeout), func() bool {
 			left = nil
 			for _, pid := range Descendants(os.Getpid()) {
 				if !before[pid] {

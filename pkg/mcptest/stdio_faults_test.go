@@ -253,7 +253,7 @@ func TestForkIsSeen(t *testing.T) {
 		if exit := c.Close(); exit.Killed || exit.Took > 2*time.Second {
 			t.Errorf("%s: %+v", fault, exit)
 		}
-		if WaitGone(pids[0], 100*time.Millisecond) {
+		if waitUntil(100*time.Millisecond, func() bool { return !Alive(pids[0]) }) {
 			t.Errorf("%s: the grandchild is gone after SIGTERM", fault)
 		}
 		if got := ProcessesWithEnv(mark); len(got) != 1 || got[0] != pids[0] || !strings.Contains(CommandLine(pids[0]), "test") {
