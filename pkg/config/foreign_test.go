@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -279,58 +278,6 @@ func TestOwnVariables(t *testing.T) {
 	}
 }
 
-// The files that editors keep variables in.
-func TestEnvFile(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	write(".env", "\uFEFF# comment\n\nA=1\r\nexport B = two words # why\nC=\"a\\nb\"\nD='$x #1'\nE=\nF=\"one\ntwo\"\nA=2\nsome.key=v\nmine=file\n")
-	resolve := func(entry string) (Launch, error) {
-		c, err := Parse(filepath.Join(dir, "c.json"), []byte(`{"mcpServers": {"n": `+entry+`}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c.Servers[0].Resolve(Resolver{Workspace: dir})
-	}
-	for _, file := range []string{".env", "${workspaceFolder}/.env", filepath.ToSlash(filepath.Join(dir, ".env"))} {
-		l, err := resolve(`{"command": "x", "envFile": "` + file + `", "env": {"mine": "entry"}}`)
-		if err != nil {
-			t.Errorf("%s: %v", file, err)
-			continue
-		}
-		got := map[string]string{}
-		for _, v := range l.Env {
-			got[v.Name] = v.Value
-		}
-		want := map[string]string{"mine": "entry", "A": "2", "B": "two words", "C": "a\nb", "D": "$x #1", "E": "", "F": "one\ntwo", "some.key": "v"}
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %q", file, got)
-		}
-	}
-	write("secret", "TOKEN=a-long-secret-value\n")
-	if l, err := resolve(`{"command": "x", "envFile": "secret"}`); err != nil || !strings.Contains(strings.Join(l.Secrets(), " "), "a-long-secret-value") {
-		t.Errorf("not redacted: %v", err)
-	}
-	write("bad", "A=1\ntopsecret\n")
-	write("loads", "NODE_OPTIONS=--require ./x\n")
-	write("fetches", "npm_config_registry=https://evil\n")
-	write("open", "A=\"topsecret\n")
-	for file, want := range map[string]string{
-		"bad": "bad:2: this is not NAME=VALUE", "missing": "there is no such file", "loads": "NODE_OPTIONS decides what is run",
-		"fetches": "npm_config_registry decides what is run", "open": "open:1: this is not", ".": "is not a regular file",
-	} {
-		_, err := resolve(`{"command": "x", "envFile": "` + file + `"}`)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "topsecret") {
-			t.Errorf("%s: %v", file, err)
-		}
-	}
-}
-
 // A whole command line in the place of a program.
 func TestCommandLine(t *testing.T) {
 	for command, want := range map[string]string{
@@ -458,6 +405,29 @@ func TestNamesOfRegistries(t *testing.T) {
 		c := parse(t, `{"mcpServers": {"`+name+`": {"command": "x"}}}`)
 		if (len(c.Servers) == 1) != ok {
 			t.Errorf("%s: %s", name, problems(c))
+		}
+	}
+}
+
+// An option that stands under another client's name is changed there.
+func TestSetThroughForeignNames(t *testing.T) {
+	for _, tt := range []struct {
+		entry, key string
+		value      any
+		want       string
+	}{
+		{`{"command": "x", "isActive": true}`, "enabled", false, `{"command": "x", "isActive": false}`},
+		{`{"command": "x", "disabled": true}`, "enabled", true, `{"command": "x", "disabled": false}`},
+		{`{"httpUrl": "https://a"}`, "url", "https://b", `{"httpUrl": "https://b"}`},
+		{`{"command": "x", "excludeTools": ["a"]}`, "disabled_tools", []string{"a", "b"}, `{"command": "x", "excludeTools": ["a", "b"]}`},
+		{`{"command": "x", "environment": {"A": "1"}}`, "env", []Var{{"A", "2"}}, `{"command": "x", "environment": {"A": "2"}}`},
+	} {
+		doc, err := parseDocument("c.json", []byte(`{"mcpServers": {"n": `+tt.entry+`}}`))
+		if err == nil {
+			err = doc.Set("n", tt.key, tt.value)
+		}
+		if want := `{"mcpServers": {"n": ` + tt.want + `}}`; err != nil || strings.TrimSpace(string(doc.Bytes())) != want {
+			t.Errorf("%s: %v\n%s", tt.entry, err, doc.Bytes())
 		}
 	}
 }

@@ -23,6 +23,8 @@ func TestReadLaunch(t *testing.T) {
 		`{"url":"https://h/p?a&b=&c=${env:C}&key=abcdefghij0123456789&d=x${env:D}&e=f g"}`: {Line: `https://h/p?a&b=&c=${env:C}&key=(a secret, 20 characters)&d=x${env:D}&e"=f g"`, Isolation: "does not apply: it runs elsewhere"},
 		`{"url":"https://h/p","oauth":{"client_id":"id","client_secret":"${keyring:S}x","scopes":["a","b"],"account":"w\u202e"}}`: {Line: "https://h/p", Isolation: "does not apply: it runs elsewhere",
 			Login: []string{`account: "w\u202e"`, "client_id: id", "client_secret: ${keyring:S}x", "grant: authorization_code", "login: ask", `scopes: "[\"a\",\"b\"]"`}},
+		`{"command":"x","env":{"A":"1","LANG":null},"env_file":"/e\u202env","args":["${A}"]}`: {Line: "x ${A}", Isolation: "none: it runs with your rights",
+			Env: []string{"A=1", `and those in the file "/e\u202env"`, "without LANG"}},
 		`{"url":"http://h.example/p","allow_http":true}`: {Line: "http://h.example/p", Isolation: "does not apply: it runs elsewhere",
 			Notes: []string{"plain http is allowed: it can be read and changed on the way"}},
 		`{"command":"/usr/bin/docker","args":["run","-i","image"]}`: {Line: "/usr/bin/docker run -i image", Isolation: "its command starts a container: docker run, confined as its arguments say"},
