@@ -3,7 +3,6 @@ package hub
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -212,8 +211,8 @@ func (h *Hub) Moved(s *session.Session) {
 	path := ""
 	if workspace := s.KnownWorkspace(); workspace != "" {
 		h.doubtIn(workspace)
-		path = config.WorkspacePath(workspace)
-		if _, err := os.Stat(path); err != nil || path == h.opts.ConfigPath {
+		// Its file need not be there yet: it is watched, and what it proposes is taken in when it appears.
+		if path = config.WorkspacePath(workspace); path == h.opts.ConfigPath {
 			path = ""
 		}
 	}
@@ -248,8 +247,10 @@ func (h *Hub) Moved(s *session.Session) {
 		return
 	}
 	var others []string // that are other servers now, or none
+	same = true
 	if there {
-		others = changedServers(h.scopes[was].effective, h.scopes[path].effective)
+		old, next := h.scopes[was].effective, h.scopes[path].effective
+		others, same = changedServers(old, next), sameServers(old, next)
 		h.sessions[s] = path
 	}
 	h.leaveScope(was, s)
@@ -257,7 +258,7 @@ func (h *Hub) Moved(s *session.Session) {
 		h.leaveScope(path, s)
 	}
 	h.mu.Unlock()
-	if there && s.Greeted() {
+	if there && !same && s.Greeted() {
 		s.Drop(others...)
 		s.CatalogChanged()
 		h.inspectNew(s)

@@ -130,6 +130,9 @@ func (s *Session) notification(m *jsonrpc.Message) {
 		s.clientProgress(m, p)
 	case protocol.RootsChanged:
 		s.roots.forget()
+		if s.opts.Workspace == "" {
+			s.spawn(s.Locate) // its servers are another workspace's now, whether or not one is called
+		}
 		for _, in := range s.running() {
 			in.Send(jsonrpc.Whole(m.Raw))
 		}

@@ -1,11 +1,9 @@
 package session
 
 import (
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -87,7 +85,9 @@ func (s *Session) firstRoot() string {
 		s.spawn(func() {
 			s.ask(protocol.RootsList, nil, func(m *jsonrpc.Message) {
 				r.mu.Lock()
-				r.folder = firstFolder(m.Bytes(m.Result))
+				if r.asked == asked { // else they have changed meanwhile, and the client is asked again
+					r.folder = firstFolder(m.Bytes(m.Result))
+				}
 				r.mu.Unlock()
 				s.host.Moved(s) // before the starts that wait for the answer: the workspace may decide that they must not be
 				close(asked)
@@ -105,23 +105,15 @@ func (s *Session) firstRoot() string {
 	return r.folder
 }
 
-// firstFolder is the path of the first file:// root in the raw result of roots/list.
+// firstFolder is the path of the first root that is a directory in the raw result of roots/list.
 func firstFolder(result []byte) string {
 	items, _, err := protocol.Items(result, "roots", 1000)
 	if err != nil {
 		return ""
 	}
 	for _, root := range items {
-		u, err := url.Parse(string(jsonrpc.Unquote(protocol.Field(root, "uri"))))
-		if err != nil || u.Scheme != "file" || u.Host != "" && u.Host != "localhost" {
-			continue
-		}
-		path := u.Path
-		if runtime.GOOS == "windows" {
-			path = filepath.FromSlash(strings.TrimPrefix(path, "/"))
-		}
-		if filepath.IsAbs(path) {
-			return path
+		if folder := rootPath(string(jsonrpc.Unquote(protocol.Field(root, "uri"))), runtime.GOOS == "windows"); folder != "" {
+			return folder
 		}
 	}
 	return ""
