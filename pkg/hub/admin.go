@@ -168,7 +168,7 @@ func describe(st *builtin.ServerStatus, s upstream.Status) {
 		}
 	case upstream.Failed:
 		st.NextTry = s.NextTry
-		st.Do = "check command, args and env; see operation \"logs\"; it is tried again when it is called, or with operation \"restart\""
+		st.Do = upstream.ToCheck(st.Protocol != config.ProtocolStdio, s.Err) + "; see operation \"logs\"; it is tried again when it is called, or with operation \"restart\""
 	}
 }
 

@@ -113,7 +113,7 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 		Dial:         (&upstream.Start{Server: server, Launch: resolved, Environ: o.Environ, Workspace: o.Workspace, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
 		Capabilities: []byte(allAbilities), Version: protocol.Latest,
 		ClientInfo:   append(append([]byte(`{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(o.Version)...), '}'),
-		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Log: o.Log,
+		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Remote: server.Protocol != config.ProtocolStdio, Log: o.Log,
 	}, in)
 	defer instance.Close(inspectGrace)
 	instance.Start()

@@ -81,7 +81,7 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 		},
 		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: s.version(),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
-		Eager: server.Start == "eager", Turn: s.host.Turn(server), Launch: server.LaunchKey(), Admit: s.host.Admit(server), Log: log,
+		Eager: server.Start == "eager", Remote: server.Protocol != config.ProtocolStdio, Turn: s.host.Turn(server), Launch: server.LaunchKey(), Admit: s.host.Admit(server), Log: log,
 	}
 }
 

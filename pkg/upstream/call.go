@@ -98,7 +98,7 @@ func (in *Instance) notBefore(wait time.Duration) error {
 	e.Step = "is not running, its last start failed"
 	e.Remedy = fmt.Sprintf("It is started again when it is called in %s or later", wait.Round(100*time.Millisecond))
 	if !namesRemedy(e.Cause) {
-		e.Remedy += "; check its command and settings"
+		e.Remedy += "; " + ToCheck(in.spec.Remote, e.Cause)
 	}
 	return e
 }

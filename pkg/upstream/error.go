@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
 // Error says why a server could not serve a call, and what to do.
@@ -45,6 +47,27 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
+
+// ToCheck says what to look at when a server does not start: what its entry says of its transport, or what a remote
+// server's answer is about.
+func ToCheck(remote bool, cause error) string {
+	if !remote {
+		return "check its command, args and env"
+	}
+	var status *transport.StatusError
+	if !errors.As(cause, &status) {
+		return "check its url, and whether the service can be reached from here"
+	}
+	switch code := status.Code; {
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return "check the key in its headers"
+	case code == http.StatusTooManyRequests, code >= 500:
+		return "the service is busy or has a fault of its own: wait"
+	case code == http.StatusBadRequest:
+		return "check its url and headers"
+	}
+	return "check its url"
+}
 
 // namesRemedy tells whether a cause says itself what to do.
 func namesRemedy(cause error) bool {

@@ -47,6 +47,7 @@ type Spec struct {
 	CallTimeout  time.Duration // 0: none
 	IdleTimeout  time.Duration // 0: never stopped for idleness
 	Eager        bool
+	Remote       bool   // reached over the network, for what errors advise
 	Turn         Turn   // how it waits for its start
 	Launch       string // key of the launch, recorded in snapshots
 	// Admit tells whether a live definition, of this digest, may be used; nil: every one. It is called with a lock held.

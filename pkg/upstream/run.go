@@ -265,7 +265,8 @@ func (in *Instance) ended(conn Conn, err error) {
 		if errors.As(e.Cause, &inner) {
 			e.Cause = inner.Cause // the server is named once
 		}
-		e.Remedy = "Check its command and settings, then call again"
+		check := ToCheck(in.spec.Remote, e.Cause)
+		e.Remedy = strings.ToUpper(check[:1]) + check[1:] + ", then call again"
 		if confined != "" {
 			e.Remedy = confined
 		}
