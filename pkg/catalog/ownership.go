@@ -190,13 +190,13 @@ func (v *View) addPages() {
 }
 
 // pages are where a tool's definition names its page, a ui:// URI: in _meta.ui.resourceUri or, as it was called
-// before, in _meta["ui/resourceUri"].
+// before, in _meta["ui/resourceUri"], and as the Apps SDK of OpenAI calls it, in _meta["openai/outputTemplate"].
 func pages(raw []byte) (at []jsonrpc.Span) {
 	if !bytes.Contains(raw, []byte("_meta")) && !bytes.Contains(raw, []byte(`\u`)) {
 		return nil
 	}
 	meta := find(raw, jsonrpc.Span{Start: 0, End: len(raw)}, "_meta")
-	named := [...]jsonrpc.Span{find(raw, find(raw, meta, "ui"), "resourceUri"), find(raw, meta, "ui/resourceUri")}
+	named := [...]jsonrpc.Span{find(raw, find(raw, meta, "ui"), "resourceUri"), find(raw, meta, "ui/resourceUri"), find(raw, meta, "openai/outputTemplate")}
 	for _, span := range named {
 		if uri := protocol.String(raw, span); len(uri) > len("ui://") && strings.EqualFold(uri[:len("ui://")], "ui://") {
 			at = append(at, span)
