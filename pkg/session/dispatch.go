@@ -191,6 +191,7 @@ func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err
 	case err == nil:
 		noted := func() {}
 		if answer.Kind == jsonrpc.Result {
+			answer = catalog.WithoutNulls(c.method, answer)
 			noted = s.noteLinks(c.in, answer.Bytes(answer.Result))
 		} else if c.in.Name() != "" {
 			answer = s.attributedError(c.in, answer)
