@@ -19,6 +19,7 @@ var inputSchemas = []struct{ name, old, live, want string }{
 	{"closed", object(`"p":{"type":"string"}`, ""), object(`"p":{"type":"string"}`, `,"additionalProperties":false`), "looser"},
 	{"opened", object(`"p":{"type":"string"}`, `,"additionalProperties":false`), object(`"p":{"type":"string"}`, ``), "looser"},
 	{"no parameters, closed", `{"type":"object"}`, `{"type":"object","properties":{},"additionalProperties":false}`, "looser"},
+	{"no parameters, opened and closed", `{"type":"object","properties":{},"additionalProperties":{}}`, `{"type":"object","properties":{},"additionalProperties":false}`, "looser"},
 	{"a description", object(`"n":{"type":"number","description":"seconds"}`, ""), object(`"n":{"type":"number","description":"s, at most 30"}`, ""), "text"},
 	{"a draft", `{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}`, `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object"}`, "text"},
 	{"examples, a default, a mark of somebody's", object(`"n":{"type":"number"}`, ""), object(`"n":{"type":"number","default":3,"examples":[1],"x-order":2,"deprecated":true}`, ""), "text"},
@@ -296,6 +297,37 @@ func TestHostileSchemas(t *testing.T) {
 		}
 		if !json.Valid([]byte(c.old)) || !json.Valid([]byte(c.live)) {
 			t.Errorf("%s: not JSON", name)
+		}
+	}
+}
+
+// Whatever an update changes, clients are shown the approved bytes or nothing of the item until a person has approved the new ones, and calls
+// are admitted only where they fit.
+func TestNoNewByteIsShown(t *testing.T) {
+	s := entryOf(t, "s", plainEntry)
+	for _, c := range inputSchemas {
+		was, now := tool("a", "old", c.old), tool("a", "NEW-9e1c", c.live)
+		r := approved(t, s, was)
+		for range 2 {
+			r.Learn(s, live(now), Whole, false, suspicious)
+			held := slices.ContainsFunc(inputDifferences([]byte(c.old), []byte(c.live)), Difference.Holds)
+			if got := shown(r); held && got != "" || !held && got != was {
+				t.Errorf("%s: shown %s", c.name, got)
+			}
+			if admits(r, now) == held {
+				t.Errorf("%s: held %t, and calls are admitted: %t", c.name, held, !held)
+			}
+			if held != (r.Pending(s) == 1) || held == (r.Updated() == 1) {
+				t.Errorf("%s: %d to review, %d updated", c.name, r.Pending(s), r.Updated())
+			}
+			log, _ := json.Marshal(r.Outbox)
+			if strings.Contains(string(log), "NEW-9e1c") || len(r.Outbox) != 1 {
+				t.Errorf("%s: logged %s", c.name, log)
+			}
+			r = must(Decode(r.Encode()))(t) // after a restart, too
+		}
+		if _, err := r.Approve(s, r.Proposal(s).Digest, Means{}, suspicious); err != nil || shown(r) != now || r.Pending(s)+r.Updated() != 0 {
+			t.Errorf("%s: approved: %v, shown %s", c.name, err, shown(r))
 		}
 	}
 }

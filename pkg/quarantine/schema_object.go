@@ -19,10 +19,10 @@ type members struct {
 // none takes any, but for the arguments of a tool, which has none then.
 func membersOf(was []node, at string) (m members, ok bool) {
 	m, ok = members{names: map[string][]node{}, required: map[string]bool{}}, true
-	closed, open := false, false
+	closed, open, naming := false, false, false
 	for _, n := range was {
 		named, is := n.named("properties")
-		ok = ok && is
+		ok, naming = ok && is, naming || named != nil
 		for name, sub := range named {
 			m.names[name] = append(m.names[name], sub)
 		}
@@ -44,7 +44,7 @@ func membersOf(was []node, at string) (m members, ok bool) {
 	switch {
 	case closed:
 		m.extra = nil
-	case m.extra == nil && len(m.names) == 0 && (at != "" || open):
+	case m.extra == nil && len(m.names) == 0 && (at != "" || open && !naming):
 		m.extra = []node{{was[0].doc, "\x00any", true}}
 	}
 	return m, ok
