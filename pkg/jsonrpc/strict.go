@@ -32,12 +32,12 @@ func checkError(b []byte, at Span) error {
 		return err
 	}
 	code, message := found[0].In(b), found[1].In(b)
-	n, bad := strconv.ParseInt(string(code), 10, 64)
+	n, whole := Number(bytes.TrimPrefix(code, []byte("-")))
 	const most = 1<<53 - 1 // what JavaScript holds exactly
 	switch {
 	case code == nil:
 		return fmt.Errorf("%w: the error has no code", ErrInvalid)
-	case bad != nil || n > most || n < -most:
+	case code[0] == '"' || !whole || n > most:
 		return fmt.Errorf("%w: the code of the error is no whole number", ErrInvalid)
 	case message == nil:
 		return fmt.Errorf("%w: the error has no message", ErrInvalid)
