@@ -46,12 +46,19 @@ func (b beneath) bound(written, path string) bool {
 }
 
 // hasWorkspace tells whether a text refers to the workspace, by itself or by one of the entry's own variables.
-func (s *Server) hasWorkspace(text string) bool { return s.leadsToWorkspace("", text) }
+func (s *Server) hasWorkspace(text string) bool {
+	return s.leadsToWorkspace("", text, map[string]bool{})
+}
 
-func (s *Server) leadsToWorkspace(option, text string) bool {
+// leadsToWorkspace looks at each of the entry's variables once.
+func (s *Server) leadsToWorkspace(option, text string, seen map[string]bool) bool {
 	parts, _ := s.parse(option, text)
 	return slices.ContainsFunc(parts, func(p part) bool {
-		return p.kind == partWorkspace || p.kind == partOwn && s.leadsToWorkspace("env."+p.name, s.variable(p.name))
+		if p.kind != partOwn || seen[p.name] {
+			return p.kind == partWorkspace
+		}
+		seen[p.name] = true
+		return s.leadsToWorkspace("env."+p.name, s.variable(p.name), seen)
 	})
 }
 

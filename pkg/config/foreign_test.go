@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -259,6 +260,14 @@ func TestOwnVariables(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s\ngot  %s\nwant %s", tt.entry, got, tt.want)
 		}
+	}
+	doubling := `"V0": "0123456789"`
+	for i := 1; i <= 60; i++ {
+		doubling += fmt.Sprintf(`, "V%d": "${V%d}${V%d}"`, i, i-1, i-1)
+	}
+	big, _ := one(t, `{"command": "x", "args": ["${V60}"], "working_dir": "${V60}", "env": {`+doubling+`}}`)
+	if _, err := big.Resolve(resolver); err == nil || !strings.Contains(err.Error(), "longer than 1024 KiB") || big.hasWorkspace("${V60}") {
+		t.Errorf("variables that double one another: %v", err)
 	}
 	list := parse(t, `{"mcpServers": [{"name": "n", "protocol": "stdio", "command": "x", "args": ["${A}"], "env": {"A": "1"}}]}`)
 	if l, err := list.Servers[0].Resolve(resolver); err != nil || l.Args[0] != "1" {

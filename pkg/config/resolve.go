@@ -73,13 +73,20 @@ func (s *Server) expanded(workspace string, with func(option string) Resolver) (
 	l := Launch{Protocol: s.Protocol, Unset: s.Unset}
 	var failed error
 	var expand func(option, text string) string
+	known := map[string]string{} // each once: variables may refer to variables
 	own := func(name string) string {
+		value, done := known[name]
+		if done {
+			return value
+		}
+		value = Placeholder // it is only looked at
 		for _, v := range s.Env {
 			if v.Name == name {
-				return expand("env."+name, v.Value)
+				value = expand("env."+name, v.Value)
 			}
 		}
-		return Placeholder // it is only looked at
+		known[name] = value
+		return value
 	}
 	expand = func(option, text string) string {
 		r := with(option)
@@ -162,6 +169,9 @@ func (s *Server) checkLaunch(l *Launch, dir, workspace string) error {
 	return s.checkPlaces(l, workspace)
 }
 
+// maxResolved bounds a text with its references replaced, in bytes: variables that refer to one another could double it again and again.
+const maxResolved = 1 << 20
+
 func (r Resolver) expand(parts []part) (string, error) {
 	var b strings.Builder
 	for _, p := range parts {
@@ -175,6 +185,9 @@ func (r Resolver) expand(parts []part) (string, error) {
 			r.into.given = append(r.into.given, value)
 		case p.kind == partKeyring:
 			r.into.kept = append(r.into.kept, value)
+		}
+		if b.Len()+len(value) > maxResolved {
+			return "", fmt.Errorf("it is longer than %d KiB with its references replaced – refer to less", maxResolved>>10)
 		}
 		b.WriteString(value)
 	}
