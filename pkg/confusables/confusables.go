@@ -10,6 +10,7 @@ package confusables
 import (
 	"sort"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -25,6 +26,27 @@ import (
 // letter looks like goes for both, so that i is l, as I is to the standard.
 // Skeleton(Skeleton(s)) is Skeleton(s). Invalid UTF-8 becomes U+FFFD.
 func Skeleton(s string) string {
+	if ascii(s) {
+		var b strings.Builder
+		b.Grow(len(s) + 8)
+		for i := range len(s) {
+			b.WriteString(asciiSkeletons()[s[i]])
+		}
+		return b.String()
+	}
+	return stable(s)
+}
+
+// asciiSkeletons are those of the ASCII characters, each of which is reduced by itself and to ASCII. They are made when first needed.
+var asciiSkeletons = sync.OnceValue(func() (of [utf8.RuneSelf]string) {
+	for c := range of {
+		of[c] = stable(string(rune(c)))
+	}
+	return of
+})
+
+// stable reduces s until that changes nothing.
+func stable(s string) string {
 	for range 4 { // a prototype may fold to a character that has a prototype itself
 		next := reduce(s)
 		if next == s {
@@ -108,8 +130,10 @@ const nearLength = 5
 //
 // Names that differ in their numbers alone (server2, server3), or in letters that stand alone (team-a, team-b), are numbered by
 // intent and are not near. An empty skeleton is near to nothing.
-func Near(a, b string) bool {
-	x, y := Skeleton(a), Skeleton(b)
+func Near(a, b string) bool { return near(a, b, Skeleton(a), Skeleton(b)) }
+
+// near is Near for names whose skeletons are x and y.
+func near(a, b, x, y string) bool {
 	if x == "" || y == "" {
 		return false
 	}
