@@ -76,11 +76,6 @@ func WithTLS() EngineOption { return func(o *engineOptions) { o.tls = true } }
 // WithDisk puts the engine's data on a file system of so many bytes.
 func WithDisk(bytes int64) EngineOption { return func(o *engineOptions) { o.disk = bytes } }
 
-// WithArgs gives dockerd further arguments, such as "--live-restore".
-func WithArgs(args ...string) EngineOption {
-	return func(o *engineOptions) { o.args = append(o.args, args...) }
-}
-
 // NewEngine starts an engine, which ends with the test. TestMain must call [Main].
 // Containers have no network but none and host, unless WithBridge is given.
 // Where there can be no engine the test is skipped; with MCPPROXY_TEST_NO_SKIP it fails.
@@ -144,7 +139,7 @@ func newEngine(o []EngineOption) (*Engine, error) {
 		}
 		args = append(args, more...)
 	}
-	e.options.args = append(args, e.options.args...)
+	e.options.args = args
 	// Connections that idle would be taken for a test's leak.
 	e.API, err = client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}),
 		client.WithHost("unix://"+e.socket()), client.WithAPIVersionNegotiation())

@@ -61,9 +61,6 @@ func Get(name string) (string, error) {
 	return value, explain(name, err)
 }
 
-// Get is the function [Get].
-func (s Store) Get(name string) (string, error) { return Get(name) }
-
 // Set stores a secret, or replaces it, and notes its name.
 func (s Store) Set(name, value string) error {
 	if err := checkName(name); err != nil {

@@ -32,7 +32,7 @@ func TestSetGetListRemove(t *testing.T) {
 	if names, err := s.List(); err != nil || !slices.Equal(names, []string{"a", "b"}) {
 		t.Fatalf("List = %v, %v", names, err)
 	}
-	if v, err := s.Get("b"); err != nil || v != "value of b" {
+	if v, err := Get("b"); err != nil || v != "value of b" {
 		t.Fatalf("Get = %q, %v", v, err)
 	}
 	info, err := os.Stat(s.IndexPath)
