@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
 
 // httpPeer is a scripted server. What is not scripted: initialize opens the session "session-1", notifications are
@@ -251,11 +252,9 @@ func (c *httpConn) nothing() {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
-		if ok() {
-			return
+	for deadline := time.Now().Add(mcptest.Patience(5 * time.Second)); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never: " + what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("never: " + what)
 }

@@ -30,6 +30,7 @@ func alive(pid int) bool {
 func wantGone(t *testing.T, within time.Duration, pids ...int) {
 	t.Helper()
 	var left []int
+	within = mcptest.Patience(within)
 	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
 		if left = slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return !alive(pid) }); len(left) == 0 {
 			return
@@ -191,7 +192,7 @@ func TestStdioPipesHeldByAStranger(t *testing.T) {
 	unix.Kill(s.tree.shim.Pid, unix.SIGKILL)
 	begin := time.Now()
 	wantExit(t, s, "was killed by SIGKILL")
-	if !s.goneIn(time.Second) || mcptest.TooLong(time.Since(begin), 5*time.Second) {
+	if !s.goneIn(mcptest.Patience(time.Second)) || mcptest.TooLong(time.Since(begin), 5*time.Second) {
 		t.Error("the pipes are still read")
 	}
 	for _, pid := range pids {
