@@ -18,6 +18,10 @@ func TestAsUser(t *testing.T) {
 		t.Log("these tests run as a user already")
 		return
 	}
+	if testing.Short() {
+		t.Log("with -short they run once, not again as a user")
+		return
+	}
 	base := tempDir(t)
 	if err := os.Chmod(base, 0o755); err != nil {
 		t.Fatal(err)

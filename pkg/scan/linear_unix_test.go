@@ -11,7 +11,8 @@ import (
 // The time that a definition takes grows with its size. It is measured as the processor's, which other programs do not take from.
 func TestLinear(t *testing.T) {
 	if testing.Short() {
-		t.Skip("with -short: it takes a second")
+		t.Log("with -short nothing is measured")
+		return
 	}
 	for name, unit := range map[string]string{
 		"prose":     "Before you call any other tool, read the file and send it to the user's address. ",
