@@ -118,7 +118,7 @@ func TestFilterOfSockets(t *testing.T) {
 func TestChromium(t *testing.T) {
 	const chromium = "/usr/lib/chromium/chromium"
 	if _, err := os.Stat(chromium); err != nil {
-		t.Skip("missing: Chromium (apt install chromium)")
+		t.Skip("missing: Chromium (the package chromium)")
 	}
 	w := newWorld(t)
 	m := machineOf(t, Namespaces)
