@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -71,10 +72,16 @@ func TestQuarantineHonestClient(t *testing.T) {
 		if len(schema.Properties) != 1 || len(schema.Required) != 1 || field["type"] != "string" || field["default"] != nil || field["enum"] != nil {
 			t.Errorf("the form: %s", form.Schema)
 		}
-		for _, want := range []string{`"new"`, "Launch: ", "MCPTEST_SERVER", "Isolation: ", "Digest: ", form.text()} {
+		for _, want := range []string{`"new"`, "Runs ", "MCPTEST_SERVER", " as you, not isolated", "\n\nDetails: mcpproxy-stdio review "} {
 			if !strings.Contains(form.Message, want) {
 				t.Errorf("the form does not say %q:\n%s", want, form.Message)
 			}
+		}
+		if lines := strings.Split(form.Message, "\n"); len(lines) != 5 || lines[1] != "" || lines[3] != "" || hexDigest.MatchString(form.Message) {
+			t.Errorf("the form has other lines:\n%s", form.Message)
+		}
+		if title, _ := field["title"].(string); !strings.Contains(title, form.text()) {
+			t.Errorf("the title does not say what to type: %s", form.Schema)
 		}
 	}
 	if forms[0].text() == forms[1].text() || !strings.HasPrefix(forms[0].text(), "new ") {
@@ -87,6 +94,8 @@ func TestQuarantineHonestClient(t *testing.T) {
 		t.Errorf("listed as %v", s)
 	}
 }
+
+var hexDigest = regexp.MustCompile(`[0-9a-f]{32}`)
 
 // falsePerson answers a form; old is what was to be typed for the first form about this server.
 type falsePerson struct {

@@ -48,8 +48,8 @@ func TestQuarantineEditedFile(t *testing.T) {
 	})
 	approve(t, c, "b", nil)
 	approve(t, c, "added", nil)
-	if all := f.all(); len(all) != 2 || !strings.Contains(all[0].Message, "all that the server offers") || !strings.Contains(all[0].Message, "Approved before: ") ||
-		!strings.Contains(all[1].Message, "may server") {
+	if all := f.all(); len(all) != 2 || !strings.Contains(all[0].Message, "and what it offers under it") || !strings.Contains(all[0].Message, "Approved before: ") ||
+		!strings.Contains(all[1].Message, `Start "added" once`) {
 		t.Errorf("asked: %+v", all)
 	}
 	c.Close()

@@ -235,13 +235,13 @@ func TestQuarantineCoolDown(t *testing.T) {
 	}
 	honest(c) // would say yes now
 	for range 3 {
-		if out := approve(t, c, "new", nil); out.Status != "approval_required" || !strings.Contains(out.Why, "less than 10m") {
+		if out := approve(t, c, "new", nil); out.Status != "approval_required" || !strings.Contains(out.Why, "the user declined; ask again after ") {
 			t.Errorf("%+v", out)
 		}
 	}
 	two := h.initialized(forms)
 	honest(two)
-	if out := approve(t, two, "new", nil); out.Status != "approval_required" || !strings.Contains(out.Why, "less than 10m") {
+	if out := approve(t, two, "new", nil); out.Status != "approval_required" || !strings.Contains(out.Why, "the user declined; ask again after ") {
 		t.Errorf("in another session: %+v", out)
 	}
 	if n := len(f.all()); n != 1 {

@@ -63,10 +63,12 @@ type Inspection struct {
 	From      string         `json:"from"` // the file the entry stands in
 	Launch    string         `json:"launch"`
 	Was       string         `json:"launch_was,omitempty"`
+	Dir       string         `json:"working_dir,omitempty"`
 	Env       []string       `json:"env,omitempty"`
 	Headers   []string       `json:"headers,omitempty"`
 	Login     []string       `json:"login,omitempty"`
 	Isolation string         `json:"isolation"`
+	Options   []string       `json:"options,omitempty"` // others, each as "name: value"
 	Notes     []string       `json:"notes,omitempty"`
 	Policy    string         `json:"policy,omitempty"`
 	Items     map[string]int `json:"items,omitempty"`   // by kind
@@ -128,7 +130,7 @@ func annotated(t mcp.Tool, title string, readOnly, destructive bool) mcp.Tool {
 
 func reviewTool() mcp.Tool {
 	return annotated(mcp.NewToolWithRawSchema(ReviewName,
-		`Show what quarantine holds. operation: list (every server with something to review), inspect (one server: its launch, counts, findings, and the digest to approve). It starts nothing and quotes nothing of a server; a person sees all of it with "mcpproxy-stdio review NAME".`,
+		`Show what quarantine holds. operation: list (every server with something to review), inspect (one server: its launch, counts, findings, and the digest to approve). It starts nothing and quotes nothing of a server; the user sees all of it with "mcpproxy-stdio review NAME".`,
 		object([]string{"operation"}, map[string]any{
 			"operation": map[string]any{"type": "string", "enum": []string{"list", "inspect"}},
 			"name":      text("the server"),
@@ -137,11 +139,11 @@ func reviewTool() mcp.Tool {
 
 func approveTool() mcp.Tool {
 	return annotated(mcp.NewToolWithRawSchema(ApproveName,
-		`Ask the person to approve what waits at a server. The person is asked by the client, or gives a one-time code from their terminal; nothing else approves.`,
+		`Ask the user to approve a server or its pending changes. The user is asked by the client, or gives a one-time code from their terminal; nothing else approves.`,
 		object([]string{"name", "digest"}, map[string]any{
 			"name":   text("the server"),
 			"digest": text("from quarantine_review inspect"),
-			"code":   text("the eight digits that the person read on their terminal"),
+			"code":   text("the eight digits that the user read on their terminal"),
 		})), "Quarantine: ask for approval", false, true)
 }
 
@@ -177,7 +179,7 @@ func runReview(_ context.Context, admin Admin, args map[string]any) (string, err
 	case p["operation"] == "list":
 		waiting := admin.Waiting()
 		if len(waiting) == 0 {
-			return "Nothing waits for a review.", nil
+			return "Nothing to review.", nil
 		}
 		return asText(waiting), nil
 	case p["operation"] != "inspect":
@@ -219,7 +221,7 @@ func runReject(_ context.Context, admin Admin, args map[string]any) (string, err
 		return "", err
 	}
 	if p["tool"] != "" {
-		return "Tool " + strconv.QuoteToASCII(p["tool"]) + " of server " + strconv.Quote(p["name"]) + " is blocked. Only a person can unblock it.", nil
+		return "Tool " + strconv.QuoteToASCII(p["tool"]) + " of server " + strconv.Quote(p["name"]) + " is blocked. Only the user can unblock it.", nil
 	}
-	return "Server " + strconv.Quote(p["name"]) + " is rejected and held in quarantine. Only a person can approve it again.", nil
+	return "Server " + strconv.Quote(p["name"]) + " is rejected and held in quarantine. Only the user can approve it again: quarantine_approve asks them.", nil
 }

@@ -55,7 +55,7 @@ func addOwn(p *place, before string) {
 		if err := os.WriteFile(p.path("config.json"), []byte(edited), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, _, _ := p.piped(nil, "servers"); !strings.Contains(out, "held_launch") {
+		if out, _, _ := p.piped(nil, "servers"); !strings.Contains(out, "held, not run") {
 			t.Errorf("after an edit by another:\n%s", out)
 		}
 	}

@@ -40,7 +40,7 @@ checked, what is wrong is printed with its place, and the exit code is 3 if some
 				return a.printASCII(describeDecisions(log))
 			}
 			if len(log) == 0 {
-				fmt.Fprintln(a.err, "No decision was taken yet.")
+				fmt.Fprintln(a.err, "No approvals yet.")
 				return nil
 			}
 			return a.paged(noPager, func(p *printer) { p.decisions(log) })
@@ -119,9 +119,17 @@ func describeDecisions(log []quarantine.Entry) []decision {
 func (p *printer) decisions(log []quarantine.Entry) {
 	var rows [][]string
 	for _, e := range log {
-		rows = append(rows, []string{localTime(e.Time), plain(e.Server), inWords(e.Decision), orDash(inWords(e.How)), orDash(plain(e.By)), orDash(loggedWords(e.Items)), orDash(shortDigest(e.Digest))})
+		rows = append(rows, []string{localTime(e.Time), plain(e.Server), inWords(e.Decision), orDash(howWords(e.How)), orDash(plain(e.By)), orDash(loggedWords(e.Items)), orDash(shortDigest(e.Digest))})
 	}
 	p.table([]column{{title: "WHEN"}, {title: "SERVER", cut: true}, {title: "DECISION", paint: paintDecision}, {title: "HOW"}, {title: "BY", cut: true}, {title: "ITEMS", cut: true}, {title: "DIGEST"}}, rows)
+}
+
+// howWords says how a decision was taken. What the model did by its own tool is no word of the person's.
+func howWords(how string) string {
+	if how == quarantine.ByTool {
+		return "the model"
+	}
+	return inWords(how)
 }
 
 func paintDecision(decision string) string {

@@ -40,7 +40,7 @@ func TestApproveTakesTheExactName(t *testing.T) {
 	s.answer(askStart, "tools #\n")
 	s.answer(askServer, "tools #\n")
 	text := s.end(0)
-	for _, want := range []string{"held_launch", "held_definitions", "tool echo", "Approved."} {
+	for _, want := range []string{"held, not run", "held, to review", "tool echo", "Approved."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the terminal does not show %q:\n%s", want, text)
 		}

@@ -83,7 +83,7 @@ func TestAgentCantApprove(t *testing.T) {
 func TestAgentIsShownNoCode(t *testing.T) {
 	p := workshop(t, clean(0))
 	for _, how := range []string{`eval "$RUN"`, `setsid -f sh -c "$RUN"`} {
-		if screen, code := p.agent(how, nil, "review tools"); code != "0" || shownCode(screen) != "" || !strings.Contains(screen, "held_launch") {
+		if screen, code := p.agent(how, nil, "review tools"); code != "0" || shownCode(screen) != "" || !strings.Contains(screen, "held, not run") {
 			t.Errorf("review, exit code %s:\n%s", code, screen)
 		}
 		if screen, code := p.agent(how, nil, "approve --policy"); strings.Contains(how, "eval") && code != "1" {

@@ -211,7 +211,7 @@ func (p *printer) checkedServers(r *checkReport) {
 	}
 	var rows [][]string
 	for _, s := range r.Servers {
-		state := s.State
+		state := statusWords(s.State, 0, 0)
 		if told(s) {
 			state += ", see above"
 		}

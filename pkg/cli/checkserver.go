@@ -35,21 +35,7 @@ const (
 	stateHeldLaunch      = string(quarantine.HeldLaunch)
 	stateHeldDefinitions = string(quarantine.HeldDefinitions)
 	stateApproved        = string(quarantine.Approved)
-	toReview             = " to review"
 )
-
-func paintState(state string) string {
-	state, _, _ = strings.Cut(state, ",")
-	switch {
-	case state == stateOK, state == stateEnabled, state == stateApproved:
-		return green
-	case state == stateDisabled:
-		return dim
-	case state == stateHeldLaunch, state == stateHeldDefinitions, strings.HasSuffix(state, toReview):
-		return yellow
-	}
-	return red
-}
 
 // checkedServer is one server as check sees it. It holds no values of variables, headers, arguments or references.
 type checkedServer struct {
@@ -89,10 +75,12 @@ func standing(k hub.Known) (state, why string) {
 
 // todo says what a person does about a server that is held.
 func todo(name string, held quarantine.State) string {
+	name = config.ShellWord(name)
+	then := " – look at it with `mcpproxy-stdio review " + name + "`, then `mcpproxy-stdio approve " + name + "`"
 	if held == quarantine.HeldLaunch {
-		return "it is held: it is not started before you have approved that – look at it with `mcpproxy-stdio review " + config.ShellWord(name) + "`, then `mcpproxy-stdio approve " + config.ShellWord(name) + "`"
+		return "it is held: it will not run until you approve it" + then
 	}
-	return "it is held: nothing of it is offered before you have approved it – look at it with `mcpproxy-stdio review " + config.ShellWord(name) + "`, then `mcpproxy-stdio approve " + config.ShellWord(name) + "`"
+	return "it is held: its tools stay hidden until you approve them" + then
 }
 
 func inspectServer(k hub.Known, workspace string) checkedServer {

@@ -152,7 +152,7 @@ func (p *printer) history(told []itemHistory, first bool) {
 		for _, e := range h.Events {
 			line := fmt.Sprintf("  %s  %s", localTime(e.Time), inWords(e.Decision))
 			if e.How != "" {
-				line += " by " + inWords(e.How)
+				line += " by " + howWords(e.How)
 			}
 			if e.By != "" {
 				line += " (" + plain(e.By) + ")"

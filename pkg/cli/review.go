@@ -107,15 +107,23 @@ func (p *printer) ways(e *entry, code string, until time.Time) {
 	case code != "":
 		p.line("or type this code in the chat, once, before ", until.Format("15:04"), ":  ", p.paint(bold, code[:4]+" "+code[4:]))
 	case len(blocking) > 0:
-		p.wrapped("", "", "It has findings that stop an approval: each is confirmed by its name there, and by no other way.")
+		p.wrapped("", "", looksMalicious(blocking)+" Approve it only in a terminal, by typing its name.")
 	case e.desk.policy() == config.ApprovalOOB:
-		p.wrapped("", "", "The policy of approval is oob: no other way is taken.")
+		p.wrapped("", "", "The approval policy is oob: there is no other way.")
 	}
 	if e.proposal.State == quarantine.Approved { // reject would take away what is in force
 		p.line("To block a tool: mcpproxy-stdio reject ", name, " --tool TOOL")
 		return
 	}
 	p.line("To refuse it:    mcpproxy-stdio reject ", name)
+}
+
+// looksMalicious says how many definitions have a finding that stops an approval.
+func looksMalicious(blocking []quarantine.Change) string {
+	if len(blocking) == 1 {
+		return "1 definition looks malicious."
+	}
+	return fmt.Sprintf("%d definitions look malicious.", len(blocking))
 }
 
 // inbox lists what waits.
@@ -140,7 +148,7 @@ func (a *app) inbox(d *desk, all, asJSON bool) error {
 			p.wrapped("", yellow, "All servers of the file wait, because "+d.doubted+". To approve them in one step: mcpproxy-stdio approve --all")
 		}
 	} else {
-		fmt.Fprintln(a.err, "Nothing waits for a review.")
+		fmt.Fprintln(a.err, "Nothing to review.")
 	}
 	if policy := report.Approval; policy.InForce != policy.Written {
 		fmt.Fprintf(a.err, "The configuration says approval %s; %s is in force until you confirm it: mcpproxy-stdio approve --policy\n", policy.Written, policy.InForce)
@@ -154,7 +162,7 @@ func (a *app) inbox(d *desk, all, asJSON bool) error {
 func (p *printer) inbox(servers []waiting) {
 	var rows [][]string
 	for _, w := range servers {
-		rows = append(rows, []string{plain(w.Name), w.State, orDash(w.Waits), orDash(countFindings(w.Findings)), plain(w.From)})
+		rows = append(rows, []string{plain(w.Name), w.status, orDash(w.Waits), orDash(w.Findings.Severities()), plain(w.From)})
 	}
 	p.table([]column{{title: "NAME", cut: true}, {title: "STATE", paint: paintState}, {title: "WAITS", cut: true},
 		{title: "FINDINGS", paint: func(cell string) string {

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
@@ -29,23 +27,16 @@ type policyReport struct {
 
 // waiting is one server in the inbox.
 type waiting struct {
-	Name     string         `json:"name"`
-	State    string         `json:"state"`
-	From     string         `json:"from"`
-	Waits    string         `json:"waits,omitempty"`
-	Digest   string         `json:"digest,omitempty"`
-	Items    map[string]int `json:"items,omitempty"`
-	Changes  map[string]int `json:"changes,omitempty"`
-	Findings []ruleCount    `json:"findings,omitempty"`
-}
+	Name     string                `json:"name"`
+	State    string                `json:"state"`
+	From     string                `json:"from"`
+	Waits    string                `json:"waits,omitempty"`
+	Digest   string                `json:"digest,omitempty"`
+	Items    map[string]int        `json:"items,omitempty"`
+	Changes  map[string]int        `json:"changes,omitempty"`
+	Findings quarantine.RuleCounts `json:"findings,omitempty"`
 
-// ruleCount is how often a rule found something.
-type ruleCount struct {
-	Rule     string `json:"rule"`
-	Severity string `json:"severity"`
-	Count    int    `json:"count"`
-
-	severity scan.Severity
+	status string // as the screen has it
 }
 
 // serverReview is what review prints of one server.
@@ -70,6 +61,7 @@ type launchReport struct {
 	Headers   []string `json:"headers,omitempty"`
 	Login     []string `json:"login,omitempty"`
 	Isolation string   `json:"isolation"`
+	More      []string `json:"options,omitempty"` // others, each as "name: value"
 	File      string   `json:"workspace_file,omitempty"`
 	Notes     []string `json:"notes,omitempty"`
 }
@@ -78,6 +70,7 @@ type itemReport struct {
 	Kind       quarantine.Kind `json:"kind"`
 	Name       string          `json:"name,omitempty"`
 	Digest     string          `json:"digest,omitempty"`
+	Blocked    bool            `json:"blocked,omitempty"` // it is not offered, whatever was approved
 	Definition json.RawMessage `json:"definition,omitempty"`
 	Text       string          `json:"text,omitempty"` // of one that is not JSON of one meaning, as a Go string in ASCII
 }
@@ -100,7 +93,7 @@ type difference struct {
 func describeWaiting(e *entry) waiting {
 	p := e.proposal
 	state := e.Record.State(e.Written)
-	w := waiting{Name: e.Written.Name, State: string(state), From: e.Written.Path, Waits: waits(p), Findings: countRules(e.findings(p))}
+	w := waiting{Name: e.Written.Name, State: string(state), From: e.Written.Path, Waits: waits(p), Findings: countRules(e.findings(p)), status: e.status(string(state))}
 	if p == nil {
 		return w
 	}
@@ -143,7 +136,9 @@ func describeReview(e *entry, show showing) serverReview {
 		r.Changed = append(r.Changed, c)
 	}
 	for _, it := range items {
-		r.Unchanged = append(r.Unchanged, describeItem(it, show.all))
+		one := describeItem(it, show.all)
+		one.Blocked = e.Record.Blocks(it)
+		r.Unchanged = append(r.Unchanged, one)
 	}
 	return r
 }
@@ -165,61 +160,24 @@ func (e *entry) items() []quarantine.Item {
 	return slices.DeleteFunc(slices.Clone(e.Record.Items), func(it quarantine.Item) bool { return !it.Served })
 }
 
-// countRules counts what was found, the gravest first. What is no more than an aside is left out.
-func countRules(all []found) []ruleCount {
-	var counts []ruleCount
+// countRules counts what was found in changes.
+func countRules(all []found) quarantine.RuleCounts {
+	var findings []scan.Finding
 	for _, one := range all {
-		for _, f := range one.findings {
-			if f.Severity < scan.Medium {
-				continue
-			}
-			i := slices.IndexFunc(counts, func(c ruleCount) bool { return c.Rule == f.Rule && c.severity == f.Severity })
-			if i < 0 {
-				counts = append(counts, ruleCount{Rule: f.Rule, Severity: f.Severity.String(), severity: f.Severity})
-				i = len(counts) - 1
-			}
-			counts[i].Count++
-		}
+		findings = append(findings, one.findings...)
 	}
-	slices.SortFunc(counts, func(a, b ruleCount) int {
-		return cmp.Or(cmp.Compare(b.severity, a.severity), strings.Compare(a.Rule, b.Rule))
-	})
-	return counts
+	return quarantine.CountRules(findings...)
 }
 
-// wordRules names what was found.
-func wordRules(counts []ruleCount) string {
-	var parts []string
-	for _, c := range counts {
-		text := c.Rule + " (" + c.Severity + ")"
-		if c.Count > 1 {
-			text += " ×" + strconv.Itoa(c.Count)
-		}
-		parts = append(parts, text)
+// findingsColor is how what was found is painted.
+func findingsColor(counts quarantine.RuleCounts) string {
+	switch worst := counts.Worst(); {
+	case worst >= scan.Block:
+		return red
+	case worst >= scan.Medium:
+		return yellow
 	}
-	return strings.Join(parts, ", ")
-}
-
-// countFindings says how many there are of each severity.
-func countFindings(counts []ruleCount) string {
-	var parts []string
-	for i := 0; i < len(counts); {
-		n, severity := 0, counts[i].Severity
-		for ; i < len(counts) && counts[i].Severity == severity; i++ {
-			n += counts[i].Count
-		}
-		parts = append(parts, fmt.Sprintf("%d %s", n, severity))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func severityColor(all []found) string {
-	for _, one := range all {
-		if quarantine.Worst(one.findings) == scan.Block {
-			return red
-		}
-	}
-	return yellow
+	return ""
 }
 
 // countItems says how many items of each kind there are.

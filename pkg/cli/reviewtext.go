@@ -38,23 +38,25 @@ func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) 
 	if proposal != nil {
 		state = proposal.State
 	}
-	p.line(p.paint(bold, plain(e.Written.Name)), " – ", p.paint(paintState(string(state)), string(state)), ": ", standsFor(state, proposal))
+	status := (&entry{Known: e.Known, desk: e.desk, proposal: proposal}).status(string(state))
+	p.line(p.paint(bold, plain(e.Written.Name)), " – ", p.paint(paintState(status), status))
+	p.wrapped("", "", standsFor(state, proposal))
 	p.line()
 	p.launch(e, proposal, show)
 	if proposal == nil {
-		p.offers(quarantine.Proposal{Items: e.items()}, nil)
-		p.unchanged(e.items(), show)
+		p.offers(e, quarantine.Proposal{Items: e.items()}, nil)
+		p.unchanged(e, e.items(), show)
 		return
 	}
 	found := e.findings(proposal)
 	if state != quarantine.HeldLaunch && proposal.Digest != "" {
-		p.offers(*proposal, found)
+		p.offers(e, *proposal, found)
 		if why := show.withheld(); why != "" {
 			p.line()
 			p.wrapped("", yellow, "The definitions are not shown: "+why+".")
 		} else {
 			p.changes(found)
-			p.unchanged(unchanged(proposal), show)
+			p.unchanged(e, unchanged(proposal), show)
 		}
 	}
 	if proposal.Digest != "" {
@@ -63,23 +65,24 @@ func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) 
 	}
 }
 
+// standsFor says what a state means.
 func standsFor(state quarantine.State, p *quarantine.Proposal) string {
 	switch {
 	case p == nil:
-		return "nothing waits for a review"
+		return "Nothing to review."
 	case p.Digest == "":
-		return "the inspection that was approved has not ended, or failed"
+		return "The start that you approved has not ended, or failed."
 	case state == quarantine.HeldLaunch && p.Was != nil:
-		return "its launch is another one than the approved one, so it is not run"
+		return "What it runs changed since you approved it, so it was not started."
 	case state == quarantine.HeldLaunch:
-		return "it is not run before you approve that it is started once, to see what it offers"
+		return "New server. It will not run until you approve it. Approving starts it once to list its tools."
 	case state == quarantine.HeldDefinitions:
-		return "it was started once; nothing of it is offered before you approve it"
+		return "Started once. Its tools stay hidden until you approve them."
 	}
 	if p.OnlyUpdates() {
-		return "it was updated; what you approved still works"
+		return "It was updated; what you approved still works."
 	}
-	return "what you approved is in force; what is new or changed waits"
+	return "The versions you approved stay active."
 }
 
 // fact writes one labelled line, broken where the terminal ends.
@@ -128,15 +131,17 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) 
 		p.fact(label, "", text.Line)
 	}
 	p.fact("Package", "", packageWords(e.Record.Installed))
-	p.fact("Directory", "", quotedDir(text.Dir, e))
-	p.fact("Variables", "", strings.Join(text.Env, ", "))
-	p.fact("Headers", "", strings.Join(text.Headers, ", "))
-	p.fact("Login", "", strings.Join(text.Login, ", "))
-	p.fact("Isolation", "", text.Isolation)
-	p.fact("From", "", fmt.Sprintf("%s:%d", plain(e.Written.Path), e.Written.Line))
-	for _, note := range text.Notes {
-		p.fact("Note", yellow, note)
+	if text.Dir == "" && e.Written.URL == "" {
+		p.fact("Directory", "", "the workspace")
 	}
+	for _, fact := range text.Facts() {
+		sgr := ""
+		if fact.Label == "Note" {
+			sgr = yellow
+		}
+		p.fact(fact.Label, sgr, fact.Text)
+	}
+	p.fact("From", "", fmt.Sprintf("%s:%d", plain(e.Written.Path), e.Written.Line))
 	if text.File != "" {
 		p.fact("Note", yellow, "the workspace proposes it: whoever can write to that folder chose what it runs")
 	}
@@ -154,38 +159,38 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) 
 		p.fact("Reason", yellow, base+"; to approve all of it in one step: mcpproxy-stdio approve --all")
 	}
 	if e.Record.Rejected() {
-		p.fact("Refused", "", ago(time.Since(e.Record.Refused)))
+		p.fact("Rejected", "", rejectedBy(e.Record)+", "+ago(time.Since(e.Record.Refused)))
 	}
 }
 
-// quotedDir says where a child process runs.
-func quotedDir(dir string, e *entry) string {
-	if e.Written.URL != "" {
-		return ""
+// rejectedBy says whose word a rejection was.
+func rejectedBy(r *quarantine.Record) string {
+	if r.Unasked {
+		return "by the model, not by you"
 	}
-	if dir == "" {
-		return "the workspace"
-	}
-	return inWords(dir)
+	return "by you"
 }
 
 // differences are the parts of a launch that are others now, the old one and the new one.
 func differences(was, now quarantine.LaunchText) (lines []string) {
-	pair := func(what, a, b string) {
-		if a == b {
-			return
-		}
-		if what != "" {
-			what += ": "
-		}
-		lines = append(lines, "- "+what+a, "+ "+what+b)
+	if was.Line != now.Line {
+		lines = append(lines, "- "+was.Line, "+ "+now.Line)
 	}
-	pair("", was.Line, now.Line)
-	pair("directory", inWords(was.Dir), inWords(now.Dir))
-	pair("variables", strings.Join(was.Env, ", "), strings.Join(now.Env, ", "))
-	pair("headers", strings.Join(was.Headers, ", "), strings.Join(now.Headers, ", "))
-	pair("login", strings.Join(was.Login, ", "), strings.Join(now.Login, ", "))
-	pair("isolation", was.Isolation, now.Isolation)
+	facts := func(t quarantine.LaunchText) (labels []string, texts map[string]string) {
+		t.Notes, texts = nil, map[string]string{} // they follow from the rest
+		for _, fact := range t.Facts() {
+			labels, texts[fact.Label] = append(labels, fact.Label), fact.Text
+		}
+		return labels, texts
+	}
+	labels, before := facts(was)
+	more, after := facts(now)
+	for _, label := range slices.Compact(slices.Sorted(slices.Values(append(labels, more...)))) {
+		if a, b := before[label], after[label]; a != b {
+			label = strings.ToLower(label)
+			lines = append(lines, "- "+label+": "+a, "+ "+label+": "+b)
+		}
+	}
 	return lines
 }
 
@@ -207,17 +212,13 @@ func policyWords(pol quarantine.Policy) string {
 }
 
 // offers writes how much there is, and what the scanner says of it.
-func (p *printer) offers(proposal quarantine.Proposal, all []found) {
+func (p *printer) offers(e *entry, proposal quarantine.Proposal, all []found) {
 	p.line()
-	p.fact("Offers", "", countItems(proposal.Items))
+	p.fact("Offers", "", countItems(e.Record.Offered(proposal.Items)))
 	p.fact("To review", "", countChanges(&proposal))
-	counts := countRules(all)
-	sgr := ""
-	if len(counts) > 0 {
-		sgr = severityColor(all)
-	}
 	if len(all) > 0 {
-		p.fact("Findings", sgr, orNothing(wordRules(counts)))
+		counts := countRules(all)
+		p.fact("Findings", findingsColor(counts), orNothing(counts.Rules()))
 	}
 }
 
@@ -352,25 +353,31 @@ func (p *printer) difference(old, changed []byte) {
 	}
 }
 
-// unchanged names what else an approval covers, or shows it.
-func (p *printer) unchanged(items []quarantine.Item, show showing) {
+// unchanged names what else an approval covers, or shows it. What is blocked is approved for nobody.
+func (p *printer) unchanged(e *entry, items []quarantine.Item, show showing) {
 	if len(items) == 0 || show.withheld() != "" {
 		return
 	}
 	p.line()
 	if !show.all {
-		names := make([]string, len(items))
-		for i, it := range items {
-			names[i] = itemWords(it)
+		var names []string
+		for _, it := range e.Record.Offered(items) {
+			names = append(names, itemWords(it))
 		}
-		p.wrapped("", "", "Approved already (shown with --all): "+strings.Join(names, ", "))
+		if names != nil {
+			p.wrapped("", "", "Approved already (shown with --all): "+strings.Join(names, ", "))
+		}
 		return
 	}
 	for i, it := range items {
 		if i > 0 {
 			p.line()
 		}
-		p.line(p.paint(bold, itemWords(it)), " – approved")
+		state := "approved"
+		if e.Record.Blocks(it) {
+			state = "blocked"
+		}
+		p.line(p.paint(bold, itemWords(it)), " – ", state)
 		for _, line := range definitionLines(it.Raw) {
 			p.line("  ", line)
 		}

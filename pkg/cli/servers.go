@@ -40,7 +40,8 @@ type seenServer struct {
 	Packages  []launch.Version `json:"packages,omitempty"`        // what its runner installed, when it last ran
 	Before    string           `json:"packages_before,omitempty"` // the versions before those
 	Pinned    bool             `json:"pinned,omitempty"`
-	Version   string           `json:"-"`                   // of the package, in short
+	Version   string           `json:"-"` // of the package, in short
+	status    string           // as the screen has it
 	Isolation string           `json:"isolation,omitempty"` // what it asks for: docker, sandbox, auto or none; nothing for one that runs elsewhere
 }
 
@@ -76,12 +77,16 @@ func (a *app) servers(asJSON bool) error {
 	st := store.Open(store.DefaultDir())
 	logins := oauth.New(oauth.Options{Store: st, Log: log})
 	defer logins.Close()
-	for _, known := range hub.Recorded(c, a.workspaceFolder(), st, log) {
+	d := &desk{config: c, known: hub.Recorded(c, a.workspaceFolder(), st, log)}
+	for _, known := range d.known {
 		seen := describe(known)
 		if seen.State == stateEnabled && seen.Protocol != config.ProtocolStdio {
 			if login, err := loginTo(logins, hub.Bare(known.Effective), a.workspaceFolder()); err == nil && hub.NeedsLogin(login) {
 				seen.State, seen.Why = stateNeedsLogin, "log in: mcpproxy-stdio login "+config.ShellWord(seen.Name)
 			}
+		}
+		if seen.status = statusWords(seen.State, 0, 0); known.Failed == nil && (seen.Review > 0 || onScreen[seen.State] != "") {
+			seen.status = d.open(known).status(seen.State)
 		}
 		report.Servers = append(report.Servers, seen)
 	}
@@ -96,8 +101,11 @@ func (a *app) servers(asJSON bool) error {
 	default:
 		newPrinter(a.out).servers(report.Servers)
 	}
-	if held(report.Servers) {
-		fmt.Fprintln(a.err, "What is held or to review waits for you: mcpproxy-stdio review")
+	switch n := toReviewNow(report.Servers); {
+	case n == 1:
+		fmt.Fprintln(a.err, "1 server needs your review: mcpproxy-stdio review")
+	case n > 1:
+		fmt.Fprintf(a.err, "%d servers need your review: mcpproxy-stdio review\n", n)
 	}
 	if n := len(c.Problems); n > 0 {
 		fmt.Fprintf(a.err, "%s in the configuration: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
@@ -156,13 +164,11 @@ func (p *printer) servers(servers []seenServer) {
 				tools += " of " + strconv.Itoa(s.Tools+s.Hidden)
 			}
 		}
-		state := s.State
-		if s.Review > 0 {
-			state = strconv.Itoa(s.Review) + toReview
-		} else if s.Updated > 0 {
-			state += ", " + strconv.Itoa(s.Updated) + " updated"
+		status := s.status
+		if s.Review == 0 && s.Updated > 0 {
+			status += ", " + strconv.Itoa(s.Updated) + " updated"
 		}
-		row := []string{plain(s.Name), orDash(s.Protocol), s.Start, tools, seen, state}
+		row := []string{plain(s.Name), orDash(s.Protocol), s.Start, tools, seen, status}
 		if asked {
 			row = slices.Insert(row, isolationColumn, orDash(s.Isolation))
 		}
@@ -192,11 +198,14 @@ const isolationColumn = 2
 // versionColumn is where the table has the versions of installed packages, if there are any.
 const versionColumn = 1
 
-// held tells whether anything waits for a person.
-func held(servers []seenServer) bool {
-	return slices.ContainsFunc(servers, func(s seenServer) bool {
-		return s.Review > 0 || s.State == stateHeldLaunch || s.State == stateHeldDefinitions
-	})
+// toReviewNow counts the servers of which something waits for the person.
+func toReviewNow(servers []seenServer) (n int) {
+	for _, s := range servers {
+		if s.Review > 0 || onScreen[s.State] != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // ago words a time that has passed.

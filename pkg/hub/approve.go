@@ -75,9 +75,9 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 	by := a.s.Client()
 	switch blocking := p.Blocking(judge); {
 	case policy == config.ApprovalOOB:
-		return "", "the policy of approval is oob: only a terminal or the editor approves", nil
+		return "", "the approval policy is oob: only a terminal or the editor approves", nil
 	case len(blocking) > 0:
-		return "", fmt.Sprintf("%d definitions look hostile: a person has to confirm each by its name on a terminal; or block the tools with quarantine_reject, and approve the rest", len(blocking)), nil
+		return "", fmt.Sprintf("%d definitions look malicious: the user has to confirm each by its name on a terminal; or block the tools with quarantine_reject, and approve the rest", len(blocking)), nil
 	case code != "":
 		decision, err = h.book.Redeem(st.written, st.key.path, p.Digest, code, by, judge)
 		if errors.Is(err, quarantine.ErrNoCode) || errors.Is(err, quarantine.ErrWrongCode) {
@@ -89,7 +89,7 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 		decision, err = h.approve(st, p.Digest, quarantine.Means{How: policy, By: by})
 		return decision, "", err
 	case st.record.Cooling(time.Now()):
-		return "", fmt.Sprintf("the user declined less than %s ago; ask again after %s", quarantine.CoolDown, st.record.Refused.Add(quarantine.CoolDown).Local().Format("15:04")), nil
+		return "", fmt.Sprintf("the user declined; ask again after %s", st.record.Refused.Add(quarantine.CoolDown).Local().Format("15:04")), nil
 	case !a.s.CanAskForm():
 		return "", "", nil
 	}
@@ -120,7 +120,7 @@ func (h *Hub) approve(st standing, digest string, by quarantine.Means) (decision
 }
 
 // errAsked is why a person is not asked a second time at once.
-var errAsked = errors.New("a person is being asked about this server already")
+var errAsked = errors.New("the user is being asked about this server already")
 
 // mostQuestion is how many characters a form shows that a person reads whole. A longer question is asked on a terminal, page by page.
 const mostQuestion = 4000
@@ -143,7 +143,7 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 	c := quarantine.NewChallenge(st.key.name, p.Digest)
 	ctx, cancel := context.WithTimeout(ctx, quarantine.ChallengeLife)
 	defer cancel()
-	question := a.question(st, p, c)
+	question := question(st, p, h.findings(st.key, p))
 	if n := utf8.RuneCountInString(question); n > mostQuestion {
 		return fmt.Errorf("%w: nobody was asked, because the question has %d characters, and forms cut or hide the rest", quarantine.ErrNotPerson, n)
 	}
@@ -157,75 +157,6 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 	return c.Check(m.Bytes(m.Result), time.Now())
 }
 
-// question is what the person reads. It has no text of the server.
-func (a *admin) question(st standing, p *quarantine.Proposal, c *quarantine.Challenge) string {
-	text := quarantine.ReadLaunch(p.Shown, false)
-	var b strings.Builder
-	switch {
-	case st.record.OwnLaunch(st.written):
-		fmt.Fprintf(&b, "mcpproxy-stdio asks: the launch of server %s was changed in your configuration; do you approve it, and all that the server offers under it?\n", strconv.Quote(st.key.name))
-	case p.State == quarantine.HeldLaunch:
-		fmt.Fprintf(&b, "mcpproxy-stdio asks: may server %s be started, to see what it offers?\n", strconv.Quote(st.key.name))
-	case p.State == quarantine.HeldDefinitions:
-		fmt.Fprintf(&b, "mcpproxy-stdio asks: do you approve what server %s offers?\n", strconv.Quote(st.key.name))
-	default:
-		fmt.Fprintf(&b, "mcpproxy-stdio asks: do you approve what changed at server %s?\n", strconv.Quote(st.key.name))
-	}
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "%s: %s\n", name, value)
-		}
-	}
-	line("Launch", text.Line)
-	if p.Was != nil {
-		line("Approved before", quarantine.ReadLaunch(p.Was, false).Line)
-		line("Changed values", strings.Join(quarantine.ChangedValues(p.Was, p.Launch), ", "))
-	}
-	line("Directory", asciiPath(text.Dir))
-	line("Variables", strings.Join(text.Env, ", "))
-	line("Headers", strings.Join(text.Headers, ", "))
-	line("Login", strings.Join(text.Login, ", "))
-	line("From", asciiPath(text.File))
-	line("Isolation", text.Isolation)
-	line("Note", strings.Join(text.Notes, "; "))
-	if p.State == quarantine.HeldLaunch {
-		line("It will be looked at", HowInspected(st.written))
-	} else {
-		line("Offers", fmt.Sprintf("%d tools, %d prompts, %d resource templates; of all definitions new or changed: %d", p.Count(quarantine.Tool), p.Count(quarantine.Prompt), p.Count(quarantine.Template), len(p.Changes)))
-		found := "nothing"
-		for i, f := range a.h.findings(st.key, p) {
-			if i == 0 {
-				found = ""
-			}
-			found += fmt.Sprintf("%s (%s) ×%d ", f.Rule, f.Severity, f.Count)
-		}
-		line("The scanner found", strings.TrimSpace(found))
-	}
-	if p.Policy != nil {
-		line("Policy", looser(st, p))
-	}
-	line("Digest", p.Digest)
-	fmt.Fprintf(&b, "All of it: %s\n\nTo approve, type exactly: %s", command("review", st.written), c.Text)
-	return b.String()
-}
-
-// looser says what of an entry's policy waits.
-func looser(st standing, p *quarantine.Proposal) string {
-	text := fmt.Sprintf("looser than the confirmed one: tool_changes %s, %d enabled_tools, %d disabled_tools", p.Policy.ToolChanges, len(p.Policy.Enabled), len(p.Policy.Disabled))
-	if st.record.Enables(st.written) {
-		text += "; it was disabled, and its file enables it"
-	}
-	return text
-}
-
-// asciiPath shows a path that somebody else may have chosen, so that nothing in it passes for a line of ours.
-func asciiPath(path string) string {
-	if path == "" {
-		return ""
-	}
-	return strconv.QuoteToASCII(path)
-}
-
 // required tells the ways that are left.
 func (a *admin) required(st standing, p *quarantine.Proposal, why string) builtin.Outcome {
 	ways := []string{"on a terminal: " + command("approve", st.written)}
@@ -233,11 +164,11 @@ func (a *admin) required(st standing, p *quarantine.Proposal, why string) builti
 	policy := a.h.approval.policy()
 	a.h.mu.Unlock()
 	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(st.key, nil))) == 0 {
-		ways = append(ways, "with a code: the person runs "+command("review", st.written)+
+		ways = append(ways, "with a code: the user runs "+command("review", st.written)+
 			" on a terminal, reads the eight digits at its end and types them in the chat; then call quarantine_approve with them as code")
 	}
 	return builtin.Outcome{Status: statusRequired, Server: st.key.name, State: string(p.State), Why: why, Digest: p.Digest, Ways: ways,
-		Next: "tell the person; do not try to approve it by other means"}
+		Next: "tell the user; do not try to approve it by other means"}
 }
 
 // inspectMost is how long a call waits for an inspection; the inspection goes on.
@@ -261,10 +192,10 @@ func (a *admin) inspected(ctx context.Context, st standing) builtin.Outcome {
 		out.Why = err.Error()
 	case in.Digest == "":
 		out.Why = "the inspection has not ended, or the server did not start"
-		out.Next = "a person sees why on a terminal: " + command("approve", st.written)
+		out.Next = "the user sees why on a terminal: " + command("approve", st.written)
 	default:
 		out.State, out.Digest = in.State, in.Digest
-		out.Next = "it was started once and its definitions are held: quarantine_review with operation inspect counts them, quarantine_approve with this digest asks the person to approve them"
+		out.Next = "it was started once and its definitions are held: quarantine_review with operation inspect counts them, quarantine_approve with this digest asks the user to approve them"
 	}
 	return out
 }

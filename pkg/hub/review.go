@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -73,18 +72,18 @@ func (a *admin) Waiting() []builtin.Waiting {
 func todo(st standing, p *quarantine.Proposal) string {
 	switch {
 	case p.Digest == "":
-		return "the inspection that a person approved is under way, or failed; a person can repeat it on a terminal: " + command("approve", st.written)
+		return "the start that the user approved is under way, or failed; they can repeat it on a terminal: " + command("approve", st.written)
 	case st.record.OwnLaunch(st.written):
-		return "its launch was changed in the user's own file: quarantine_approve asks the person to approve it, and with it what the server offers under it"
+		return "its launch was changed in the user's own file: quarantine_approve asks the user to approve it, and with it what the server offers under it"
 	case p.State == quarantine.HeldLaunch:
-		return "quarantine_approve asks the person whether it may be started for an inspection"
+		return "quarantine_approve asks the user whether it may be started once, to list its tools"
 	case p.State == quarantine.HeldDefinitions:
-		return "quarantine_approve asks the person to approve what it offers"
+		return "quarantine_approve asks the user to approve what it offers"
 	}
 	if p.OnlyUpdates() {
 		return "nothing: the server was updated, and what the user approved still works; quarantine_approve asks the user to take the new definitions over"
 	}
-	return "quarantine_approve asks the person to approve the changes; until then the approved versions are in force"
+	return "quarantine_approve asks the user to approve the changes; until then the approved versions stay active"
 }
 
 // Inspect implements builtin.Admin. Nothing in it is the server's own text.
@@ -93,7 +92,7 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 	if err != nil {
 		return builtin.Inspection{}, err
 	}
-	in := builtin.Inspection{Name: name, State: string(st.record.State(st.written)), From: st.written.Path, Do: "nothing waits for a review"}
+	in := builtin.Inspection{Name: name, State: string(st.record.State(st.written)), From: st.written.Path, Do: "nothing to review"}
 	if st.failed != nil {
 		return in, fmt.Errorf("server %s: %s", strconv.Quote(name), st.effective.Held)
 	}
@@ -105,7 +104,7 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 		return in, nil
 	}
 	text := quarantine.ReadLaunch(p.Shown, false)
-	in.Launch, in.Env, in.Headers, in.Login, in.Isolation, in.Notes = text.Line, text.Env, text.Headers, text.Login, text.Isolation, text.Notes
+	in.Launch, in.Dir, in.Env, in.Headers, in.Login, in.Isolation, in.Options, in.Notes = text.Line, asciiPath(text.Dir), text.Env, text.Headers, text.Login, text.Isolation, text.More, text.Notes
 	if p.Was != nil {
 		in.Was = quarantine.ReadLaunch(p.Was, false).Line
 		if values := quarantine.ChangedValues(p.Was, p.Launch); len(values) > 0 {
@@ -116,14 +115,17 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 		in.Policy = "the entry's policy is " + looser(st, p)
 	}
 	in.Items, in.Changes = map[string]int{}, map[string]int{}
-	for _, it := range p.Items {
+	for _, it := range st.record.Offered(p.Items) {
 		in.Items[string(it.Kind)]++
 	}
 	for _, c := range p.Changes {
 		in.Changes[c.What()]++
 	}
-	if in.Findings = a.h.findings(st.key, p); in.Findings == nil && len(p.Items) > 0 {
+	if len(p.Items) > 0 {
 		in.Findings = []builtin.Found{}
+	}
+	for _, c := range a.h.findings(st.key, p) {
+		in.Findings = append(in.Findings, builtin.Found{Rule: c.Rule, Severity: c.Severity.String(), Count: c.Count})
 	}
 	if st.effective.Refused != "" {
 		in.Do = "it can't be approved: " + st.effective.Refused
@@ -134,24 +136,11 @@ func (a *admin) Inspect(name string) (builtin.Inspection, error) {
 }
 
 // findings counts what the scanner found in the changes, by rule.
-func (h *Hub) findings(k key, p *quarantine.Proposal) []builtin.Found {
+func (h *Hub) findings(k key, p *quarantine.Proposal) quarantine.RuleCounts {
 	scanner := quarantine.NewScanner(h.scanContext(k))
-	var all []builtin.Found
+	var all []scan.Finding
 	for _, c := range p.Changes {
-		for _, f := range scanner.Scan(c.Item) {
-			if f.Severity < scan.Medium {
-				continue
-			}
-			i := slices.IndexFunc(all, func(o builtin.Found) bool { return o.Rule == f.Rule && o.Severity == f.Severity.String() })
-			if i < 0 {
-				all = append(all, builtin.Found{Rule: f.Rule, Severity: f.Severity.String()})
-				i = len(all) - 1
-			}
-			all[i].Count++
-		}
+		all = append(all, scanner.Scan(c.Item)...)
 	}
-	slices.SortFunc(all, func(a, b builtin.Found) int {
-		return cmp.Or(strings.Compare(a.Severity, b.Severity), strings.Compare(a.Rule, b.Rule))
-	})
-	return all
+	return quarantine.CountRules(all...)
 }

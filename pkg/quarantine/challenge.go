@@ -41,7 +41,9 @@ const field = "confirmation"
 // Params are the params of elicitation/create (MCP 2025-11-25, elicitation, form mode): one required free text without a default.
 func (c *Challenge) Params(message string) []byte {
 	b := append([]byte(`{"message":`), jsonrpc.Quote(message)...)
-	b = append(b, `,"requestedSchema":{"type":"object","properties":{"`+field+`":{"type":"string","title":"Type it to approve","description":`...)
+	b = append(b, `,"requestedSchema":{"type":"object","properties":{"`+field+`":{"type":"string","title":`...)
+	b = jsonrpc.AppendQuote(b, `To approve, type: `+c.Text)
+	b = append(b, `,"description":`...)
 	b = jsonrpc.AppendQuote(b, "Type exactly: "+c.Text)
 	return append(b, `}},"required":["`+field+`"]}}`...)
 }

@@ -25,9 +25,12 @@ var (
 	ErrFindings = errors.New("a finding stops the approval")
 )
 
+// ByTool is the How of what a model did by quarantine_reject.
+const ByTool = "tool"
+
 // Means is how a decision was taken.
 type Means struct {
-	How       string   // terminal, editor, elicitation, code, host or off
+	How       string   // terminal, editor, elicitation, code, host, off or tool
 	By        string   // who asked: the client's name, or the user's
 	Confirmed []string // items with a blocking finding that the person named
 	Model     bool     // nobody was asked: a model did it by itself, or a program that imitates a person

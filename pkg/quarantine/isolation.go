@@ -1,6 +1,7 @@
 package quarantine
 
 import (
+	"encoding/json"
 	"os"
 	"path"
 	"slices"
@@ -31,11 +32,27 @@ type isolation struct {
 	DockerHost string   `json:"docker_host"`
 	ExtraHosts []string `json:"extra_hosts"`
 	AllowNone  bool     `json:"allow_none"`
+	more       []string
+}
+
+// UnmarshalJSON keeps the members that have no words here.
+func (i *isolation) UnmarshalJSON(raw []byte) error {
+	type plain isolation
+	i.more = unworded(raw, plain{})
+	return json.Unmarshal(raw, (*plain)(i))
 }
 
 type mount struct {
 	Host, Container string
 	ReadOnly        bool `json:"read_only"`
+	more            []string
+}
+
+// UnmarshalJSON keeps the members that have no words here.
+func (m *mount) UnmarshalJSON(raw []byte) error {
+	type plain mount
+	m.more = unworded(raw, plain{})
+	return json.Unmarshal(raw, (*plain)(m))
 }
 
 // words tell the whole of it, each value escaped.
@@ -66,18 +83,20 @@ func (i *isolation) words(command string) string {
 		say(i.AllowNone, "or nothing where there is none")
 	default:
 		said = append(said, Word(i.Type))
+		value("image", i.Image) // which means nothing there, and is written all the same
 	}
 	say(written(i.Memory), "memory "+amount(i.Memory, bytesText))
 	say(written(i.CPUs), amount(i.CPUs, processorsText))
 	say(i.Pids != 0, strconv.FormatInt(i.Pids, 10)+" processes")
 	value("network", i.network())
-	var mounts []string
+	var mounts, more []string
 	for _, m := range i.Mounts {
 		text := m.Host + ":" + m.Container
 		if m.ReadOnly {
 			text += ":ro"
 		}
 		mounts = append(mounts, text)
+		more = append(more, m.more...)
 	}
 	list("mounts", mounts)
 	switch i.Dir {
@@ -104,7 +123,7 @@ func (i *isolation) words(command string) string {
 	value("platform", i.Platform)
 	value("engine", i.DockerHost)
 	list("hosts", i.ExtraHosts)
-	return strings.Join(said, ", ")
+	return strings.Join(slices.Concat(said, i.more, more), ", ")
 }
 
 func (i *isolation) network() string {
@@ -121,7 +140,7 @@ func (i *isolation) config() *config.Isolation {
 		c.CPUs = 1
 	}
 	for _, m := range i.Mounts {
-		c.Mounts = append(c.Mounts, config.Mount(m))
+		c.Mounts = append(c.Mounts, config.Mount{Host: m.Host, Container: m.Container, ReadOnly: m.ReadOnly})
 	}
 	return c
 }

@@ -1,10 +1,12 @@
 package quarantine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,8 +23,38 @@ type LaunchText struct {
 	Headers   []string
 	Login     []string // the options of oauth, without secrets
 	Isolation string   // how it is confined, all of it
+	More      []string // options that have no words of their own here, each as "name: value"
 	File      string   // the workspace's file it comes from, not escaped; "" for the user's own
 	Notes     []string // what a person should know of it
+}
+
+// NotIsolated is the Isolation of a program that runs as it is.
+const NotIsolated = "not isolated (runs as you)"
+
+// Fact is one part of a launch as it is shown.
+type Fact struct{ Label, Text string }
+
+// Facts are all parts of a launch but its line, in the order in which they are shown. Whatever shows a launch shows these, so that nothing
+// of it is approved unseen.
+func (t LaunchText) Facts() []Fact {
+	var all []Fact
+	add := func(label, text string) {
+		if text != "" {
+			all = append(all, Fact{label, text})
+		}
+	}
+	if t.Dir != "" {
+		add("Directory", Word(t.Dir))
+	}
+	add("Variables", strings.Join(t.Env, ", "))
+	add("Headers", strings.Join(t.Headers, ", "))
+	add("Login", strings.Join(t.Login, ", "))
+	add("Isolation", t.Isolation)
+	add("Options", strings.Join(t.More, ", "))
+	for _, note := range t.Notes {
+		add("Note", note)
+	}
+	return all
 }
 
 // writtenLaunch is what config.Server.Launch and LaunchShown write.
@@ -38,6 +70,35 @@ type writtenLaunch struct {
 	OAuth                  map[string]json.RawMessage
 	Isolation              *isolation
 	File                   string `json:"workspace_file"`
+	Entry                  string `json:"entry_hmac"` // of all of a workspace's entry; a person is told that it is another one
+}
+
+// misplaced are the members that mean nothing to a program of this machine (true) or to a server elsewhere (false). They are shown all the
+// same, as written.
+var misplaced = map[bool][]string{true: {"url", "query", "allow_http"}, false: {"command", "args", "working_dir", "isolation"}}
+
+// unworded are the members of an object that known, a struct, has no field for, and some others, each as "name: value". An option that is
+// new here is shown like that.
+func unworded(raw []byte, known any, others ...string) (all []string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return nil
+	}
+	has := map[string]bool{}
+	for t, i := reflect.TypeOf(known), 0; i < t.NumField(); i++ {
+		if field := t.Field(i); field.IsExported() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			has[cmp.Or(name, strings.ToLower(field.Name))] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !has[name] || slices.Contains(others, name) {
+			text := string(members[name])
+			json.Unmarshal(members[name], &text) // a string as it is, of others the JSON
+			all = append(all, Word(name)+": "+Word(text))
+		}
+	}
+	return all
 }
 
 // value is one value of a launch.
@@ -46,11 +107,27 @@ type value struct {
 	Refs        []string
 	Literal     any // hex digits; once true, for a secret that is written out
 	Secret      bool
+	more        []string
+}
+
+// UnmarshalJSON keeps the members that have no words here.
+func (v *value) UnmarshalJSON(raw []byte) error {
+	type plain value
+	v.more = unworded(raw, plain{})
+	return json.Unmarshal(raw, (*plain)(v))
 }
 
 // words show a value with its name. What is written out may be a secret: it is there for people alone (whole), and what is plainly one
 // for nobody.
 func (v value) words(between string, whole bool) string {
+	text := v.known(between, whole)
+	if len(v.more) > 0 {
+		text += " (" + strings.Join(v.more, ", ") + ")"
+	}
+	return text
+}
+
+func (v value) known(between string, whole bool) string {
 	text := Word(v.Name)
 	switch {
 	case v.Secret && v.Value != "":
@@ -74,7 +151,11 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	if err := json.Unmarshal(canonical, &l); err != nil {
 		return LaunchText{Line: "unreadable: " + err.Error()}
 	}
-	t := LaunchText{Dir: l.Dir, File: l.File, Isolation: "none: it runs with your rights"}
+	local := l.Protocol == config.ProtocolStdio
+	t := LaunchText{Dir: l.Dir, File: l.File, Isolation: NotIsolated, More: unworded(canonical, l, misplaced[local]...)}
+	if !local && l.Protocol != config.ProtocolHTTP {
+		t.More = append(t.More, "protocol: "+Word(l.Protocol))
+	}
 	setsPath := false
 	for _, v := range l.Env {
 		setsPath = setsPath || strings.EqualFold(v.Name, "PATH")
@@ -89,11 +170,14 @@ func ReadLaunch(canonical []byte, whole bool) LaunchText {
 	for _, v := range l.Headers {
 		t.Headers = append(t.Headers, v.words(": ", whole))
 	}
+	if l.OAuth != nil && len(l.OAuth) == 0 {
+		t.Login = []string{"{}"}
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.OAuth)) {
 		t.Login = append(t.Login, name+": "+loginOption(l.OAuth[name], whole))
 	}
-	if l.Protocol != "stdio" {
-		t.Isolation = "does not apply: it runs elsewhere"
+	if !local {
+		t.Isolation, t.Dir = "remote", ""
 		t.Line = Word(l.URL)
 		if len(l.Query) > 0 {
 			t.Line += "?" + queryWords(l.Query, whole)

@@ -15,22 +15,22 @@ func launchOf(t testing.TB, entry string) []byte { return ShownLaunch(entryOf(t,
 
 func TestReadLaunch(t *testing.T) {
 	for entry, want := range map[string]LaunchText{
-		`{"command":"x","args":["a b","","--k=v","'q'"],"working_dir":"/w"}`: {Line: `x "a b" "" --k=v "'q'"`, Dir: "/w", Isolation: "none: it runs with your rights"},
-		`{"command":"x","env":{"B":"${env:K}-${keyring:k2}","A":"secret","NODE_OPTIONS":"--require /evil.js","C":"${env:C}","TOKEN":"abcdefghij0123456789"}}`: {Line: "x", Isolation: "none: it runs with your rights",
+		`{"command":"x","args":["a b","","--k=v","'q'"],"working_dir":"/w"}`: {Line: `x "a b" "" --k=v "'q'"`, Dir: "/w", Isolation: "not isolated (runs as you)"},
+		`{"command":"x","env":{"B":"${env:K}-${keyring:k2}","A":"secret","NODE_OPTIONS":"--require /evil.js","C":"${env:C}","TOKEN":"abcdefghij0123456789"}}`: {Line: "x", Isolation: "not isolated (runs as you)",
 			Env: []string{"A=secret", "B=${env:K}-${keyring:k2}", "C from env:C", `NODE_OPTIONS="--require /evil.js"`, "TOKEN=(a secret, 20 characters)"}},
-		`{"url":"https://h/p?key=secret","headers":{"Authorization":"Bearer ${env:T}","X-Y":"secret","X-Key":"Bearer abcdefghij0123456789"}}`: {Line: "https://h/p?key=secret", Isolation: "does not apply: it runs elsewhere",
+		`{"url":"https://h/p?key=secret","headers":{"Authorization":"Bearer ${env:T}","X-Y":"secret","X-Key":"Bearer abcdefghij0123456789"}}`: {Line: "https://h/p?key=secret", Isolation: "remote",
 			Headers: []string{`Authorization: "Bearer ${env:T}"`, "X-Key: Bearer (a secret, 20 characters)", "X-Y: secret"}},
-		`{"url":"https://h/p?a&b=&c=${env:C}&key=abcdefghij0123456789&d=x${env:D}&e=f g"}`: {Line: `https://h/p?a&b=&c=${env:C}&key=(a secret, 20 characters)&d=x${env:D}&e"=f g"`, Isolation: "does not apply: it runs elsewhere"},
-		`{"url":"https://h/p","oauth":{"client_id":"id","client_secret":"${keyring:S}x","scopes":["a","b"],"account":"w\u202e"}}`: {Line: "https://h/p", Isolation: "does not apply: it runs elsewhere",
+		`{"url":"https://h/p?a&b=&c=${env:C}&key=abcdefghij0123456789&d=x${env:D}&e=f g"}`: {Line: `https://h/p?a&b=&c=${env:C}&key=(a secret, 20 characters)&d=x${env:D}&e"=f g"`, Isolation: "remote"},
+		`{"url":"https://h/p","oauth":{"client_id":"id","client_secret":"${keyring:S}x","scopes":["a","b"],"account":"w\u202e"}}`: {Line: "https://h/p", Isolation: "remote",
 			Login: []string{`account: "w\u202e"`, "client_id: id", "client_secret: ${keyring:S}x", "grant: authorization_code", "login: ask", `scopes: "[\"a\",\"b\"]"`}},
-		`{"command":"x","env":{"A":"1","LANG":null},"env_file":"/e\u202env","args":["${A}"]}`: {Line: "x ${A}", Isolation: "none: it runs with your rights",
+		`{"command":"x","env":{"A":"1","LANG":null},"env_file":"/e\u202env","args":["${A}"]}`: {Line: "x ${A}", Isolation: "not isolated (runs as you)",
 			Env: []string{"A=1", `and those in the file "/e\u202env"`, "without LANG"}},
-		`{"url":"http://h.example/p","allow_http":true}`: {Line: "http://h.example/p", Isolation: "does not apply: it runs elsewhere",
+		`{"url":"http://h.example/p","allow_http":true}`: {Line: "http://h.example/p", Isolation: "remote",
 			Notes: []string{"plain http is allowed: it can be read and changed on the way"}},
 		`{"command":"/usr/bin/docker","args":["run","-i","image"]}`: {Line: "/usr/bin/docker run -i image", Isolation: "its command starts a container: docker run, confined as its arguments say"},
 		`{"command":"node","args":["s.js"],"isolation":{}}`:         {Line: "node s.js", Isolation: "docker node:24, network bridge"},
-		`{"command":"node","isolation":{"type":"none"}}`:            {Line: "node", Isolation: "none: it runs with your rights"},
-		`{"command":"npx","args":["-y","pkg"]}`:                     {Line: "npx -y pkg", Isolation: "none: it runs with your rights", Notes: []string{"pkg is not pinned: each start may run another version"}},
+		`{"command":"node","isolation":{"type":"none"}}`:            {Line: "node", Isolation: "not isolated (runs as you)"},
+		`{"command":"npx","args":["-y","pkg"]}`:                     {Line: "npx -y pkg", Isolation: "not isolated (runs as you)", Notes: []string{"pkg is not pinned: each start may run another version"}},
 	} {
 		got := ReadLaunch(launchOf(t, entry), true)
 		for what, pair := range map[string][2]string{

@@ -1,0 +1,180 @@
+package hub
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+)
+
+// question is what the person reads in the client's form, in three paragraphs of one line: what is asked, what runs, and where all of it
+// is shown. Clients show little more than three lines, and some join them. Of the server's own texts it has names alone.
+func question(st standing, p *quarantine.Proposal, found quarantine.RuleCounts) string {
+	return strings.Join([]string{asked(st, p, found), launchWords(st, p), "Details: " + command("review", st.written)}, "\n\n")
+}
+
+// asked says what an approval approves, and why it is asked for again.
+func asked(st standing, p *quarantine.Proposal, found quarantine.RuleCounts) string {
+	name, scanned := strconv.Quote(st.key.name), " Scanner: nothing found."
+	if len(found) > 0 {
+		scanned = " Scanner: " + found.Severities() + "."
+	}
+	var text string
+	switch {
+	case st.record.OwnLaunch(st.written):
+		text = "Approve the changed launch of " + name + ", and what it offers under it."
+	case p.State == quarantine.HeldLaunch:
+		text = "Start " + name + " once, to list its tools."
+		if how := HowInspected(st.written); how != "" {
+			text += " It runs " + how + "."
+		}
+	case p.State == quarantine.HeldDefinitions:
+		text = "Approve " + name + ": " + offered(st.record.Offered(p.Items)) + "." + scanned
+	default:
+		text = "Approve changes of " + name + changes(p) + "." + scanned
+	}
+	if p.Policy != nil {
+		text += " Its policy is " + looser(st, p) + "."
+	}
+	if st.record != nil && st.record.Doubt != "" {
+		text += " What was approved before does not count: " + st.record.Doubt + "."
+	}
+	return text
+}
+
+// offered counts definitions by kind, and of tools those that say themselves that they are destructive.
+func offered(items []quarantine.Item) string {
+	var parts []string
+	for _, kind := range []struct {
+		kind      quarantine.Kind
+		one, many string
+	}{{quarantine.Tool, "tool", "tools"}, {quarantine.Prompt, "prompt", "prompts"}, {quarantine.Template, "resource template", "resource templates"}} {
+		n, destructive := 0, 0
+		for _, it := range items {
+			if it.Kind == kind.kind {
+				n++
+				destructive += destroys(it)
+			}
+		}
+		part := strconv.Itoa(n) + " " + kind.many
+		if n == 1 {
+			part = "1 " + kind.one
+		}
+		if destructive > 0 {
+			part += fmt.Sprintf(" (%d destructive)", destructive)
+		}
+		if n > 0 || kind.kind == quarantine.Tool {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func destroys(it quarantine.Item) int {
+	var tool struct {
+		Annotations struct{ DestructiveHint, ReadOnlyHint bool }
+	}
+	if it.Kind == quarantine.Tool && json.Unmarshal(it.Raw, &tool) == nil && tool.Annotations.DestructiveHint && !tool.Annotations.ReadOnlyHint {
+		return 1
+	}
+	return 0
+}
+
+// Bounds of the names in a question: the first of each kind of change, each cut.
+const (
+	mostNames   = 8
+	longestName = 40
+)
+
+// changes names what changed, by the kind of the change.
+func changes(p *quarantine.Proposal) string {
+	var parts []string
+	for _, what := range []struct{ what, words string }{{"new", "new"}, {"changed", "changed"}, {"text", "reworded"}, {"unreadable", "unreadable"}} {
+		var names []string
+		for _, c := range p.Changes {
+			if c.What() == what.what {
+				names = append(names, itemName(c.Item))
+			}
+		}
+		if len(names) == 0 {
+			continue
+		}
+		slices.Sort(names)
+		more := ""
+		if n := len(names) - mostNames; n > 0 {
+			names, more = names[:mostNames], fmt.Sprintf(" and %d more", n)
+		}
+		parts = append(parts, what.words+" "+strings.Join(names, ", ")+more)
+	}
+	if parts == nil {
+		return ""
+	}
+	return ": " + strings.Join(parts, "; ")
+}
+
+// itemName is the name of an item, or its kind for one of which a server has only one.
+func itemName(it quarantine.Item) string {
+	name := it.ID
+	if name == "" {
+		return string(it.Kind)
+	}
+	if runes := []rune(name); len(runes) > longestName {
+		name = string(runes[:longestName]) + "…"
+	}
+	if name = quarantine.Word(name); it.Kind != quarantine.Tool {
+		name = string(it.Kind) + " " + name
+	}
+	return name
+}
+
+// launchWords says all of the launch that is approved, and what was approved before.
+func launchWords(st standing, p *quarantine.Proposal) string {
+	text := quarantine.ReadLaunch(p.Shown, false)
+	first := "Runs " + text.Line
+	switch {
+	case st.written.URL != "":
+		first = "Connects to " + text.Line
+	case text.Isolation == quarantine.NotIsolated:
+		first += " as you, not isolated"
+	default:
+		first += ", isolated: " + text.Isolation
+	}
+	parts := []string{first}
+	for _, fact := range text.Facts() {
+		if fact.Label != "Isolation" {
+			parts = append(parts, fact.Label+": "+fact.Text)
+		}
+	}
+	if st.written.Workspace {
+		parts = append(parts, "The workspace's file proposes it: "+asciiPath(text.File))
+	}
+	if p.Was != nil {
+		if was := quarantine.ReadLaunch(p.Was, false).Line; was != text.Line {
+			parts = append(parts, "Approved before: "+was)
+		}
+		if values := quarantine.ChangedValues(p.Was, p.Launch); len(values) > 0 {
+			parts = append(parts, "Changed values: "+strings.Join(values, ", "))
+		}
+	}
+	return strings.Join(parts, ". ") + "."
+}
+
+// looser says what of an entry's policy waits.
+func looser(st standing, p *quarantine.Proposal) string {
+	text := fmt.Sprintf("looser than the confirmed one: tool_changes %s, %d enabled_tools, %d disabled_tools", p.Policy.ToolChanges, len(p.Policy.Enabled), len(p.Policy.Disabled))
+	if st.record.Enables(st.written) {
+		text += "; it was disabled, and its file enables it"
+	}
+	return text
+}
+
+// asciiPath shows a path that somebody else may have chosen, so that nothing in it passes for a line of ours.
+func asciiPath(path string) string {
+	if path == "" {
+		return ""
+	}
+	return strconv.QuoteToASCII(path)
+}
