@@ -73,9 +73,10 @@ func TestDefinitions(t *testing.T) {
 
 // record is an Admin that writes down what is asked of it.
 type record struct {
-	did  []string
-	err  error
-	slow time.Duration // that an approval takes
+	did   []string
+	err   error
+	slow  time.Duration // that an approval takes
+	later string        // what a client's user has to do to see new tools
 }
 
 func (r *record) note(operation, name string, options []config.Option) {
@@ -108,6 +109,7 @@ func (r *record) Enable(name string, on bool) error {
 	r.note(fmt.Sprintf("enable %v", on), name, nil)
 	return r.err
 }
+func (r *record) Note() string       { return r.later }
 func (r *record) Waiting() []Waiting { return []Waiting{{Name: "w"}} }
 func (r *record) Inspect(name string) (Inspection, error) {
 	r.note("inspect", name, nil)
@@ -213,6 +215,36 @@ func TestOperations(t *testing.T) {
 		if _, err := call(t.Context(), r, Name, m); want != "" && (err == nil || !strings.Contains(err.Error(), "no room")) {
 			t.Errorf("%s: the error was lost: %v", args, err)
 		}
+	}
+}
+
+// A client that defers tools is given those that are needed at any time, two at most; and one that reads the list once says what to do.
+func TestMarks(t *testing.T) {
+	var marked []string
+	for _, raw := range Definitions() {
+		var tool struct {
+			Name string
+			Meta map[string]any `json:"_meta"`
+		}
+		if err := json.Unmarshal(raw, &tool); err != nil {
+			t.Fatal(err)
+		}
+		switch a, b := tool.Meta["anthropic/alwaysLoad"], tool.Meta["antigravity/alwaysLoad"]; {
+		case a == true && b == true && len(tool.Meta) == 2:
+			marked = append(marked, tool.Name)
+		case tool.Meta != nil:
+			t.Errorf("%s", raw)
+		}
+	}
+	if got := strings.Join(marked, " "); got != Name+" "+ReviewName {
+		t.Errorf("marked: %s", got)
+	}
+	r := &record{later: "start a new session"}
+	if text, err := run(Name, r, `{"operation":"enable","name":"n"}`); err != nil || !strings.HasSuffix(text, "Now start a new session.") {
+		t.Errorf("%q, %v", text, err)
+	}
+	if text, err := run(Name, r, `{"operation":"disable","name":"n"}`); err != nil || strings.Contains(text, "session") {
+		t.Errorf("%q, %v", text, err)
 	}
 }
 

@@ -21,6 +21,8 @@ type Admin interface {
 	Remove(name string) error
 	Restart(name string) error
 	Logs(name string) (string, error)
+	// Note is what the user of this client has to do before they see the tools of a server that has come, "" for nothing.
+	Note() string
 
 	Waiting() []Waiting
 	Inspect(name string) (Inspection, error)

@@ -25,6 +25,10 @@ var operations = []any{"list", "add", "update", "remove", "enable", "disable", "
 // not settable through a tool: identity, and what a person decides.
 var withheld = map[string]bool{"name": true, "enabled": true, "quarantined": true, "tool_changes": true}
 
+// alwaysLoad marks the tools that are needed at any time, for clients that show a model the other definitions only when it looks for
+// them: Claude Code and Antigravity have a mark each.
+var alwaysLoad = mcp.NewMetaFromMap(map[string]any{"anthropic/alwaysLoad": true, "antigravity/alwaysLoad": true})
+
 func serversTool() mcp.Tool {
 	properties := map[string]any{
 		"operation": map[string]any{"type": "string", "enum": operations},
@@ -51,6 +55,7 @@ func serversTool() mcp.Tool {
 	}
 	t := mcp.NewToolWithRawSchema(Name, description, schema)
 	yes, no := true, false
+	t.Meta = alwaysLoad
 	t.Annotations = mcp.ToolAnnotation{Title: "Upstream servers", ReadOnlyHint: &no, DestructiveHint: &yes, IdempotentHint: &no, OpenWorldHint: &no}
 	return t
 }
@@ -86,7 +91,11 @@ func runServers(_ context.Context, admin Admin, args map[string]any) (string, er
 	case "remove":
 		return "Server " + quoted + " was removed.", admin.Remove(name)
 	case "enable", "disable":
-		return "Server " + quoted + " is now " + operation + "d.", admin.Enable(name, operation == "enable")
+		text := "Server " + quoted + " is now " + operation + "d."
+		if note := admin.Note(); note != "" && operation == "enable" {
+			text += " Now " + note + "."
+		}
+		return text, admin.Enable(name, operation == "enable")
 	case "restart":
 		return "Server " + quoted + " is being restarted.", admin.Restart(name)
 	case "logs":

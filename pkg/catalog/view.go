@@ -178,20 +178,20 @@ const instructionsLimit = 2 << 10
 
 const saysOfItself = "] says of itself:"
 
-// Instructions quotes each server's instructions under its name, in all at most 2 KiB; a text that had to
-// be shortened says so.
-func (v *View) Instructions() string {
+// Instructions are the proxy's own words, if there are any, and then each server's instructions, quoted under its name; in all at most 2
+// KiB. A text that had to be shortened says so.
+func (v *View) Instructions(own string) string {
 	var texts []Source
 	for _, s := range v.sources {
 		if s.Snapshot != nil && s.Snapshot.Instructions != "" {
 			texts = append(texts, s)
 		}
 	}
-	if len(texts) == 0 {
-		return ""
-	}
 	var b strings.Builder
-	left := instructionsLimit
+	if own != "" {
+		b.WriteString(own + "\n")
+	}
+	left := instructionsLimit - b.Len()
 	for i, s := range texts {
 		head := "[" + clean(s.Server) + saysOfItself + "\n"
 		share := left/(len(texts)-i) - len(head) - 1

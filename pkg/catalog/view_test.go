@@ -149,18 +149,27 @@ func TestMatchTemplate(t *testing.T) {
 
 func TestInstructions(t *testing.T) {
 	text := func(server, s string) Source { return Source{Server: server, Snapshot: &Snapshot{Instructions: s}} }
-	if got := NewView([]Source{{Server: "x"}, text("y", "")}, 48, nil).Instructions(); got != "" {
+	if got := NewView([]Source{{Server: "x"}, text("y", "")}, 48, nil).Instructions(""); got != "" {
 		t.Errorf("%q", got)
 	}
-	got := NewView([]Source{text("a b", "Be <kind>."), text("c", "Be quick.")}, 48, nil).Instructions()
+	got := NewView([]Source{text("a b", "Be <kind>."), text("c", "Be quick.")}, 48, nil).Instructions("")
 	if want := "[a_b] says of itself:\nBe <kind>.\n[c] says of itself:\nBe quick."; got != want {
+		t.Errorf("%q", got)
+	}
+	if got := NewView(nil, 48, nil).Instructions("Ours."); got != "Ours." {
+		t.Errorf("%q", got)
+	}
+	if got := NewView([]Source{text("c", "Be quick.")}, 48, nil).Instructions("Ours."); got != "Ours.\n[c] says of itself:\nBe quick." {
 		t.Errorf("%q", got)
 	}
 	var many []Source
 	for i := range 8 {
 		many = append(many, text(fmt.Sprint("server", i), strings.Repeat("ü", 1000)))
 	}
-	got = NewView(many, 48, nil).Instructions()
+	if got := NewView(many, 48, nil).Instructions(strings.Repeat("o", 1000)); len(got) > instructionsLimit || !strings.HasPrefix(got, "oooo") || !strings.Contains(got, "[server7] says of itself:\nü") {
+		t.Errorf("%d bytes: %q", len(got), got)
+	}
+	got = NewView(many, 48, nil).Instructions("")
 	if len(got) > instructionsLimit || !json.Valid([]byte(`"`+strings.ReplaceAll(got, "\n", " ")+`"`)) || strings.ContainsRune(got, '\ufffd') {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}

@@ -60,7 +60,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	a.h.unflag(st.key)
 	if decision != "inspect" {
 		a.s.Refresh(ctx)
-		return builtin.Outcome{Status: statusApproved, Server: name, State: string(quarantine.Approved), Next: "it can be called now"}, nil
+		return builtin.Outcome{Status: statusApproved, Server: name, State: string(quarantine.Approved), Next: a.nowListed("it can be called now")}, nil
 	}
 	return a.inspected(ctx, st), nil
 }

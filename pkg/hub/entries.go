@@ -303,6 +303,9 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 	f := h.firsts[k]
 	h.mu.Unlock()
 	h.apply()
+	if old != nil {
+		h.warnChanged(k, old.record, r)
+	}
 	if old != nil && old.record != nil && len(lacking(old.gate, quarantine.OfStart(r))) > 0 { // what a start waited for was approved
 		if f != nil {
 			f.in.Start()

@@ -231,6 +231,7 @@ func (a *admin) in(ctx context.Context, out builtin.Login, st oauth.Status) buil
 	a.h.AwaitFirst(ctx, a.s, catalog.Prefix(out.Server))
 	a.s.Refresh(ctx)
 	out.Status, out.Issuer, out.Scopes, out.Note = st.State, st.Issuer, st.Scopes, st.Why
+	out.Next = a.nowListed("")
 	return out
 }
 

@@ -152,7 +152,7 @@ func command(verb string, s *config.Server) string {
 // apply brings all scopes in line with the configuration and the records: what may not run any more is ended, what may is looked at.
 func (h *Hub) apply() {
 	h.mu.Lock()
-	drops := map[string][]string{}
+	drops, held := map[string][]string{}, map[string][]string{}
 	var stop []*first
 	for workspace, old := range h.scopes {
 		sc := h.derive(workspace, old.written)
@@ -160,6 +160,7 @@ func (h *Hub) apply() {
 			continue
 		}
 		h.scopes[workspace] = sc
+		held[workspace] = newlyHeld(old.effective, sc.effective)
 		drops[workspace] = changedServers(old.effective, sc.effective)
 		for _, name := range drops[workspace] {
 			for _, from := range []*config.Config{old.effective, sc.effective} {
@@ -180,6 +181,7 @@ func (h *Hub) apply() {
 	for workspace, names := range drops {
 		for _, s := range h.in(workspace) {
 			s.Drop(names...)
+			warnHeld(s, held[workspace])
 			h.inspectNew(s) // now: who was told of the change finds the look to wait for
 			h.work.Go(s.StartEager)
 		}
@@ -246,11 +248,11 @@ func (h *Hub) Moved(s *session.Session) {
 		h.mu.Unlock()
 		return
 	}
-	var others []string // that are other servers now, or none
+	var others, held []string // that are other servers now, or none
 	same = true
 	if there {
 		old, next := h.scopes[was].effective, h.scopes[path].effective
-		others, same = changedServers(old, next), sameServers(old, next)
+		others, same, held = changedServers(old, next), sameServers(old, next), newlyHeld(old, next)
 		h.sessions[s] = path
 	}
 	h.leaveScope(was, s)
@@ -260,6 +262,7 @@ func (h *Hub) Moved(s *session.Session) {
 	h.mu.Unlock()
 	if there && !same && s.Greeted() {
 		s.Drop(others...)
+		warnHeld(s, held)
 		s.CatalogChanged()
 		h.inspectNew(s)
 		h.work.Go(s.StartEager)

@@ -64,7 +64,7 @@ func (s *Session) initialize(m *jsonrpc.Message, r reply) {
 	b = append(append(b, `,"capabilities":`...), capabilitiesFor(version, s.host.Sources(s))...)
 	b = append(b, `,"serverInfo":{"name":"mcpproxy-stdio","title":"mcpproxy","version":`...)
 	b = append(jsonrpc.AppendQuote(b, s.opts.Version), '}')
-	if text := view.Instructions(); text != "" {
+	if text := view.Instructions(s.host.About(s)); text != "" {
 		b = jsonrpc.AppendQuote(append(b, `,"instructions":`...), text)
 	}
 	r.result(m, append(b, '}'))

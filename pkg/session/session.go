@@ -55,6 +55,8 @@ type Host interface {
 	Turn(server *config.Server) upstream.Turn
 	// Ready completes what a server is started with.
 	Ready(start *upstream.Start) *upstream.Start
+	// About says, for the proxy's own part of the instructions, which servers there are, which can't be used, and what to do.
+	About(s *Session) string
 	// OwnTools makes a connection to the proxy's own tools, on behalf of the session.
 	OwnTools(s *Session) upstream.Conn
 }

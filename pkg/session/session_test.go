@@ -42,6 +42,7 @@ func (h *host) Moved(*Session)                                                {}
 func (h *host) Leave(*Session)                                                {}
 func (h *host) AwaitFirst(context.Context, *Session, string)                  {}
 func (h *host) Fared(*Session, string, upstream.Status)                       {}
+func (h *host) About(*Session) string                                         { return "" }
 func (h *host) Turn(*config.Server) upstream.Turn                             { return upstream.Turn{} }
 func (h *host) NotListed(*Session, string) error                              { return nil }
 func (h *host) Withheld(*Session, string) error                               { return nil }

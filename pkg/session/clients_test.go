@@ -5,6 +5,15 @@ import (
 	"time"
 )
 
+// Some clients never read their lists again.
+func TestReadsListsOnce(t *testing.T) {
+	for name, once := range map[string]bool{"codex-mcp-client": true, "Codex": true, " codex_exec": true, "claude-code": false, "copilot-cli": false, "my codex": false, "": false} {
+		if got := clientNamed(name).once; got != once {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
 // No client is let wait longer than it was seen to bear.
 func TestPatience(t *testing.T) {
 	for name, bears := range map[string]time.Duration{ // as recorded, and what it bore
@@ -17,7 +26,7 @@ func TestPatience(t *testing.T) {
 		"copilot-cli": 65 * time.Second,
 		"":            60 * time.Second, "somebody's own": 60 * time.Second,
 	} {
-		if most := patienceOf(name); most >= bears || most < bears/3 {
+		if most := clientNamed(name).most; most >= bears || most < bears/3 {
 			t.Errorf("%q, which bears %v, is let wait %v", name, bears, most)
 		}
 	}
