@@ -36,7 +36,7 @@ func TestQuestion(t *testing.T) {
 		"new": {`{"command":"npx","args":["-y","demo-mcp"]}`, quarantine.Proposal{State: quarantine.HeldLaunch}, nil, nil,
 			`Start "demo" once, to list its tools.|Runs npx -y demo-mcp as you, not isolated. Note: demo-mcp is not pinned: each start may run another version.`},
 		"new in a sandbox": {`{"command":"node","args":["s.js"],"isolation":{"type":"sandbox"}}`, quarantine.Proposal{State: quarantine.HeldLaunch}, nil, nil,
-			`Start "demo" once, to list its tools. It runs confined, without files and with placeholders for the values of its variables, and without network.|Runs node s.js, isolated: sandbox, network bridge.`},
+			`Start "demo" once, to list its tools. It runs confined, without files and with placeholders for the values of its variables, and without network.|Runs node s.js, isolated: sandbox, network bridge, a home of its own, kept until you remove the server or change its launch.`},
 		"definitions": {`{"command":"npx","args":["-y","demo-mcp@1.0.0"]}`, quarantine.Proposal{State: quarantine.HeldDefinitions, Items: definitions},
 			&quarantine.Record{Blocked: []string{"gone"}}, nil,
 			`Approve "demo": 3 tools (2 destructive), 1 prompt. Scanner: nothing found.|Runs npx -y demo-mcp@1.0.0 as you, not isolated.`},

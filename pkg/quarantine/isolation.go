@@ -79,7 +79,9 @@ func (i *isolation) words(command string) string {
 	case config.IsolationAuto:
 		value("docker", image)
 		say(image == "", "docker")
-		say(i.config().BeyondSandbox() == "", "or a sandbox")
+		beyond := i.config().BeyondSandbox()
+		say(beyond == "", "or a sandbox")
+		say(beyond != "", "and no sandbox in its place")
 		say(i.AllowNone, "or nothing where there is none")
 	default:
 		said = append(said, Word(i.Type))
@@ -111,13 +113,16 @@ func (i *isolation) words(command string) string {
 	value("user", i.User)
 	say(i.ReadOnly, "file system read-only")
 	list("tmpfs", i.Tmpfs)
-	say(i.Cache != nil && *i.Cache && i.Type != config.IsolationSandbox, "packages cached")
+	say(i.Cache != nil && *i.Cache, "packages cached")
 	if i.Type == config.IsolationSandbox || i.Type == config.IsolationAuto && i.config().BeyondSandbox() == "" {
 		in := map[bool]string{true: "in a sandbox "}[i.Type == config.IsolationAuto]
 		fresh := i.Cache != nil && !*i.Cache
 		say(fresh, in+"an empty home at each start")
 		say(!fresh, in+"a home of its own, kept until you remove the server or change its launch")
 		say(i.Sockets, in+"Unix sockets")
+	} else { // they mean nothing in a container, and are approved all the same
+		say(i.Cache != nil && !*i.Cache, "cache false")
+		say(i.Sockets, "unix_sockets")
 	}
 	value("pull", i.Pull)
 	value("platform", i.Platform)

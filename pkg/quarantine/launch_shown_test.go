@@ -21,7 +21,14 @@ func others(v reflect.Value, path string, each func()) {
 	}
 	switch v.Kind() {
 	case reflect.String:
-		for _, text := range []string{"", "a", "b", "https://a.example/x?y=1", "${env:A}", "docker", "sandbox", "auto", "none", "stdio", "http", "sse", "host", "ro", "rw", "abcdefghij0123456789"} {
+		texts := []string{"", "a", "https://a.example/x?y=1", "${env:A}", "host", "ro", "rw", "abcdefghij0123456789"}
+		switch {
+		case strings.HasSuffix(path, "Isolation.Type"): // the configuration takes no others
+			texts = []string{"docker", "sandbox", "auto", "none"}
+		case path == "Protocol":
+			texts = []string{"stdio", "http", "sse"}
+		}
+		for _, text := range texts {
 			set(text)
 		}
 	case reflect.Bool:
@@ -35,9 +42,15 @@ func others(v reflect.Value, path string, each func()) {
 		v.SetZero()
 		each()
 		v.Set(reflect.New(v.Type().Elem()))
+		if i, is := v.Interface().(*config.Isolation); is {
+			for _, i.Type = range []string{"docker", "sandbox", "auto"} {
+				others(v.Elem(), path, each)
+			}
+			return
+		}
 		others(v.Elem(), path, each)
 	case reflect.Slice:
-		for n := range 3 {
+		for n := range 2 {
 			v.Set(reflect.MakeSlice(v.Type(), n, n))
 			for i := range n {
 				others(v.Index(i), fmt.Sprintf("%s[%d]", path, i), each)

@@ -65,9 +65,9 @@ func TestReadLaunchTellsIsolation(t *testing.T) {
 		`{"type":"sandbox","cache":false}`:                             `sandbox, network bridge, an empty home at each start`,
 		`{"type":"auto","cache":true}`:                                 `docker node:24, or a sandbox, network bridge, packages cached, in a sandbox a home of its own, kept until you remove the server or change its launch`,
 		`{"type":"auto"}`:                                              `docker node:24, or a sandbox, network bridge, in a sandbox a home of its own, kept until you remove the server or change its launch`,
-		`{"type":"auto","cpu_limit":1}`:                                `docker node:24, 1 processor, network bridge`,
-		`{"type":"auto","user":"u"}`:                                   `docker node:24, network bridge, user u`,
-		`{"type":"auto","mounts":["/a:/b"]}`:                           `docker node:24, network bridge, mounts /a:/b`,
+		`{"type":"auto","cpu_limit":1}`:                                `docker node:24, and no sandbox in its place, 1 processor, network bridge`,
+		`{"type":"auto","user":"u"}`:                                   `docker node:24, and no sandbox in its place, network bridge, user u`,
+		`{"type":"auto","mounts":["/a:/b"]}`:                           `docker node:24, and no sandbox in its place, network bridge, mounts /a:/b`,
 		`{"memory_limit":"1536m"}`:                                     `docker node:24, memory 1536 MiB, network bridge`,
 		`{"mounts":["${env:A}:/b","/c\u202e:/c"]}`:                     `docker node:24, network bridge, mounts ${env:A}:/b "/c\u202e:/c"`,
 	} {
