@@ -92,7 +92,7 @@ const (
 // changes names what changed, by the kind of the change.
 func changes(p *quarantine.Proposal) string {
 	var parts []string
-	for _, what := range []struct{ what, words string }{{"new", "new"}, {"changed", "changed"}, {"text", "reworded"}, {"unreadable", "unreadable"}} {
+	for _, what := range []struct{ what, words string }{{"new", "new"}, {"changed", "changed"}, {"updated", "updated"}, {"unreadable", "unreadable"}} {
 		var names []string
 		for _, c := range p.Changes {
 			if c.What() == what.what {

@@ -47,10 +47,10 @@ func TestQuestion(t *testing.T) {
 		"remote": {`{"url":"https://h.example/mcp?k=v","protocol":"sse","headers":{"X-A":"${keyring:k}"},"oauth":{"account":"me"}}`, quarantine.Proposal{State: quarantine.HeldLaunch}, nil, nil,
 			`Start "demo" once, to list its tools.|Connects to https://h.example/mcp?k=…. Headers: X-A from keyring:k. Login: account: me, grant: authorization_code, login: ask. Options: protocol: sse.`},
 		"changes": {`{"command":"x"}`, quarantine.Proposal{State: quarantine.Approved, Changes: []quarantine.Change{
-			{Item: toolItem("b", "")}, {Item: toolItem("a\u202e", "")}, {Item: toolItem("c", ""), Old: old}, {Item: quarantine.Item{Kind: quarantine.Instructions, Digest: "d", Text: true}, Old: old},
+			{Item: toolItem("b", "")}, {Item: toolItem("a\u202e", "")}, {Item: toolItem("c", ""), Old: old}, {Item: quarantine.Item{Kind: quarantine.Instructions, Digest: "d", Fits: true}, Old: old},
 			{Item: quarantine.Item{Kind: quarantine.Prompt, ID: strings.Repeat("p", 90)}}}},
 			nil, quarantine.CountRules(scan.Finding{Rule: "r", Severity: scan.Low}, scan.Finding{Rule: "r", Severity: scan.Medium}, scan.Finding{Rule: "q", Severity: scan.Low}, scan.Finding{Rule: "i"}),
-			`Approve changes of "demo": new "a\u202e", b; changed c; reworded instructions; unreadable prompt "` + strings.Repeat("p", 40) + `\u2026". Scanner: 1 medium, 2 low.|Runs x as you, not isolated.`},
+			`Approve changes of "demo": new "a\u202e", b; changed c; updated instructions; unreadable prompt "` + strings.Repeat("p", 40) + `\u2026". Scanner: 1 medium, 2 low.|Runs x as you, not isolated.`},
 		"many": {`{"command":"x"}`, quarantine.Proposal{State: quarantine.Approved, Changes: many}, nil, nil,
 			`Approve changes of "demo": new a, b, c, d, e, f, g, h and 4 more. Scanner: nothing found.|Runs x as you, not isolated.`},
 	} {
