@@ -124,7 +124,7 @@ func TestAllOfALaunchIsShown(t *testing.T) {
 func TestUnknownMembersAreShown(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"protocol":"stdio","command":"x","shell":true}`:                                                                  "shell: true",
-		`{"protocol":"stdio","command":"x","env_file":"/e\u202e"}`:                                                         `env_file: "/e\u202e"`,
+		`{"protocol":"stdio","command":"x","shell_file":"/e\u202e"}`:                                                       `shell_file: "/e\u202e"`,
 		`{"protocol":"stdio","command":"x","env":[{"name":"A","value":"b","required":true}]}`:                              "A=b (required: true)",
 		`{"protocol":"stdio","command":"x","isolation":{"type":"docker","privileged":true}}`:                               "privileged: true",
 		`{"protocol":"stdio","command":"x","isolation":{"type":"docker","more":["a"]}}`:                                    `more: "[\"a\"]"`,
