@@ -129,14 +129,12 @@ func annotated(t mcp.Tool, title string, readOnly, destructive bool) mcp.Tool {
 }
 
 func reviewTool() mcp.Tool {
-	t := annotated(mcp.NewToolWithRawSchema(ReviewName,
+	return annotated(mcp.NewToolWithRawSchema(ReviewName,
 		`Show what quarantine holds. operation: list (every server with something to review), inspect (one server: its launch, counts, findings, and the digest to approve). It starts nothing and quotes nothing of a server; the user sees all of it with "mcpproxy-stdio review NAME".`,
 		object([]string{"operation"}, map[string]any{
 			"operation": map[string]any{"type": "string", "enum": []string{"list", "inspect"}},
 			"name":      text("the server"),
 		})), "Quarantine: review", true, false)
-	t.Meta = alwaysLoad
-	return t
 }
 
 func approveTool() mcp.Tool {

@@ -25,7 +25,7 @@ var operations = []any{"list", "add", "update", "remove", "enable", "disable", "
 // not settable through a tool: identity, and what a person decides.
 var withheld = map[string]bool{"name": true, "enabled": true, "quarantined": true, "tool_changes": true}
 
-// alwaysLoad marks the tools that are needed at any time, for clients that show a model the other definitions only when it looks for
+// alwaysLoad marks the tool that is needed at any time, for clients that show a model the other definitions only when it looks for
 // them: Claude Code and Antigravity have a mark each.
 var alwaysLoad = mcp.NewMetaFromMap(map[string]any{"anthropic/alwaysLoad": true, "antigravity/alwaysLoad": true})
 
