@@ -53,7 +53,7 @@ func Parse(raw []byte) (Message, error) {
 	if i := skipSpace(raw, 0); i < len(raw) && raw[i] == '[' {
 		return m, ErrBatch
 	}
-	version, pass := false, scan{most: MaxDepth, meta: &m.Meta}
+	version, pass := false, scan{most: MaxDepth, envelope: true}
 	err := pass.members(raw, Span{0, len(raw)}, func(name, value Span) error {
 		key := Unquote(name.In(raw))
 		at := m.member(key)
@@ -71,7 +71,7 @@ func Parse(raw []byte) (Message, error) {
 		}
 		return nil
 	})
-	m.Nulls = pass.nulls
+	m.Nulls, m.Meta = pass.nulls, pass.meta
 	if Broken(err) {
 		m.guess()
 	}

@@ -77,21 +77,21 @@ func (s *scan) object(b []byte, i int, fn func(key, value Span) error) (int, err
 
 // member returns where the value at b[i] ends. In params and result it notes where _meta is, if that is asked for.
 func (s *scan) member(b []byte, key Span, i int) (int, error) {
-	if s.meta == nil || i >= len(b) || b[i] != '{' {
+	if !s.envelope || i >= len(b) || b[i] != '{' {
 		return s.value(b, i)
 	}
 	if name := string(Unquote(key.In(b))); name != "result" && name != "params" {
 		return s.value(b, i)
 	}
-	meta := s.meta
-	s.meta = nil
-	end, err := s.object(b, i, func(key, value Span) error {
+	inner := scan{most: s.most, breaks: s.breaks, nulls: s.nulls}
+	meta := Span{}
+	end, err := inner.object(b, i, func(key, value Span) error {
 		if string(Unquote(key.In(b))) == "_meta" {
-			*meta = value
+			meta = value
 		}
 		return nil
 	})
-	s.meta = meta
+	s.breaks, s.nulls, s.meta = inner.breaks, inner.nulls, meta
 	return end, err
 }
 

@@ -45,10 +45,12 @@ func skipSpace(b []byte, i int) int {
 
 // scan is one pass over a value.
 type scan struct {
-	most   int   // levels that are allowed, at most 128
-	breaks bool  // there was a line break between tokens
-	nulls  bool  // there was a null
-	meta   *Span // gets the place of _meta in the params or the result of a message; nil: that is not looked for
+	most   int  // levels that are allowed, at most 128
+	breaks bool // there was a line break between tokens
+	nulls  bool // there was a null
+
+	envelope bool // the object is a message: of its params or its result, note where _meta is
+	meta     Span
 }
 
 func (s *scan) space(b []byte, i int) int {

@@ -11,19 +11,14 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// dispatch serves one message of the client. Servers get it in the form that all of them take.
+// dispatch serves one message of the client. Servers get its answers in the form that all of them take.
 func (s *Session) dispatch(m *jsonrpc.Message, r reply) {
-	if err := protocol.Tidy(m); err != nil {
-		switch m.Kind {
-		case jsonrpc.Request:
-			r.fail(m, protocol.InvalidParams, "Invalid params: "+err.Error())
-		default:
-			s.refuse(m, err)
-		}
-		return
-	}
 	switch m.Kind {
 	case jsonrpc.Result, jsonrpc.Failure:
+		if err := protocol.Tidy(m); err != nil {
+			s.refuse(m, err)
+			return
+		}
 		s.answered(m)
 	case jsonrpc.Notification:
 		s.notification(m)

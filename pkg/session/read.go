@@ -125,7 +125,6 @@ func (s *Session) refuse(m *jsonrpc.Message, err error) {
 	switch id := m.Bytes(m.ID); {
 	case m.Method.End == 0 && (m.Result.End != 0 || m.Error.End != 0): // a broken answer can't be answered
 		s.answeredBadly(id, jsonrpc.NewError(id, protocol.InternalError, "The client gave a broken answer: "+err.Error(), nil))
-	case m.Kind == jsonrpc.Notification: // nobody waits for an answer
 	case errors.Is(err, jsonrpc.ErrText):
 		s.write(jsonrpc.Whole(jsonrpc.NewError(id, protocol.ParseError, "Parse error: "+err.Error(), nil)))
 	case errors.Is(err, jsonrpc.ErrSyntax):
