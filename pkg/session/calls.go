@@ -101,19 +101,10 @@ func (c *calls) addToken(raw []byte, one *call) uint64 {
 	return c.next
 }
 
-// find returns the open request with an id, if need be by its number: "7" for 7.
 func (c *calls) find(id []byte) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if one := c.open[string(id)]; one != nil {
-		return one
-	}
-	for key, one := range c.open {
-		if jsonrpc.SameID([]byte(key), id) {
-			return one
-		}
-	}
-	return nil
+	return c.open[string(id)]
 }
 
 func (c *calls) token(raw []byte) *token {

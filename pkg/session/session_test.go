@@ -197,23 +197,14 @@ func TestIDAsText(t *testing.T) {
 			t.Errorf("%s: %s", form, m.Raw)
 		}
 	}
-	// The client cancels in another form than it asked in, and the server takes back a question so.
+	// A server takes back a question so.
 	c.Send(`{"jsonrpc":"2.0","id":300,"method":"tools/call","params":{"name":"t"}}`)
-	asked := idOf(<-srv.sent)
+	<-srv.sent
 	srv.inbox <- `{"jsonrpc":"2.0","id":5,"method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}}`
 	m, _ := c.Wait(5*time.Second, func(m mcptest.Message) bool { return m.Method == "elicitation/create" })
 	srv.inbox <- `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"5"}}`
 	if got, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return m.Method == "notifications/cancelled" }); !ok || !strings.Contains(string(got.Raw), `"requestId":`+m.ID) {
 		t.Errorf("the server's cancellation: %s", got.Raw)
-	}
-	c.Send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"300"}}`)
-	for got := range srv.sent {
-		if strings.Contains(got, "notifications/cancelled") {
-			if !strings.Contains(got, `"requestId":`+asked) {
-				t.Errorf("the client's cancellation: %s", got)
-			}
-			break
-		}
 	}
 }
 
