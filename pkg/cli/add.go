@@ -83,7 +83,7 @@ func (a *app) add(ctx context.Context, name string, command []string, f addFlags
 		fmt.Fprintf(a.err, "Mind that %q can be taken for %q.\n", plain(name), plain(other))
 	}
 	if nobody == nil {
-		nobody = a.sure(ctx, name)
+		nobody = a.sure(ctx, name, ownOrReview)
 	}
 	added := []addition{{name: name, options: options}}
 	if err := d.write(added, nobody == nil, "add"); err != nil {

@@ -27,15 +27,18 @@ func (e addition) quarantined() bool {
 	return slices.ContainsFunc(e.options, func(o config.Option) bool { return o.Key == "quarantined" && o.Value == true })
 }
 
-// sure asks a person who adds servers, where a script may operate the terminal, whether it is they: what they add is trusted. An error means
+// ownOrReview is what is typed for where servers are added.
+const ownOrReview = "trust it as your own (or Enter, to review it later)"
+
+// sure asks a person who adds or enables servers, where a script may operate the terminal, whether it is they: what they add is trusted. An error means
 // that nobody answered as a person does.
-func (a *app) sure(ctx context.Context, what string) error {
+func (a *app) sure(ctx context.Context, what, purpose string) error {
 	if a.operator().Doubt == "" {
 		return nil
 	}
 	ctx, stop := interruptible(ctx)
 	defer stop()
-	return a.confirm(ctx, newPrinter(a.out), what, "trust it as your own (or Enter, to review it later)")
+	return a.confirm(ctx, newPrinter(a.out), what, purpose)
 }
 
 // write writes entries into the user's file. Typed by a person they are the person's own; else they are held, as those that a tool adds. how is for the log.

@@ -133,6 +133,7 @@ To see it work: mcpproxy-stdio try`,
 	f.StringVar(&a.logFile, "log-file", "", "append logs to this file (default: stderr)")
 	f.StringVar(&a.logLevel, "log-level", "warn", "trace, debug, info, warn, error or disabled")
 	root.AddCommand(a.serveCommand(), a.tryCommand(), a.checkCommand(), a.doctorCommand(), a.serversCommand(), a.addCommand(), a.importCommand(),
+		a.removeCommand(), a.enableCommand(), a.disableCommand(), a.testCommand(), a.logsCommand(),
 		a.reviewCommand(), a.approveCommand(), a.rejectCommand(), a.approvalsCommand(), a.historyCommand(), a.pinCommand(), a.scanCommand(),
 		a.loginCommand(), a.logoutCommand(), a.authCommand(), a.secretCommand(), a.versionCommand(), demoServerCommand())
 	return root

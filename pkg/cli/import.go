@@ -99,7 +99,7 @@ func (a *app) importFrom(ctx context.Context, file string, names []string, dry, 
 	if from.Path == d.config.Path {
 		return fmt.Errorf("%s is your own configuration", plain(file))
 	}
-	own := a.person() == nil && (dry || a.sure(ctx, "import") == nil)
+	own := a.person() == nil && (dry || a.sure(ctx, "import", ownOrReview) == nil)
 	var results []imported
 	var additions []addition
 	for _, s := range from.Servers {

@@ -48,7 +48,7 @@ type seenServer struct {
 func (a *app) serversCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "servers", Short: "List the configured servers and what is recorded of them; nothing is started",
+		Use: "servers", Aliases: []string{"list", "ls", "status"}, Short: "List the configured servers and what is recorded of them; nothing is started",
 		Long: `Servers lists the configured servers, and how many tools each had when it was last seen. Nothing is
 started. What runs at the moment is known to the running proxy: ask the tool upstream_servers. What
 confines each of them here: mcpproxy-stdio doctor.`,
@@ -80,10 +80,8 @@ func (a *app) servers(asJSON bool) error {
 	d := &desk{config: c, known: hub.Recorded(c, a.workspaceFolder(), st, log)}
 	for _, known := range d.known {
 		seen := describe(known)
-		if seen.State == stateEnabled && seen.Protocol != config.ProtocolStdio {
-			if login, err := loginTo(logins, hub.Bare(known.Effective), a.workspaceFolder()); err == nil && hub.NeedsLogin(login) {
-				seen.State, seen.Why = stateNeedsLogin, "log in: mcpproxy-stdio login "+config.ShellWord(seen.Name)
-			}
+		if seen.State == stateEnabled && loggedOut(logins, known, a.workspaceFolder()) {
+			seen.State, seen.Why = stateNeedsLogin, toLogin(seen.Name)
 		}
 		if seen.status = statusWords(seen.State, 0, 0); known.Failed == nil && (seen.Review > 0 || onScreen[seen.State] != "") {
 			seen.status = d.open(known).status(seen.State)
@@ -112,6 +110,17 @@ func (a *app) servers(asJSON bool) error {
 	}
 	return nil
 }
+
+// loggedOut tells whether a person has to log in to a server before it can be used.
+func loggedOut(logins *oauth.Logins, k hub.Known, workspace string) bool {
+	if k.Effective.Protocol == config.ProtocolStdio {
+		return false
+	}
+	login, err := loginTo(logins, hub.Bare(k.Effective), workspace)
+	return err == nil && hub.NeedsLogin(login)
+}
+
+func toLogin(name string) string { return "log in: mcpproxy-stdio login " + config.ShellWord(name) }
 
 func describe(k hub.Known) seenServer {
 	s, recorded := k.Effective, k.Snapshot

@@ -29,6 +29,7 @@ const (
 	noLook     lookKind = iota
 	newServer           // approved, never seen: it retries like any instance, and lists wait for it
 	changedOne          // a value of its entry has changed: nobody waits for it either
+	tryOut              // a person wants to see whether it runs: it is not retried
 	staleOne            // recorded long ago: nobody waits for it, and it is not retried
 	inspection          // held, and a person approved that it is started once: likewise, and none of its words get out
 )
@@ -68,13 +69,20 @@ type first struct {
 	values string // of the entry, as a keyed hash
 
 	once sync.Once
-	done chan struct{} // closed when there is nothing more to wait for: listed, or failed for now
+	done chan struct{}     // closed when there is nothing more to wait for: listed, or failed for now
+	came upstream.Status   // what it came to; set before done is closed, as is live
+	live *catalog.Snapshot // what the server listed; nil: nothing
 
 	missed map[*session.Session]bool // whose first list went without it; guarded by the hub's mu
 }
 
-func (f *first) finish() {
-	f.once.Do(func() { close(f.done) })
+func (f *first) finish() { f.end(upstream.Status{}, nil) }
+
+func (f *first) end(came upstream.Status, live *catalog.Snapshot) {
+	f.once.Do(func() {
+		f.came, f.live = came, live
+		close(f.done)
+	})
 	f.hub.moved.Store(time.Now().UnixNano())
 }
 
@@ -118,15 +126,20 @@ func (h *Hub) inspectNew(s *session.Session) {
 		case l.kind == noLook && h.otherValues(server, values):
 			l = look{changedOne, server.LaunchKey()}
 		}
-		if only := h.opts.Only; only != nil && (l.kind != newServer || !slices.Contains(only, server.Name)) {
+		if h.trial != nil && l.kind != newServer && upstream.Blocked(server) == nil {
+			l = look{tryOut, server.LaunchKey()}
+		}
+		if only := h.opts.Only; only != nil && (l.kind != newServer && l.kind != tryOut || !slices.Contains(only, server.Name)) {
 			continue
 		}
-		if l.kind == noLook || h.firsts[k] != nil || l.kind == inspection && h.tried[k] == l {
+		if l.kind == noLook || h.firsts[k] != nil || l.kind == inspection && h.tried[k] == l || h.trial != nil && h.tried[k] != (look{}) {
 			continue
+		}
+		if l.kind == inspection || h.trial != nil {
+			h.tried[k] = l
 		}
 		var spec upstream.Spec
 		if l.kind == inspection {
-			h.tried[k] = l
 			spec = s.InspectionSpec(server, zerolog.Nop())
 		} else {
 			spec = s.Spec(server, h.log)
@@ -145,6 +158,15 @@ func (h *Hub) inspectNew(s *session.Session) {
 		f.in = upstream.New(spec, f)
 		h.firsts[k] = f
 		f.in.Start()
+		h.hand(f)
+	}
+}
+
+// hand gives Try its look, once; nil: there is none.
+func (h *Hub) hand(f *first) {
+	select {
+	case h.trial <- f:
+	default:
 	}
 }
 
@@ -216,15 +238,15 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 	if known == upstream.Partial {
 		return
 	}
-	h := f.hub
+	h, came := f.hub, in.Status()
 	h.mu.Lock()
 	mine := h.firsts[f.key] == f
 	h.mu.Unlock()
 	if f.look.kind != inspection {
-		h.faredAs(f.key, live.Launch, in.Status())
+		h.faredAs(f.key, live.Launch, came)
 	}
-	if known == upstream.Late && upstream.Unread(live) && f.look.kind != staleOne && f.look.kind != changedOne {
-		f.finish() // nobody waits any longer; the look goes on
+	if known == upstream.Late && upstream.Unread(live) && f.look.kind != staleOne && f.look.kind != changedOne && f.look.kind != tryOut {
+		f.end(came, live) // nobody waits any longer; the look goes on
 		return
 	}
 	if mine {
@@ -237,7 +259,7 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 		h.takeOff(f, time.Second)
 		h.tellLate(f)
 	}
-	f.finish()
+	f.end(came, live)
 }
 
 // otherValues tells whether an approved server that was looked at has other values of its variables and headers now; mu is held.
@@ -296,12 +318,13 @@ func (h *Hub) dismiss(f *first, grace time.Duration) {
 
 // Changed implements upstream.Owner: after a failed start no list waits any more; the look goes on by itself.
 func (f *first) Changed(in *upstream.Instance) {
-	if state := in.Status().State; state != upstream.Failed && state != upstream.Idle && state != upstream.NeedsLogin {
+	came := in.Status()
+	if came.State != upstream.Failed && came.State != upstream.Idle && came.State != upstream.NeedsLogin {
 		return
 	}
-	f.finish()
+	f.end(came, nil)
 	if f.look.kind != inspection {
-		f.hub.faredAs(f.key, f.look.launch, in.Status())
+		f.hub.faredAs(f.key, f.look.launch, came)
 	}
 	if f.look.kind != newServer {
 		f.hub.takeOff(f, 0)

@@ -30,6 +30,11 @@ func FirstLooks(ctx context.Context, opts Options, client session.Options, names
 	opts.Only = names
 	h := New(opts)
 	defer h.Close()
+	h.visit(ctx, client, func(ctx context.Context) { h.follow(ctx, names, looked) })
+}
+
+// visit is a session of a client that asks for nothing, for as long as during takes.
+func (h *Hub) visit(ctx context.Context, client session.Options, during func(context.Context)) {
 	in, write := io.Pipe()
 	reader := jsonrpc.NewReader(in, jsonrpc.Detect, 0)
 	conn := jsonrpc.Conn{In: reader, Out: jsonrpc.NewOutlet(io.Discard, reader.Framing, 0)}
@@ -40,10 +45,10 @@ func FirstLooks(ctx context.Context, opts Options, client session.Options, names
 		defer close(served)
 		h.Serve(ctx, conn, client, looksGrace)
 	}()
-	params := append([]byte(`{"protocolVersion":"`+protocol.Latest+`","capabilities":{},"clientInfo":{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(opts.Version)...)
+	params := append([]byte(`{"protocolVersion":"`+protocol.Latest+`","capabilities":{},"clientInfo":{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(h.opts.Version)...)
 	hello := jsonrpc.NewRequest(1, protocol.Initialize, append(params, "}}"...))
 	go write.Write(append(hello, '\n'))
-	h.follow(ctx, names, looked)
+	during(ctx)
 	write.Close()
 	end()
 	<-served

@@ -61,6 +61,7 @@ type Hub struct {
 	firsts   map[key]*first
 	ending   map[*first]bool   // done, but not gone yet
 	asking   map[key]bool      // a person is being asked
+	trial    chan *first       // gets the one look of Try; nil: there is none
 	tried    map[key]look      // inspections that were begun: an approval is one start, also of a server that fails
 	programs map[key]time.Time // when they were looked at
 	lately   map[key]Lately
@@ -206,6 +207,7 @@ func (h *Hub) OwnTools(s *session.Session) upstream.Conn {
 func (h *Hub) Begin(s *session.Session) {
 	h.inspectNew(s) // now: a list that comes next waits for them
 	if h.opts.Only != nil {
+		h.hand(nil)
 		return
 	}
 	h.work.Go(s.StartEager)

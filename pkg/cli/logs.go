@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+)
+
+// logsReport is what logs prints.
+type logsReport struct {
+	Server string    `json:"server"`
+	State  string    `json:"state"` // as servers has it
+	Since  time.Time `json:"since,omitzero"`
+	Text   string    `json:"text,omitempty"`
+}
+
+func (a *app) logsCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "logs NAME", Short: "Show a server's last failure and what it wrote to stderr",
+		Long: `Logs shows how a server last failed, in any session, and the first and last lines that it wrote to
+stderr, with the values of its secrets taken out. Of a server that came up the last time nothing is
+recorded: mcpproxy-stdio test NAME starts it once. What it writes in an open session: ask the
+tool upstream_servers, operation logs.`,
+		Args: oneServer, ValidArgsFunction: a.serverNames,
+		RunE: func(_ *cobra.Command, args []string) error { return failed(a.logs(args[0], asJSON)) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) logs(name string, asJSON bool) error {
+	d, err := a.desk()
+	if err != nil {
+		return err
+	}
+	e, err := d.entry(name)
+	if err != nil {
+		return err
+	}
+	r := logsReport{Server: name}
+	why := ""
+	if r.State, why = d.standing(e.Known); r.State == stateEnabled || r.State == stateNeedsLogin {
+		if l := e.Lately; l.State != "" {
+			r.State, r.Since, r.Text = l.State, l.Since, l.Why
+		}
+	} else {
+		r.Text = why
+	}
+	if asJSON {
+		return printJSON(a.out, r)
+	}
+	p := newPrinter(a.out)
+	switch {
+	case r.Text == "":
+		fmt.Fprintf(a.err, "No failure of %s is recorded. Start it once and see: mcpproxy-stdio test %s\n", plain(name), plain(config.ShellWord(name)))
+		return nil
+	case !r.Since.IsZero():
+		p.line(plain(name), ", ", ago(time.Since(r.Since)), ":")
+	}
+	p.line(startingWith(name, r.Text))
+	return nil
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
+)
+
+// testReport is what test prints.
+type testReport struct {
+	Server    string   `json:"server"`
+	OK        bool     `json:"ok"`
+	State     string   `json:"state"` // as servers has it
+	Why       string   `json:"why,omitempty"`
+	Tools     []string `json:"tools"`
+	Prompts   int      `json:"prompts"`
+	Resources int      `json:"resources"`
+	Review    int      `json:"review,omitempty"` // new or changed, and waiting for a person
+	Millis    int64    `json:"took_ms"`
+}
+
+func (a *app) testCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "test NAME", Short: "Start a server once and show what it offers, or why it fails",
+		Long: `Test starts an approved server as a client here would, lists what it offers and ends it. A server that
+is held is not started. New or changed tools wait for your review as always.
+
+It exits with 0 if the server can be used, else with 1.`,
+		Args: oneServer, ValidArgsFunction: a.serverNames,
+		RunE: func(c *cobra.Command, args []string) error { return a.test(c.Context(), args[0], asJSON) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) test(ctx context.Context, name string, asJSON bool) error {
+	d, err := a.desk()
+	if err != nil {
+		return failed(err)
+	}
+	e, err := d.entry(name)
+	if err == nil {
+		err = d.begin()
+	}
+	if err != nil {
+		return failed(err)
+	}
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	r := testReport{Server: name, Tools: []string{}}
+	if r.State, r.Why = d.standing(e.Known); r.State == stateEnabled {
+		if err := a.startOnce(ctx, d, &r); err != nil {
+			return failed(err)
+		}
+	}
+	switch {
+	case asJSON:
+		err = printJSON(a.out, r)
+	case r.OK:
+		newPrinter(a.out).tested(r)
+	default:
+		err = failed(errors.New(startingWith(name, r.Why)))
+	}
+	if err == nil && !r.OK {
+		err = &exitError{code: ExitFailed}
+	}
+	return err
+}
+
+// standing is where a server stands, its login included.
+func (d *desk) standing(k hub.Known) (state, why string) {
+	logins := oauth.New(oauth.Options{Store: d.store, Log: zerolog.Nop()})
+	defer logins.Close()
+	if state, why = standing(k); state == stateEnabled && loggedOut(logins, k, d.workspace) {
+		return stateNeedsLogin, toLogin(k.Written.Name)
+	}
+	return state, why
+}
+
+// startingWith is a text about a server that begins with its name.
+func startingWith(name, text string) string {
+	if text = plainLines(text); strings.HasPrefix(text, "server ") {
+		return text
+	}
+	return fmt.Sprintf("server %q: %s", plain(name), text)
+}
+
+// startOnce starts the server. The error is of a person who does not want to wait.
+func (a *app) startOnce(ctx context.Context, d *desk, r *testReport) error {
+	p := newPrinter(a.err)
+	p.passing(fmt.Sprintf("Starting %s …", plain(r.Server)))
+	begun := time.Now()
+	live, err := hub.Try(ctx, hub.Options{ConfigPath: d.config.Path, Store: d.store, Version: Version(), Log: zerolog.Nop()},
+		session.Options{Workspace: d.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop()}, r.Server)
+	p.passing("")
+	if ctx.Err() != nil {
+		return fmt.Errorf("server %q was stopped before it had answered", plain(r.Server))
+	}
+	r.Millis = time.Since(begun).Milliseconds()
+	if err != nil {
+		r.State, r.Why = stateFailed, strings.ReplaceAll(err.Error(), "oauth_login", "mcpproxy-stdio login "+config.ShellWord(r.Server))
+		return nil
+	}
+	r.OK = true
+	for _, raw := range live.Items[catalog.Tools] {
+		r.Tools = append(r.Tools, catalog.Tools.ID(raw))
+	}
+	r.Prompts, r.Resources = len(live.Items[catalog.Prompts]), len(live.Items[catalog.Resources])
+	if after, err := a.desk(); err == nil {
+		if e, err := after.entry(r.Server); err == nil {
+			r.Review = e.Record.Pending(e.Written)
+		}
+	}
+	return nil
+}
+
+// tested shows what a server that can be used offers.
+func (p *printer) tested(r testReport) {
+	offers := []string{plural(len(r.Tools), "tool", "tools")}
+	if r.Prompts > 0 {
+		offers = append(offers, plural(r.Prompts, "prompt", "prompts"))
+	}
+	if r.Resources > 0 {
+		offers = append(offers, plural(r.Resources, "resource", "resources"))
+	}
+	p.line(p.paint(green, "✓"), " ", plain(r.Server), " works: ", strings.Join(offers, ", "))
+	names := make([]string, len(r.Tools))
+	for i, name := range r.Tools {
+		names[i] = inWords(name)
+	}
+	if len(names) > 0 {
+		p.wrapped("  ", "", strings.Join(names, ", "))
+	}
+	if r.Review > 0 {
+		p.wrapped("  ", yellow, fmt.Sprintf("%d to review: mcpproxy-stdio review %s", r.Review, plain(config.ShellWord(r.Server))))
+	}
+}
