@@ -133,6 +133,7 @@ var inputSchemas = []struct{ name, old, live, want string }{
 	{"a member at least", object(`"a":{"type":"object","properties":{"x":{}}}`, ""), object(`"a":{"type":"object","properties":{"x":{}},"minProperties":1}`, ""), "tightened /a"},
 	{"a member at least, which was required", object(`"a":{"type":"object","properties":{"x":{}},"required":["x"]}`, ""), object(`"a":{"type":"object","properties":{"x":{}},"minProperties":1}`, ""), "looser"},
 	{"unevaluated", object(`"a":{}`, ""), object(`"a":{}`, `,"unevaluatedProperties":false`), "looser"},
+	{"unevaluated in one alternative", object(`"a":{"type":"string"}`, ""), `{"anyOf":[{"type":"object","unevaluatedProperties":false},{"type":"object","properties":{"a":{"type":"null"}}}]}`, "removed /a"},
 	{"one depends on another", object(`"a":{},"b":{}`, ""), object(`"a":{},"b":{}`, `,"dependentRequired":{"a":["b"]}`), "unclear"},
 	{"one depended on another", object(`"a":{},"b":{}`, `,"dependencies":{"a":["b"]}`), object(`"a":{},"b":{}`, ``), "looser"},
 

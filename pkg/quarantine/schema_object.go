@@ -2,6 +2,7 @@ package quarantine
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -73,23 +74,22 @@ func (c *comparer) objects(was, now []node, at string, known map[string]bool) (a
 		}
 		all = append(all, c.others(was, now, n, left, at)...)
 	}
-	names := c.names(now)
-	for name := range known {
-		names[name] = true
-	}
+	own := c.names(now) // what unevaluatedProperties sees; the names of other alternatives it does not
+	names := maps.Clone(own)
+	maps.Copy(names, known)
 	for name, subs := range left.names {
 		if slices.ContainsFunc(subs, node.nothing) {
 			continue // it can't be sent
 		}
 		schemas, closed := right[name], false
 		for _, n := range now {
-			if _, own := n.member("properties").(map[string]any); own && n.member("properties").(map[string]any)[name] != nil {
+			if named, _ := n.member("properties").(map[string]any); named[name] != nil {
 				continue
 			}
 			if extra, is := n.under("additionalProperties"); is && !extra.trivial() {
 				schemas, closed = append(slices.Clone(schemas), extra), closed || extra.nothing()
 			}
-			closed = closed || n.member("unevaluatedProperties") == false && !names[name]
+			closed = closed || n.member("unevaluatedProperties") == false && !own[name]
 		}
 		if closed || !names[name] && len(schemas) == 0 && (at == "" || len(names) > 0) {
 			all = append(all, Difference{Removed, pointer(at, name)})
