@@ -279,15 +279,21 @@ func TestHostileSchemas(t *testing.T) {
 	}
 	values := strings.Join(many, ",")
 	for name, c := range map[string]struct{ old, live string }{
-		"doubling":       {doubled, strings.Replace(doubled, `"string"`, `"number"`, 1)},
-		"alternatives":   {alternatives(`{"type":"string"}`), alternatives(`{"type":"number"}`)},
-		"products":       {products(""), products(`,"minProperties":1`)},
-		"deep":           {object(`"a":`+nested(50, `{"items":`, `{"type":"string"}`, `}`), ""), object(`"a":`+nested(50, `{"items":`, `{"type":"number"}`, `}`), "")},
-		"deep parts":     {object(`"a":`+nested(50, `{"allOf":[`, `{"type":"string"}`, `]}`), ""), object(`"a":`+nested(50, `{"allOf":[`, `{"type":"number"}`, `]}`), "")},
-		"a wide union":   {object(`"a":`+union(3000, `{"type":"string","maxLength":5}`), ""), object(`"a":`+union(3000, `{"type":"string","maxLength":4}`), "")},
-		"many values":    {object(`"a":{"enum":[`+values+`]}`, ""), object(`"a":{"enum":[`+values+`,"x"]}`, `,"minProperties":1`)},
-		"many elements":  {object(`"a":{"prefixItems":[`+strings.Repeat("{},", 5000)+`{}]}`, ""), object(`"a":{"prefixItems":[`+strings.Repeat(`{"type":"null"},`, 5000)+`{}]}`, "")},
-		"large numbers":  {object(`"a":{"minimum":1e400}`, ""), object(`"a":{"minimum":1e401,"multipleOf":1e-400}`, "")},
+		"doubling":      {doubled, strings.Replace(doubled, `"string"`, `"number"`, 1)},
+		"alternatives":  {alternatives(`{"type":"string"}`), alternatives(`{"type":"number"}`)},
+		"products":      {products(""), products(`,"minProperties":1`)},
+		"deep":          {object(`"a":`+nested(50, `{"items":`, `{"type":"string"}`, `}`), ""), object(`"a":`+nested(50, `{"items":`, `{"type":"number"}`, `}`), "")},
+		"deep parts":    {object(`"a":`+nested(50, `{"allOf":[`, `{"type":"string"}`, `]}`), ""), object(`"a":`+nested(50, `{"allOf":[`, `{"type":"number"}`, `]}`), "")},
+		"a wide union":  {object(`"a":`+union(3000, `{"type":"string","maxLength":5}`), ""), object(`"a":`+union(3000, `{"type":"string","maxLength":4}`), "")},
+		"many values":   {object(`"a":{"enum":[`+values+`]}`, ""), object(`"a":{"enum":[`+values+`,"x"]}`, `,"minProperties":1`)},
+		"many elements": {object(`"a":{"prefixItems":[`+strings.Repeat("{},", 5000)+`{}]}`, ""), object(`"a":{"prefixItems":[`+strings.Repeat(`{"type":"null"},`, 5000)+`{}]}`, "")},
+		"large numbers": {object(`"a":{"minimum":1e400}`, ""), object(`"a":{"minimum":1e401,"multipleOf":1e-400}`, "")},
+		"a union of itself": {defs(1, func(int) string { return `{"anyOf":[{"$ref":"#/$defs/d0"},{"type":"string"}],"minLength":1}` }),
+			object(`"a":{"type":"string","minLength":2}`, "")},
+		"two unions of themselves": {defs(2, func(i int) string {
+			return fmt.Sprintf(`{"anyOf":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"}]}`, 1-i, i)
+		}),
+			object(`"a":{"type":"string","minLength":2}`, "")},
 		"self reference": {`{"$ref":"#"}`, `{"$ref":"#","title":"x","type":"object"}`},
 		"mutual":         {defs(2, func(i int) string { return fmt.Sprintf(`{"$ref":"#/$defs/d%d"}`, 1-i) }), object(`"a":{"type":"string"}`, "")},
 		"mutual, live":   {object(`"a":{"type":"string"}`, ""), defs(2, func(i int) string { return fmt.Sprintf(`{"anyOf":[{"$ref":"#/$defs/d%d"}]}`, 1-i) })},

@@ -165,7 +165,9 @@ func (a *arguments) object(n node, top bool) any {
 	}
 	if m.extra != nil {
 		for range a.rand.IntN(3) {
-			value[[]string{"p", "q", "r", "zz"}[a.rand.IntN(4)]] = a.value(m.extra[0], false)
+			if name := []string{"p", "q", "r", "zz"}[a.rand.IntN(4)]; m.names[name] == nil {
+				value[name] = a.value(m.extra[0], false)
+			}
 		}
 	}
 	return value
