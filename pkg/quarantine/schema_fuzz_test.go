@@ -269,7 +269,7 @@ func (s schemas) object(depth int) string {
 	}
 	return `{"type":"object","properties":{` + strings.Join(parts, ",") + `}` + more + s.one(``, ``, `,"additionalProperties":false`, `,"additionalProperties":true`,
 		`,"additionalProperties":`+s.schema(depth-1), `,"minProperties":1`, `,"maxProperties":2`, `,"unevaluatedProperties":false`,
-		`,"anyOf":[{"required":["p"]},{"properties":{"q":{"type":"string"}},"required":["q"]}]`, `,"patternProperties":{"^q":{"type":"string"}}`,
+		`,"anyOf":[{"required":["p"]},{"required":["q"]}]`, `,"patternProperties":{"^q":{"type":"string"}}`,
 		`,"dependentRequired":{"p":["q"]}`, `,"if":{"required":["p"]},"then":{"required":["q"]}`) + `}`
 }
 

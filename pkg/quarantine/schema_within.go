@@ -9,8 +9,8 @@ import (
 // inputDifferences tells where a call that the approved input schema allows may not fit the live one, and how the two differ otherwise.
 //
 // What is asked is whether one set of values lies within another. The rules are sufficient, not complete: what they can't show is Unclear.
-// Of one thing the issue is decided by what a model does and not by logic: an object that names its members, and does not say
-// what others may be, is taken to have no others. So others may be closed off, and new ones that need not be given may be added.
+// One thing is decided by what a model does, not by logic: an object that names its members, and does not say what others may be, is taken to
+// have no others, and so is each alternative of a union. So others may be closed off, and new ones that need not be given may be added.
 func inputDifferences(approved, live []byte) (all []Difference) {
 	was, now := newDocument(approved), newDocument(live)
 	c := &comparer{fuel: mostSteps, open: map[string]string{}, same: was.definitions() == now.definitions()}
