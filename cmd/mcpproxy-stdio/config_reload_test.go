@@ -122,7 +122,7 @@ func TestBrokenEdit(t *testing.T) {
 		before := len(c.Notifications("notifications/message"))
 		h.write(text)
 		m := c.WaitNotifications("notifications/message", before+1, 5*time.Second)
-		if len(m) > before && !strings.Contains(string(m[before].Params), "last good one stays in force") {
+		if len(m) > before && !strings.Contains(string(m[before].Params), "last good configuration is in force") {
 			t.Errorf("%q: the client was told %s", text, m[before].Params)
 		}
 		if r := c.Tool("upstream_servers", map[string]any{"operation": "list"}).Text(); !strings.Contains(r, "last good configuration is in force") {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
@@ -41,7 +40,7 @@ func Connect(admin Admin, version string) *Conn {
 func Definitions() [][]byte {
 	var all [][]byte
 	for _, t := range tools {
-		raw, err := json.Marshal(t.definition())
+		raw, err := encode(t.definition())
 		if err != nil {
 			panic(err) // a constant
 		}
@@ -115,7 +114,7 @@ func (c *Conn) waiting(ctx context.Context, token []byte) {
 func (c *Conn) answer(ctx context.Context, m *jsonrpc.Message) ([]byte, error) {
 	switch method := m.MethodName(); method {
 	case protocol.Initialize:
-		return json.Marshal(mcp.InitializeResult{ProtocolVersion: protocol.Latest,
+		return encode(mcp.InitializeResult{ProtocolVersion: protocol.Latest,
 			ServerInfo: mcp.Implementation{Name: "mcpproxy-stdio", Version: c.version}})
 	case protocol.ToolsCall:
 		var params mcp.CallToolParams
@@ -128,9 +127,9 @@ func (c *Conn) answer(ctx context.Context, m *jsonrpc.Message) ([]byte, error) {
 		}
 		text, err := call(ctx, c.admin, params.Name, args)
 		if err != nil {
-			return json.Marshal(mcp.NewToolResultError(confusables.PlainLines(err.Error())))
+			return result(err.Error(), true)
 		}
-		return json.Marshal(mcp.NewToolResultText(confusables.PlainLines(text)))
+		return result(text, false)
 	default:
 		return nil, fmt.Errorf("the own tools do not serve %s", method)
 	}

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,11 +99,15 @@ type Outcome struct {
 }
 
 func asText(v any) string {
-	b, err := json.MarshalIndent(v, "", " ")
+	var indented bytes.Buffer
+	b, err := encode(v)
+	if err == nil {
+		err = json.Indent(&indented, b, "", " ")
+	}
 	if err != nil {
 		return err.Error()
 	}
-	return string(b)
+	return indented.String()
 }
 
 // object is the schema of an object with these parameters and no others.
@@ -111,7 +116,7 @@ func object(required []string, properties map[string]any) json.RawMessage {
 	if required != nil {
 		schema["required"] = required
 	}
-	raw, err := json.Marshal(schema)
+	raw, err := encode(schema)
 	if err != nil {
 		panic(err) // a constant
 	}

@@ -2,7 +2,6 @@ package builtin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
@@ -49,7 +48,7 @@ func serversTool() mcp.Tool {
 		}
 		properties[o.Name] = p
 	}
-	schema, err := json.Marshal(map[string]any{"type": "object", "properties": properties, "required": []string{"operation"}, "additionalProperties": false})
+	schema, err := encode(map[string]any{"type": "object", "properties": properties, "required": []string{"operation"}, "additionalProperties": false})
 	if err != nil {
 		panic(err) // a constant
 	}

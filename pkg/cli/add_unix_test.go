@@ -155,6 +155,17 @@ func TestImportKeepsQuarantine(t *testing.T) {
 	}
 }
 
+// Without a keyring nobody types a value in vain.
+func TestSecretSetLooksForAKeyringFirst(t *testing.T) {
+	p := newPlace(t)
+	for name, want := range map[string]string{"t": "the keyring cannot be used: locked", "a b": "cannot be a name"} {
+		on := p.open([]string{"TEST_KEYRING_ERROR=locked"}, "secret", "set", name)
+		if text := on.end(1); !strings.Contains(text, want) || strings.Contains(text, "not shown") {
+			t.Errorf("the terminal shows\n%s", text)
+		}
+	}
+}
+
 func TestLooksSecret(t *testing.T) {
 	for _, c := range []struct {
 		name, value string

@@ -19,18 +19,19 @@ import (
 
 // What check and servers say of a server.
 const (
-	stateOK         = "ok"
-	stateEnabled    = "enabled"
-	stateDisabled   = "disabled"
-	stateFailed     = "failed" // what was approved of it can't be read, or its last start failed
-	stateNeedsLogin = "needs_login"
-	stateRefused    = "refused"
-	stateUnresolved = "unresolved reference"
-	stateNoProgram  = "command not found"
-	stateCannotRun  = "can't be run"         // as it stands there: what is named is no program, or others could have written it
-	stateLacking    = "isolation too narrow" // it is not shown what its entry names
-	stateProgram    = "program" + toReview
-	stateEngine     = "engine" + toReview
+	stateOK          = "ok"
+	stateEnabled     = "enabled"
+	stateDisabled    = "disabled"
+	stateFailed      = "failed" // what was approved of it can't be read, or its last start failed
+	stateNeedsLogin  = "needs_login"
+	stateRefused     = "refused"
+	stateUnresolved  = "unresolved reference"
+	stateNoWorkspace = "only in a workspace" // no fault: nothing is wrong with it there
+	stateNoProgram   = "command not found"
+	stateCannotRun   = "can't be run"         // as it stands there: what is named is no program, or others could have written it
+	stateLacking     = "isolation too narrow" // it is not shown what its entry names
+	stateProgram     = "program" + toReview
+	stateEngine      = "engine" + toReview
 
 	stateHeldLaunch      = string(quarantine.HeldLaunch)
 	stateHeldDefinitions = string(quarantine.HeldDefinitions)
@@ -92,9 +93,17 @@ func inspectServer(k hub.Known, workspace string) checkedServer {
 		return c
 	}
 	c.State = stateOK
+	needs := workspace == "" && needsWorkspace(s)
+	if needs {
+		workspace = workingDir() // for the other references
+	}
 	resolved, faults := resolve(s, workspace)
 	if len(faults) > 0 {
 		c.State, c.Why = stateUnresolved, faults
+		return c
+	}
+	if needs {
+		c.State, c.Why = stateNoWorkspace, []string{"it uses ${workspaceFolder}, so it starts where your client has a folder open – check it there, or with --workspace DIR"}
 		return c
 	}
 	if s.Protocol == config.ProtocolStdio {
@@ -110,6 +119,15 @@ func inspectServer(k hub.Known, workspace string) checkedServer {
 		c.lacks(lacks(s, resolved, kind, workspace))
 	}
 	return c
+}
+
+// needsWorkspace tells whether a server can't be started without a workspace.
+func needsWorkspace(s *config.Server) bool {
+	_, err := s.Resolve(config.Resolver{ // all else is there
+		Env:     func(string) (string, bool) { return "x", true },
+		Keyring: func(string) (string, error) { return "x", nil },
+	})
+	return errors.Is(err, config.ErrNoWorkspace)
 }
 
 // lacks takes in what the server's confinement does not give it.

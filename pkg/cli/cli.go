@@ -26,6 +26,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -122,7 +124,8 @@ other servers, named in one configuration file; they start when they are first n
 Without a command it serves MCP on stdin and stdout, which is what editors and agents do.
 To see it work: mcpproxy-stdio try`,
 		Version: Version(), Args: unknownCommand, SuggestionsMinimumDistance: 2, SilenceUsage: true, SilenceErrors: true,
-		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) },
+		RunE:              func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkLogLevel() },
 	}
 	root.SetVersionTemplate(readVersion().String() + "\n")
 	root.SetOut(a.out)
@@ -179,13 +182,24 @@ func (a *app) workspaceFolder() string {
 // logQueue is how many lines of the log may wait to be written.
 const logQueue = 1000
 
+// logLevels are what --log-level takes.
+var logLevels = []string{"trace", "debug", "info", "warn", "error", "disabled"}
+
+// checkLogLevel refuses a level that there is not, whatever the command: one that logs nothing would take it, and the next one not.
+func (a *app) checkLogLevel() error {
+	if slices.Contains(logLevels, a.logLevel) {
+		return nil
+	}
+	return &exitError{ExitUsage, fmt.Errorf("--log-level: %q is not valid (%s)", a.logLevel, strings.Join(logLevels, ", "))}
+}
+
 // logger writes to --log-file, else to stderr; never to stdout. Nobody waits for a reader of the log: what it does not take in time
 // is dropped. flush writes what is left, as far as that is quick.
 func (a *app) logger() (log zerolog.Logger, flush func(), err error) {
-	level, err := zerolog.ParseLevel(a.logLevel)
-	if err != nil || a.logLevel == "" {
-		return zerolog.Nop(), nil, &exitError{ExitUsage, fmt.Errorf("--log-level %q is none of trace, debug, info, warn, error, disabled", a.logLevel)}
+	if err := a.checkLogLevel(); err != nil {
+		return zerolog.Nop(), nil, err
 	}
+	level, _ := zerolog.ParseLevel(a.logLevel)
 	var out io.Writer = a.err
 	if a.logFile != "" {
 		f, err := os.OpenFile(a.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -44,6 +44,9 @@ ${input:NAME} is the same, and its description in your configuration is shown.`,
 		Example: "  mcpproxy-stdio secret set github\n  printf %s \"$TOKEN\" | mcpproxy-stdio secret set github",
 		Args:    oneName,
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := secrets().Usable(args[0]); err != nil { // before a value is typed in vain
+				return failed(err)
+			}
 			value, err := a.readSecret(args[0])
 			if err != nil {
 				return failed(err)

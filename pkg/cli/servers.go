@@ -30,6 +30,7 @@ type seenServer struct {
 	Start     string           `json:"start"`
 	State     string           `json:"state"`
 	Why       string           `json:"why,omitempty"`
+	Failed    time.Time        `json:"failed,omitzero"`   // when it last did, if State says so
 	Seen      time.Time        `json:"seen,omitzero"`     // when its lists were last recorded
 	Tools     int              `json:"tools"`             // offered to clients
 	Hidden    int              `json:"hidden_tools"`      // held back by enabled_tools and disabled_tools
@@ -127,9 +128,12 @@ func describe(k hub.Known) seenServer {
 	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start, Isolation: isolationAsked(s)}
 	if seen.State, seen.Why = standing(k); seen.State == stateEnabled {
 		seen.Review, seen.Updated = k.Record.Pending(k.Written), k.Record.Updated()
-		if l := k.Lately; l.State == stateFailed {
-			seen.State, seen.Why = stateFailed, l.Why
-		} else {
+		switch l := k.Lately; l.State {
+		case stateFailed:
+			seen.State, seen.Why, seen.Failed = stateFailed, l.Why, l.Since
+		case stateNeedsLogin: // which it may have by now
+			seen.Why = "it wanted a login when it last ran: mcpproxy-stdio login " + config.ShellWord(s.Name)
+		default:
 			seen.Why = k.OffersNothing()
 		}
 	}
@@ -192,9 +196,13 @@ func (p *printer) servers(servers []seenServer) {
 			continue
 		}
 		p.line()
+		when := ""
+		if !s.Failed.IsZero() {
+			when = ", " + ago(time.Since(s.Failed))
+		}
 		for i, line := range strings.Split(plainLines(s.Why), "\n") {
-			if i == 0 && !strings.HasPrefix(line, "server ") {
-				line = plain(s.Name) + ": " + line
+			if i == 0 {
+				line = plain(s.Name) + when + ": " + strings.TrimLeft(strings.TrimPrefix(line, "server "+strconv.Quote(s.Name)), ": ")
 			}
 			p.wrapped("  ", "", line)
 		}

@@ -42,7 +42,7 @@ func paintState(status string) string {
 		return green
 	case state == stateDisabled:
 		return dim
-	case state == "held", strings.HasSuffix(state, toReview):
+	case state == "held", state == stateNoWorkspace, strings.HasSuffix(state, toReview):
 		return yellow
 	}
 	return red

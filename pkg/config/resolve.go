@@ -12,6 +12,9 @@ import (
 // reference: what it names is missing, not the entry wrong.
 var ErrUnresolved = errors.New("unresolved reference")
 
+// ErrNoWorkspace is wrapped beside it for ${workspaceFolder} where there is no workspace.
+var ErrNoWorkspace = errors.New("the session has no workspace")
+
 // Resolver supplies what ${…} refers to. A nil function knows nothing.
 type Resolver struct {
 	Env       func(name string) (string, bool)
@@ -225,7 +228,7 @@ func (r Resolver) value(p part) (string, error) {
 		return value, nil
 	case partWorkspace:
 		if r.Workspace == "" {
-			return "", fmt.Errorf("%w ${workspaceFolder}: the session has no workspace – start the client in a project, or give --workspace", ErrUnresolved)
+			return "", fmt.Errorf("%w ${workspaceFolder}: %w – start the client in a project, or give --workspace", ErrUnresolved, ErrNoWorkspace)
 		}
 		return r.Workspace, nil
 	}

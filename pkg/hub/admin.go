@@ -45,7 +45,7 @@ func (a *admin) List() builtin.Report {
 	h.mu.Unlock()
 	r := builtin.Report{Config: c.Path, Servers: []builtin.ServerStatus{}}
 	if broken != nil {
-		r.Problems = append(r.Problems, "the file can't be read as it is now; the last good configuration is in force: "+broken.Error())
+		r.Problems = append(r.Problems, "the file can't be read as it is now; "+inForce(c)+": "+broken.Error())
 	}
 	switch policy := approval.policy(); {
 	case policy != approval.written:

@@ -27,6 +27,14 @@ func (h *Hub) load() (*config.Config, error) {
 	return c.Keyed(key), nil
 }
 
+// inForce says what counts while the file can't be read.
+func inForce(c *config.Config) string {
+	if c.Exists {
+		return "the last good configuration is in force"
+	}
+	return "no server of it is there before that is mended"
+}
+
 // Reload takes in the configuration file as it is now. One that can't be read leaves the running one in force.
 func (h *Hub) Reload() {
 	h.reload.Lock()
@@ -37,11 +45,12 @@ func (h *Hub) Reload() {
 	}
 	h.mu.Lock()
 	h.broken = err
+	now := h.config
 	h.mu.Unlock()
 	if err != nil {
-		h.log.Error().Err(err).Msg("configuration not taken over; the last good one stays in force")
+		h.log.Error().Err(err).Msg("configuration not taken over; " + inForce(now))
 		for _, s := range h.all() {
-			s.Warn("The configuration was changed but can't be read; the last good one stays in force. " + err.Error())
+			s.Warn("The configuration was changed but can't be read; " + inForce(now) + ". " + err.Error())
 		}
 		return
 	}

@@ -61,6 +61,21 @@ func Get(name string) (string, error) {
 	return value, explain(name, err)
 }
 
+// Usable tells why no secret could be stored under a name, as far as the keyring can be asked. It may ask the person to unlock it.
+func (s Store) Usable(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	err := within(writeTimeout, func() (func(), error) {
+		_, err := keyring.Get(Service, name)
+		return nil, err
+	})
+	if errors.Is(err, keyring.ErrNotFound) {
+		return nil
+	}
+	return explain(name, err)
+}
+
 // Set stores a secret, or replaces it, and notes its name.
 func (s Store) Set(name, value string) error {
 	if err := checkName(name); err != nil {

@@ -91,7 +91,7 @@ func StartStdio(spec StdioSpec) (*Stdio, error) {
 		return nil, err
 	}
 	s := &Stdio{
-		log:    spec.Log.With().Str("server", spec.Name).Int("pid", t.pid).Logger(),
+		log:    spec.Log.With().Str("server", spec.Name).Int("server_pid", t.pid).Logger(),
 		tree:   t,
 		stdout: &outlet{file: t.stdout},
 		stderr: &outlet{file: t.stderr},
