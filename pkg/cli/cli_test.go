@@ -51,6 +51,29 @@ func TestReadmeExamplesAreRight(t *testing.T) {
 	}
 }
 
+// A newcomer reads what it does, installs it and moves in, before anything else; tests come last. Clients with a window get the full path.
+func TestReadmeBeginsWithItsUse(t *testing.T) {
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, at := string(data), 0
+	for _, next := range []string{"One MCP server", "## Install", "go run ./cmd/mcpproxy-stdio try", "go install ./cmd/mcpproxy-stdio\n", "## Move in", "mcpproxy-stdio import",
+		"## Put it into your client", "## Name your servers", "## Working on it", "go test ./..."} {
+		i := strings.Index(text, next)
+		if i < at {
+			t.Errorf("%q is missing, or stands before what belongs before it", next)
+		}
+		at = i
+	}
+	for _, client := range []string{"Claude Desktop", "Cursor", "VS Code"} {
+		_, after, _ := strings.Cut(text, "\n**"+client+"**")
+		if snippet, _, _ := strings.Cut(after, "\n```\n"); !strings.Contains(snippet, `"command": "/`) {
+			t.Errorf("%s gets no full path: %s", client, snippet)
+		}
+	}
+}
+
 func TestPlain(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain – text":          "plain – text",
