@@ -24,15 +24,13 @@ func (a *app) addCommand() *cobra.Command {
 	var f addFlags
 	c := &cobra.Command{
 		Use: "add NAME (--url URL | -- COMMAND [ARGUMENT…])", Short: "Add a server to your configuration",
-		Long: `Add writes a server into your configuration file; comments and everything else in it stay. What you
-type on a terminal is your own and is trusted as what the file had at first. Run by an agent or a
-script it is added too, but held: mcpproxy-stdio approve NAME
+		Long: `Add writes a server into your config file; comments and everything else in it stay. A server that you add
+on a terminal is trusted. One that an agent or a script adds is held: mcpproxy-stdio approve NAME
 
-On a terminal the server is started once, so that the first session finds its tools; with --look also
-elsewhere, with --look=false not. What is held is not started.
+On a terminal the server is started once, so that your first session has its tools (--look=false: don't;
+--look: also elsewhere). A held server is not started.
 
-References in values are written as they are, in single quotes for the shell: '${env:NAME}',
-'${keyring:NAME}', '${workspaceFolder}'.`,
+Put references in single quotes for the shell: '${env:NAME}', '${keyring:NAME}', '${workspaceFolder}'.`,
 		Example: `  mcpproxy-stdio add files -- npx -y @modelcontextprotocol/server-filesystem '${workspaceFolder}'
   mcpproxy-stdio add github --url https://api.githubcopilot.com/mcp/ --header 'Authorization=Bearer ${keyring:github}'`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -53,7 +51,7 @@ References in values are written as they are, in single quotes for the shell: '$
 	}
 	f.look = a.lookFlag(c)
 	fl := c.Flags()
-	fl.StringVar(&f.url, "url", "", "URL of a server that is reached over HTTP")
+	fl.StringVar(&f.url, "url", "", "URL of a remote server")
 	fl.StringArrayVar(&f.env, "env", nil, "NAME=VALUE to pass to the command; may be repeated")
 	fl.StringArrayVar(&f.headers, "header", nil, "NAME=VALUE to send with each request; may be repeated")
 	fl.StringVar(&f.dir, "workdir", "", "directory the command runs in (default: the workspace)")
@@ -80,7 +78,7 @@ func (a *app) add(ctx context.Context, name string, command []string, f addFlags
 	if other := d.lookalike(name); other != "" && nobody != nil {
 		return failed(fmt.Errorf("the name %q can be taken for %q; choose another one", plain(name), plain(other)))
 	} else if other != "" {
-		fmt.Fprintf(a.err, "Mind that %q can be taken for %q.\n", plain(name), plain(other))
+		fmt.Fprintf(a.err, "Warning: %q looks like %q.\n", plain(name), plain(other))
 	}
 	if nobody == nil {
 		nobody = a.sure(ctx, name, ownOrReview)

@@ -16,12 +16,12 @@ import (
 func (a *app) approvalsCommand() *cobra.Command {
 	var asJSON, noPager, verify bool
 	c := &cobra.Command{
-		Use: "approvals [NAME]", Short: "List all decisions about servers, the newest last",
-		Long: `Approvals lists what was approved, refused, blocked or taken as the baseline, when, how and by whom. The
-log is only ever added to. What the versions of a definition were, and how they differ, tells history.
+		Use: "approvals [NAME]", Short: "Show the log of approvals and rejections",
+		Long: `Approvals shows what was approved, rejected or blocked, when, how and by whom, the newest last. Entries
+are only ever added. To see the versions of a definition and how they differ: mcpproxy-stdio history
 
-Each entry has the hash of the one before it and an HMAC, as records have. With --verify all of them are
-checked, what is wrong is printed with its place, and the exit code is 3 if something was changed.`,
+Each entry has the hash of the one before it and an HMAC. With --verify all entries and records are
+checked; the exit code is 3 if something was changed.`,
 		Args: atMostOne, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if verify && len(args) > 0 {
@@ -47,7 +47,7 @@ checked, what is wrong is printed with its place, and the exit code is 3 if some
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")
+	c.Flags().BoolVar(&noPager, "no-pager", false, "don't use a pager")
 	c.Flags().BoolVar(&verify, "verify", false, "check that the log and the records are as they were written")
 	return c
 }

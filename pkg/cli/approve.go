@@ -23,15 +23,15 @@ func (a *app) approveCommand() *cobra.Command {
 	var policy, all, noPager bool
 	var unblock string
 	c := &cobra.Command{
-		Use: "approve NAME | approve --all | approve --policy", Short: "Approve what waits of a server; you are asked",
-		Long: `Approve shows what waits of a server, as review does, and asks you to type the server's name and four
-digits that it shows; nothing else approves. A server that was never run is started once first, when you have agreed to that, to see
-what it offers; one that is isolated is started for that without files and secrets and, unless its package
-has to be fetched, without network; then you are asked once for all of it. A definition in which the scanner found something grave is confirmed by its own name.
+		Use: "approve NAME | approve --all | approve --policy", Short: "Approve a server or its pending changes",
+		Long: `Approve shows what is pending, as review does, and asks you to type the server's name and the four digits
+on the screen. A new server is started once first, if you agree, to list its tools. An isolated server is
+started for that without files and secrets, and without network unless its package has to be fetched; you
+are asked once, at the end. To approve a tool that looks malicious, you type the tool's name too.
 
-It works on a terminal only, and not for commands that an agent runs, whatever their environment says. On a
-terminal that may be operated by a script it asks twice, and says why. A proxy that runs takes the
-decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
+It works only on a terminal, and never for commands that an agent runs. If a script may be operating the
+terminal, you are asked twice. Open sessions pick up the approval immediately.
+To revoke it: mcpproxy-stdio reject NAME`,
 		Example: "  mcpproxy-stdio approve github\n  mcpproxy-stdio approve github --unblock delete_repository\n  mcpproxy-stdio approve --policy",
 		Args: func(c *cobra.Command, args []string) error {
 			switch alone := len(args) == 0 && unblock == ""; {
@@ -75,10 +75,10 @@ decision over at once. Take it back with: mcpproxy-stdio reject NAME`,
 			return failed(w.run(ctx))
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "approve all servers of your file that were not run yet, in one step")
-	c.Flags().BoolVar(&policy, "policy", false, "confirm the policy of approval that the configuration says")
-	c.Flags().StringVar(&unblock, "unblock", "", "give back a tool that was blocked")
-	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")
+	c.Flags().BoolVar(&all, "all", false, "approve all servers in your file that have not run yet, in one step")
+	c.Flags().BoolVar(&policy, "policy", false, "confirm the approval policy in your config file")
+	c.Flags().StringVar(&unblock, "unblock", "", "unblock a tool")
+	c.Flags().BoolVar(&noPager, "no-pager", false, "don't use a pager")
 	return c
 }
 

@@ -18,7 +18,7 @@ import (
 
 func (a *app) authCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "auth", Short: "Show the logins",
+		Use: "auth", Short: "Show login status",
 		Args: unknownCommand, SuggestionsMinimumDistance: 2,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -29,9 +29,9 @@ func (a *app) authCommand() *cobra.Command {
 func (a *app) authStatusCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "status [SERVER]", Short: "Show how the logins of the remote servers stand; no server is asked",
-		Long: `Status shows for each remote server, or for one, how its login stands as far as that is stored here:
-no server is asked, and no token is shown. "none" means that the server has not asked for a login yet.`,
+		Use: "status [SERVER]", Short: "Show the login status of your remote servers (contacts none)",
+		Long: `Status shows the stored login of each remote server, or of one. It contacts no server and shows no token.
+"none" means that the server has not asked for a login yet.`,
 		Args: atMostOne, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return failed(a.authStatus(strings.Join(args, ""), asJSON))

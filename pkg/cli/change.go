@@ -13,8 +13,8 @@ import (
 func (a *app) removeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Aliases: []string{"rm", "delete", "uninstall"}, Short: "Remove a server from your configuration",
-		Long: `Remove takes a server out of your configuration file; comments and everything else in it stay. Open
-sessions end it at once. Its secrets and logins stay stored.`,
+		Long: `Remove takes a server out of your config file; comments and everything else in it stay. Open sessions
+stop it immediately. Its secrets and logins stay stored.`,
 		Args: oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error { return failed(a.remove(args[0])) },
 	}
@@ -22,9 +22,9 @@ sessions end it at once. Its secrets and logins stay stored.`,
 
 func (a *app) enableCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "enable NAME", Short: "Enable a server that is disabled",
-		Long: `Enable sets "enabled": true for a server in your configuration file. A server that you disabled is
-enabled by you alone, on a terminal; an agent or a script enables only what it disabled itself.`,
+		Use: "enable NAME", Short: "Enable a disabled server",
+		Long: `Enable sets "enabled": true for a server in your config file. Only you, on a terminal, can enable a server
+that you disabled. An agent or a script can enable what an agent or a script disabled.`,
 		Args: oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(c *cobra.Command, args []string) error { return failed(a.enable(c.Context(), args[0])) },
 	}
@@ -32,9 +32,9 @@ enabled by you alone, on a terminal; an agent or a script enables only what it d
 
 func (a *app) disableCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "disable NAME", Short: "Disable a server, and keep it in your configuration",
-		Long: `Disable sets "enabled": false for a server in your configuration file. Open sessions end it at once.
-Enable it again with: mcpproxy-stdio enable NAME`,
+		Use: "disable NAME", Short: "Disable a server but keep it in your configuration",
+		Long: `Disable sets "enabled": false for a server in your config file. Open sessions stop it immediately.
+To enable it again: mcpproxy-stdio enable NAME`,
 		Args: oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error { return failed(a.disable(args[0])) },
 	}
@@ -71,7 +71,7 @@ func (a *app) remove(name string) error {
 		return err
 	}
 	p := newPrinter(a.out)
-	p.wrapped("", "", fmt.Sprintf("Removed %s from %s. Open sessions end it at once.", plain(name), plain(d.config.Path)))
+	p.wrapped("", "", fmt.Sprintf("Removed %s from %s. Open sessions stop it immediately.", plain(name), plain(d.config.Path)))
 	if _, secrets := s.References(); len(secrets) > 0 {
 		for _, secret := range secrets {
 			p.wrapped("  ", "", "Its secret stays stored; delete it with: mcpproxy-stdio secret rm "+plain(config.ShellWord(secret)))
@@ -105,7 +105,7 @@ func (a *app) disable(name string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Disabled %s. Open sessions end it at once. Enable it again: mcpproxy-stdio enable %s", plain(name), plain(config.ShellWord(name)))
+	text := fmt.Sprintf("Disabled %s. Open sessions stop it immediately. Enable it again: mcpproxy-stdio enable %s", plain(name), plain(config.ShellWord(name)))
 	if !s.Enabled {
 		text = plain(name) + " is disabled already."
 	}

@@ -43,12 +43,12 @@ func problemOf(p config.Problem) problem {
 func (a *app) checkCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "check", Short: "Check the configuration; nothing is started or contacted",
-		Long: `Check reads the configuration, reports every problem with file, line and column, and tells for each
-server whether it could be started from here: its references are resolved (and not shown) and its
-command is looked for. Nothing is started or contacted.
+		Use: "check", Short: "Check your configuration (starts nothing)",
+		Long: `Check reports every problem in your configuration with file, line and column, and whether each server
+could be started from here: it resolves references (without showing them) and looks for the command.
+It starts and contacts nothing.
 
-It exits with 0, or with 3 if there is an error or a server that could not be started.`,
+The exit code is 3 if there is an error, or a server that could not be started.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.check(asJSON) },
 	}

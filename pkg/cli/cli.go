@@ -117,11 +117,11 @@ func failed(err error) error {
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mcpproxy-stdio",
-		Short: "One stdio MCP server in front of all your others",
-		Long: `mcpproxy-stdio is the one MCP server that an editor or an agent starts. Behind it stand all your
-other servers, named in one configuration file; they start when they are first needed.
+		Short: "One stdio MCP server that runs all your others",
+		Long: `mcpproxy-stdio is the one MCP server that your editor or agent starts. It runs all your other MCP
+servers, listed in one config file. They start when they are first needed.
 
-Without a command it serves MCP on stdin and stdout, which is what editors and agents do.
+Without a command it serves MCP on stdin and stdout: this is what editors and agents run.
 To see it work: mcpproxy-stdio try`,
 		Version: Version(), Args: unknownCommand, SuggestionsMinimumDistance: 2, SilenceUsage: true, SilenceErrors: true,
 		RunE:              func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) },
@@ -131,7 +131,7 @@ To see it work: mcpproxy-stdio try`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	f := root.PersistentFlags()
-	f.StringVar(&a.config, "config", "", "configuration file (default: $MCPPROXY_CONFIG, else mcpproxy/mcp_config.json in the user's config directory)")
+	f.StringVar(&a.config, "config", "", "config file (default: $MCPPROXY_CONFIG, else mcpproxy/mcp_config.json in your config directory)")
 	f.StringVar(&a.workspace, "workspace", "", "folder the client works in (default: what the client says, else the working directory)")
 	f.StringVar(&a.logFile, "log-file", "", "append logs to this file (default: stderr)")
 	f.StringVar(&a.logLevel, "log-level", "warn", "trace, debug, info, warn, error or disabled")

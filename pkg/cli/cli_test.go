@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
@@ -72,6 +75,32 @@ func TestReadmeBeginsWithItsUse(t *testing.T) {
 			t.Errorf("%s gets no full path: %s", client, snippet)
 		}
 	}
+}
+
+// Help is read by people in a hurry: short lines, and none of the turns of phrase that had to be read twice.
+func TestHelpReadsWell(t *testing.T) {
+	puzzling := regexp.MustCompile(`(?i)behind it stand|waits? of|takes? (it|the decision) over|all trust|a person|by itself; a proxy|mind that|proxy that runs|` +
+		`of which|is looked for|at once, however|how the logins|less one line|what confines|hostile text`)
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, text := range []string{c.Short, c.Long, c.Example, c.LocalFlags().FlagUsages()} {
+			if found := puzzling.FindString(text); found != "" {
+				t.Errorf("%s: %q in %q", c.CommandPath(), found, text)
+			}
+			for line := range strings.Lines(text) {
+				if utf8.RuneCountInString(line) > 112 && text == c.Long {
+					t.Errorf("%s: the line is too long: %s", c.CommandPath(), line)
+				}
+			}
+		}
+		if n := utf8.RuneCountInString(c.Short); n == 0 || n > 70 {
+			t.Errorf("%s: %d characters: %s", c.CommandPath(), n, c.Short)
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk((&app{out: output{os.Stdout}, err: output{os.Stderr}}).command())
 }
 
 func TestPlain(t *testing.T) {

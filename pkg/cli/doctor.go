@@ -61,14 +61,13 @@ type sandboxAbilities struct {
 func (a *app) doctorCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "doctor", Short: "Show what confines your servers here: Docker, the sandbox, and what each server really gets",
-		Long: `Doctor shows which Docker engines your servers would use and what these enforce, what the sandbox of
-this machine can do, and what each server would get if it was started now. No server is started: the
-engines are asked, for 10 seconds at most, and the sandbox tries itself out.
+		Use: "doctor", Short: "Diagnose Docker, sandbox and each server's isolation",
+		Long: `Doctor shows the Docker engines that your servers would use and what they enforce, what the sandbox on
+this machine can do, and how each server would be isolated if it started now. It starts no server; it
+asks the engines, for 10 seconds at most, and tests the sandbox.
 
-It exits with 0, or with 3 if a server asks for isolation and would not get it, also where allow_none
-lets it run without, or if the configuration can't be read. The ones that are disabled or held are not
-counted.`,
+The exit code is 3 if a server asks for isolation and would not get it, even if allow_none lets it run, or
+if the configuration can't be read. Servers that are disabled or held don't count.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.doctor(c.Context(), asJSON) },
 	}

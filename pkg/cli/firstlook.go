@@ -19,7 +19,7 @@ import (
 // lookFlag adds the flag that says whether servers are looked at now; the result is what it says, and without it whether a person sees what
 // comes of it.
 func (a *app) lookFlag(c *cobra.Command) (wanted func() bool) {
-	on := c.Flags().Bool("look", false, "start it once now, to see what it offers (default: on a terminal)")
+	on := c.Flags().Bool("look", false, "start it once now to list its tools (default: on a terminal)")
 	return func() bool {
 		if c.Flags().Changed("look") {
 			return *on

@@ -15,10 +15,10 @@ import (
 func (a *app) historyCommand() *cobra.Command {
 	var asJSON, noPager, all bool
 	c := &cobra.Command{
-		Use: "history SERVER [TOOL]", Short: "Show every approved version of a server's definitions, and how they differ",
-		Long: `History shows for each tool, prompt, resource template and the instructions of a server which versions were
-approved, when and how, with the differences between one and the next, and what updates of the server
-changed since. With the name of one, or with --all, the first version is shown in full.`,
+		Use: "history SERVER [TOOL]", Short: "Show the approved versions of a server's tools and their differences",
+		Long: `History shows the approved versions of a server's tools, prompts, resource templates and instructions: when
+and how each was approved, how it differs from the one before, and what updates changed since. With the
+name of one, or with --all, it shows the first version in full.`,
 		Example: "  mcpproxy-stdio history github\n  mcpproxy-stdio history github create_issue",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 2 {
@@ -50,8 +50,8 @@ changed since. With the name of one, or with --all, the first version is shown i
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().BoolVar(&all, "all", false, "show first versions in full, too")
-	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")
+	c.Flags().BoolVar(&all, "all", false, "show first versions in full")
+	c.Flags().BoolVar(&noPager, "no-pager", false, "don't use a pager")
 	return c
 }
 

@@ -20,16 +20,16 @@ func (a *app) importCommand() *cobra.Command {
 	var look func() bool
 	c := &cobra.Command{
 		Use: "import FILE [NAME…]", Short: "Copy servers from another client's configuration into yours",
-		Long: `Import reads the configuration of Claude, Cursor, VS Code or another client that has mcpServers or servers,
-and copies the servers that yours does not have, or those that are named. FILE is not changed. Typed
-on a terminal they are your own; run by an agent or a script they are held.
+		Long: `Import copies servers from the config file of Claude, Cursor, VS Code or another client into yours: all that
+yours does not have, or the ones that you name. FILE is not changed. Servers that you import on a terminal
+are trusted; those that an agent or a script imports are held for your review.
 
-It says of each server what came over and what was dropped. What restrains a server (its tools, whether
-it is enabled, its quarantine) comes over, or the server is skipped and import exits with 3, as it does
-for a file without a server that it can read.
+It reports what was imported and what was dropped. A setting that restricts a server (its tools, whether it
+is enabled, its quarantine) is imported, or the server is skipped and the exit code is 3. It is 3 too if
+the file has no server that can be read.
 
-On a terminal the servers are started once each, so that the first session finds their tools; with --look
-also elsewhere, with --look=false not. What is held is not started.`,
+On a terminal each server is started once, so that your first session has its tools (--look=false: don't;
+--look: also elsewhere). Held servers are not started.`,
 		Example: "  mcpproxy-stdio import ~/.cursor/mcp.json --dry-run\n  mcpproxy-stdio import ~/.claude.json github",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {

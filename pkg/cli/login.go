@@ -19,13 +19,12 @@ import (
 func (a *app) loginCommand() *cobra.Command {
 	w := &loggingIn{app: a}
 	c := &cobra.Command{
-		Use: "login SERVER", Short: "Log in to a server that asks for it (OAuth)",
-		Long: `Login takes you through the login of a remote server: it opens your browser, waits until you have
-logged in, and keeps the login for all proxies that run or will run. A proxy that runs takes it over at
-once. Ctrl-C ends it, and nothing is changed.
+		Use: "login SERVER", Short: "Log in to a remote server (OAuth)",
+		Long: `Login opens your browser, waits until you have logged in to a remote server, and stores the login for all
+sessions. Open sessions pick it up immediately. Ctrl-C cancels and changes nothing.
 
-If the browser is on another machine: forward the port that is shown (ssh -L), or use --paste, or
---device where the authorization server offers that.`,
+If your browser is on another machine: forward the port that is shown (ssh -L), or use --paste, or
+--device if the authorization server supports it.`,
 		Example: "  mcpproxy-stdio login notes\n  mcpproxy-stdio login notes --account work\n  mcpproxy-stdio login notes --paste",
 		Args: func(c *cobra.Command, args []string) error {
 			if w.paste && w.device {
@@ -41,11 +40,11 @@ If the browser is on another machine: forward the port that is shown (ssh -L), o
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&w.account, "account", "", "log in to a further account, kept under this name")
-	f.BoolVar(&w.noBrowser, "no-browser", false, "show the address only")
-	f.BoolVar(&w.paste, "paste", false, "log in in a browser anywhere, and paste the address that it ends at")
+	f.StringVar(&w.account, "account", "", "log in to another account, stored under this name")
+	f.BoolVar(&w.noBrowser, "no-browser", false, "show the URL, don't open it")
+	f.BoolVar(&w.paste, "paste", false, "log in elsewhere and paste the final URL here")
 	f.BoolVar(&w.device, "device", false, "log in on any device, with a short code")
-	f.BoolVar(&w.again, "again", false, "also if you are logged in")
+	f.BoolVar(&w.again, "again", false, "log in again even if already logged in")
 	return c
 }
 

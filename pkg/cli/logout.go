@@ -14,10 +14,10 @@ import (
 func (a *app) logoutCommand() *cobra.Command {
 	var account string
 	c := &cobra.Command{
-		Use: "logout SERVER", Short: "Log out of a server: revoke and delete its tokens",
-		Long: `Logout deletes the tokens of a server, and has the authorization server revoke them where it does
-that. Nothing logs in again by itself; a proxy that runs takes it over at once. It always works: also
-for a server that is disabled or held.`,
+		Use: "logout SERVER", Short: "Log out of a remote server: revoke and delete its tokens",
+		Long: `Logout deletes a server's tokens and asks the authorization server to revoke them. You stay logged out
+until you log in again. Open sessions pick it up immediately. It also works if the server is disabled or
+held.`,
 		Args: oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, stop := interruptible(c.Context())
@@ -25,7 +25,7 @@ for a server that is disabled or held.`,
 			return failed(a.logout(ctx, args[0], account))
 		},
 	}
-	c.Flags().StringVar(&account, "account", "", "the account, if it is not that of the entry")
+	c.Flags().StringVar(&account, "account", "", "the account, if it is not the entry's")
 	return c
 }
 

@@ -21,10 +21,10 @@ func (a *app) logsCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "logs NAME", Short: "Show a server's last failure and what it wrote to stderr",
-		Long: `Logs shows how a server last failed, in any session, and the first and last lines that it wrote to
-stderr, with the values of its secrets taken out. Of a server that came up the last time nothing is
-recorded: mcpproxy-stdio test NAME starts it once. What it writes in an open session: ask the
-tool upstream_servers, operation logs.`,
+		Long: `Logs shows a server's last failure in any session, with the first and last lines that it wrote to stderr.
+The values of its secrets are removed. If the last start worked, nothing is recorded; to start the server
+once: mcpproxy-stdio test NAME. To see what it writes in an open session, ask the tool upstream_servers
+(operation logs).`,
 		Args: oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error { return failed(a.logs(args[0], asJSON)) },
 	}

@@ -13,10 +13,10 @@ import (
 func (a *app) pinCommand() *cobra.Command {
 	var remove bool
 	c := &cobra.Command{
-		Use: "pin NAME", Short: "Freeze a server that npx, uvx or the like starts to the version it has now",
-		Long: `Pin has a server started from the installed package that it ran from last, byte for byte, and from
-no other, until the pin is removed. Newer versions are not looked for. One that npm installed is
-restored if its files are gone; when that is impossible, the server is not started.`,
+		Use: "pin NAME", Short: "Pin a server that npx or uvx runs to its current version",
+		Long: `Pin starts a server only from the installed package that it last ran from, byte for byte, until you remove
+the pin. It does not look for newer versions. If the files of an npm package are gone, they are restored;
+if that fails, the server is not started.`,
 		Example: "  mcpproxy-stdio pin github\n  mcpproxy-stdio pin --remove github",
 		Args:    oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error {

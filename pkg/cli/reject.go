@@ -14,12 +14,12 @@ import (
 func (a *app) rejectCommand() *cobra.Command {
 	var tool string
 	c := &cobra.Command{
-		Use: "reject NAME [--tool TOOL]", Short: "Take all trust from a server, or block one of its tools",
-		Long: `Reject takes back all that was approved of a server and refuses what waits: it is not run any more
-before it is approved anew. With --tool it takes one tool away and leaves the rest.
+		Use: "reject NAME [--tool TOOL]", Short: "Revoke a server's approval, or block one tool",
+		Long: `Reject revokes a server's approval and rejects its pending changes: it does not run until you approve it
+again. With --tool it blocks one tool and leaves the rest.
 
-It asks nothing and always works: trust can be taken away by everybody. A proxy that runs takes it
-over at once. Give it back with: mcpproxy-stdio approve NAME [--unblock TOOL]`,
+It does not ask, and works for scripts and agents too. Open sessions pick it up immediately.
+To undo it: mcpproxy-stdio approve NAME [--unblock TOOL]`,
 		Example: "  mcpproxy-stdio reject github\n  mcpproxy-stdio reject github --tool delete_repository",
 		Args:    oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(_ *cobra.Command, args []string) error {

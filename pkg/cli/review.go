@@ -18,15 +18,14 @@ func (a *app) reviewCommand() *cobra.Command {
 	var asJSON, noPager, texts bool
 	var show showing
 	c := &cobra.Command{
-		Use: "review [NAME]", Short: "Show what waits for your approval; nothing is started",
-		Long: `Review lists the servers of which something waits for an approval. With a name it shows all that is to
-be approved of that server: what is run, the definitions it offers or the differences from the
-approved ones, what the scanner found, and the digest that an approval names. What could deceive the
-eye is written as \u escapes. Into a pipe or a file no word of the server is written without --texts.
+		Use: "review [NAME]", Short: "Show what needs your approval (starts nothing)",
+		Long: `Review lists the servers that need your approval. With a name it shows what you would approve: the command,
+the tools or how they changed, what the scanner found, and the digest. Characters that could mislead
+you are shown as \u escapes. In a pipe or a file the server's own texts are left out, unless you add --texts.
 
-On a terminal it ends with a code of eight digits, valid for ten minutes, for clients that can't ask
-you: type it in the chat. An agent gets none; where a script may operate the terminal, you are asked
-first. Nothing is started or approved by looking.`,
+On a terminal it ends with a code of eight digits, valid for ten minutes: type it in the chat if your client
+can't ask you. An agent gets no code. If a script may be operating the terminal, you are asked first.
+Looking starts and approves nothing.`,
 		Example: "  mcpproxy-stdio review\n  mcpproxy-stdio review github",
 		Args:    atMostOne, ValidArgsFunction: a.serverNames,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -41,9 +40,9 @@ first. Nothing is started or approved by looking.`,
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().BoolVar(&show.all, "all", false, "show all servers; of a server all definitions, approved ones included")
+	c.Flags().BoolVar(&show.all, "all", false, "show all servers; with a name, approved definitions too")
 	c.Flags().BoolVar(&texts, "texts", false, "show definitions also where stdout is no terminal; never to an agent")
-	c.Flags().BoolVar(&noPager, "no-pager", false, "print at once, however long it is")
+	c.Flags().BoolVar(&noPager, "no-pager", false, "don't use a pager")
 	return c
 }
 

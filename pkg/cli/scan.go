@@ -38,16 +38,17 @@ func (a *app) scanCommand() *cobra.Command {
 	var asJSON, asSARIF, texts bool
 	var corpus string
 	c := &cobra.Command{
-		Use: "scan FILE|SERVER", Short: "Look for hostile text in definitions of tools, prompts and resources",
-		Long: `Scan looks for what is hostile in definitions: hidden characters, orders to the model, secrets that are
-asked for, other tools that are meddled with. It needs no network and no model, and starts nothing.
+		Use: "scan FILE|SERVER", Short: "Scan tool definitions for prompt injection",
+		Long: `Scan looks for prompt injection in the definitions of tools, prompts and resources: hidden characters,
+orders to the model, requests for secrets, interference with other tools. It needs no network and no
+model, and starts nothing.
 
 FILE holds a definition, an array of them, the result of tools/list, prompts/list or another list, or
-JSON lines of these; - is stdin. SERVER is a configured server: what is recorded of it is scanned. A name
-that could be both is a file if it has a path separator or ends in .json.
+JSON lines of these; - is stdin. For a configured SERVER the recorded definitions are scanned. A name that
+could be both is a file if it has a path separator or ends in .json.
 
-What it finds is a reason to look, what it does not find is no proof of anything: a text can do harm
-without saying so. It exits with 0, or with 3 if a finding is of the kind that stops an approval (block).`,
+A finding is a reason to look closer. No finding is no proof: a text can do harm without showing it.
+The exit code is 3 if a finding stops an approval (block).`,
 		Example: "  mcpproxy-stdio scan github\n  mcpproxy-stdio scan tools.json --sarif > scan.sarif",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {

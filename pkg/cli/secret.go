@@ -23,8 +23,8 @@ const maxSecret = 64 << 10
 
 func (a *app) secretCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "secret", Short: "Keep secrets in the system's keyring instead of the configuration",
-		Long: `Secrets lie in the system's keyring (Keychain, Credential Manager, Secret Service) under the
+		Use: "secret", Short: "Store secrets in the system's keyring, not in the config file",
+		Long: `Secrets are stored in the system's keyring (Keychain, Credential Manager, Secret Service) under the
 service ` + secret.Service + `. Any string of a server's entry can refer to one:
 
   "env": { "GITHUB_TOKEN": "${keyring:github}" }`,
@@ -37,10 +37,10 @@ service ` + secret.Service + `. Any string of a server's entry can refer to one:
 
 func (a *app) secretSetCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "set NAME", Short: "Store a secret, or replace it",
-		Long: `Set stores a secret, or replaces it. On a terminal the value is typed without being shown; else it
-is read from stdin, less one line break at its end. Refer to it as ${keyring:NAME}. VS Code's
-${input:NAME} is the same, and its description in your configuration is shown.`,
+		Use: "set NAME", Short: "Store or replace a secret",
+		Long: `Set stores or replaces a secret. On a terminal you type the value, which is not shown; otherwise it is read
+from stdin, without the final line break. Refer to it as ${keyring:NAME}. VS Code's ${input:NAME} is the
+same; its description in your config file is shown.`,
 		Example: "  mcpproxy-stdio secret set github\n  printf %s \"$TOKEN\" | mcpproxy-stdio secret set github",
 		Args:    oneName,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -65,7 +65,7 @@ func (a *app) secretRemoveCommand() *cobra.Command {
 
 func (a *app) secretListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the names, never the values", Args: cobra.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the names of your secrets, never the values", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			names, err := secrets().List()
 			if err != nil {

@@ -49,10 +49,10 @@ type seenServer struct {
 func (a *app) serversCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "servers", Aliases: []string{"list", "ls", "status"}, Short: "List the configured servers and what is recorded of them; nothing is started",
-		Long: `Servers lists the configured servers, and how many tools each had when it was last seen. Nothing is
-started. What runs at the moment is known to the running proxy: ask the tool upstream_servers. What
-confines each of them here: mcpproxy-stdio doctor.`,
+		Use: "servers", Aliases: []string{"list", "ls", "status"}, Short: "List servers and their last known tools (starts nothing)",
+		Long: `Servers lists your servers with the number of tools that each had when last seen, whether it needs a review
+or a login, and why it last failed. It starts nothing. To see what is running in a session, ask the tool
+upstream_servers. To see how each server is isolated: mcpproxy-stdio doctor`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.servers(asJSON) },
 	}

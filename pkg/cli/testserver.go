@@ -35,10 +35,10 @@ func (a *app) testCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "test NAME", Short: "Start a server once and show what it offers, or why it fails",
-		Long: `Test starts an approved server as a client here would, lists what it offers and ends it. A server that
-is held is not started. New or changed tools wait for your review as always.
+		Long: `Test starts an approved server as a client in this folder would, lists its tools and stops it. A held
+server is not started. New or changed tools need your review as always.
 
-It exits with 0 if the server can be used, else with 1.`,
+The exit code is 1 if the server can't be used.`,
 		Args: oneServer, ValidArgsFunction: a.serverNames,
 		RunE: func(c *cobra.Command, args []string) error { return a.test(c.Context(), args[0], asJSON) },
 	}

@@ -15,10 +15,10 @@ import (
 
 func (a *app) tryCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "try", Short: "See it work, with two demonstration servers; your own files are not touched",
-		Long: `Try starts the proxy as an editor would, with a configuration of its own in a temporary folder and
-two demonstration servers behind it, uses it as a client, and says what happened. It exits with 0 only
-if all of it worked. Your own configuration and state are neither read nor changed.`,
+		Use: "try", Short: "See it work with two demo servers (doesn't touch your files)",
+		Long: `Try starts the proxy as an editor would, with its own config file in a temporary folder and two
+demonstration servers, uses it as a client, and reports what happened. The exit code is 0 only if all
+of it worked. Your own configuration and state are neither read nor changed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.try(c.Context()) },
 	}
