@@ -37,7 +37,7 @@ func (e *entry) group(v hujson.Value, known, hidden []string, others map[string]
 			if e.key == keyIsolation { // it may well have asked for less
 				e.fail(m.Name, excerpt(key), "isolation has no such option, and what it asks for could not be given", remedy)
 			} else {
-				e.warn(m.Name, excerpt(key), "unknown option of "+e.key+", ignored", remedy)
+				e.dropAs(m.Name, key, e.key+"."+key, "unknown option of "+e.key+", ignored", remedy)
 			}
 		}
 	}

@@ -130,8 +130,13 @@ func (e *entry) member(m hujson.ObjectMember) {
 
 // drop tells of an option that has no effect.
 func (e *entry) drop(at hujson.Value, message, remedy string) {
+	e.dropAs(at, e.key, e.key, message, remedy)
+}
+
+// dropAs is drop for an option that is a member of another: import says its name with the other's.
+func (e *entry) dropAs(at hujson.Value, key, whole, message, remedy string) {
 	e.report.add(at.StartOffset, Problem{
-		Server: e.server.Name, Severity: SeverityWarning, Value: excerpt(e.key), Message: message, Remedy: remedy, Dropped: excerpt(e.key),
+		Server: e.server.Name, Severity: SeverityWarning, Value: excerpt(key), Message: message, Remedy: remedy, Dropped: excerpt(whole),
 	})
 }
 
@@ -143,7 +148,7 @@ func (e *entry) unknown(m hujson.ObjectMember) {
 		e.drop(m.Name, "an option of other clients, ignored here", s.ignore)
 	case s != nil && saysNothing(v):
 	case s != nil:
-		e.fail(m.Name, e.key, "an option of "+s.used+" that can't be kept here, so the server is not started without it", s.refuse)
+		e.fail(m.Name, e.key, "an option of "+s.users()+" that can't be kept here, so the server is not started without it", s.refuse)
 	case slices.Contains(laterOptions, e.key):
 		e.drop(m.Name, "not available in this version, ignored", "remove it, or leave it for a later version")
 	case nearest(e.key, optionNames()) == keyIsolation:

@@ -95,6 +95,14 @@ var spellings = []spelling{
 	{key: "authProviderType", used: "Gemini", ignore: "use oauth, or headers.Authorization with ${keyring:NAME}"},
 }
 
+// users are the clients that write the option, for a sentence.
+func (s *spelling) users() string {
+	if s.used == "various" {
+		return "other clients"
+	}
+	return s.used
+}
+
 // plainKey is a key without what differs between spellings.
 func plainKey(key string) string {
 	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(key))
@@ -124,19 +132,6 @@ func canonicalOption(key string) string {
 		return s.option
 	}
 	return ""
-}
-
-// restraints are what the names of options have in them that take something from a server.
-var restraints = []string{"allowed", "allowlist", "whitelist", "blocked", "blocklist", "blacklist", "denied", "deny", "disable", "disallow", "exclude", "forbid", "onlytools", "readonly", "restrict", "sandbox"}
-
-// restrains tells whether an unknown option may be meant to take something from the server.
-func restrains(key string, v hujson.Value) bool {
-	plain := plainKey(key)
-	within := func(word string) bool { return strings.Contains(plain, word) }
-	if _, list := v.Value.(*hujson.Array); list && (within("enable") || within("include")) {
-		return true
-	}
-	return !saysNothing(v) && slices.ContainsFunc(restraints, within)
 }
 
 // saysNothing tells whether a value stands for an option that is not set.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,11 @@ func TestForeignRestraintsAreKept(t *testing.T) {
 		`"toolBlocklist": ["delete"]`:                        refused, `"deniedFunctions": ["delete"]`: refused, `"restrictTo": "x"`: refused,
 		`"headersHelper": "print"`: refused, `"sandboxEnabled": true`: refused, `"sandbox": {"network": {}}`: refused, `"read_only": true`: refused,
 		`"registryUrl": "https://r"`: refused, `"enabledFunctions": ["read"]`: refused,
+		`"toolFilter": {"deny": ["delete"]}`: refused, `"tool_configuration": {"allowed_tools": ["read"]}`: refused, `"hiddenTools": ["delete"]`: refused,
+		`"toolset": ["read"]`: refused, `"toolPermissions": {"delete": "never"}`: refused, `"selectedTools": ["read"]`: refused, `"allow": ["read"]`: refused,
+		`"filter": ["read"]`: refused, `"active": false`: refused, `"isEnabled": false`: refused, `"enabeld": false`: refused, `"paused": true`: refused,
+		`"inactive": true`: refused, `"quarantine": true`: refused, `"status": "disabled"`: refused, `"mode": "read-only"`: refused, `"state": "off"`: refused,
+		`"includedFunctions": []`: refused,
 	} {
 		s, told := one(t, `{"command": "x", `+option+`}`)
 		if !kept(s) {
@@ -122,10 +128,25 @@ func TestForeignRestraintsAreKept(t *testing.T) {
 	for _, option := range []string{
 		`"headersHelper": ""`, `"sandboxEnabled": false`, `"registryUrl": ""`, `"disabledPrompts": []`, `"readOnly": false`, `"alwaysAllow": ["x"]`,
 		`"autoApprove": []`, `"trust": true`, `"description": "d"`, `"excludeTools": null`, `"tools": ["*"]`, `"disabledAutoApproveTools": ["x"]`,
+		`"active": true`, `"isEnabled": true`, `"paused": false`, `"status": "connected"`, `"mode": "auto"`, `"autoApprovedTools": ["x"]`, `"toolPrefix": "p"`,
+		`"trustedTools": ["x"]`, `"toolTimeout": 5`, `"toolAliases": {"a": "b"}`, `"hidden": true`, `"toolFilter": {}`, `"quarantine": false`,
+		`"require_approval": {"always": {"tool_names": ["x"]}}`, `"logging": "off"`,
 	} {
 		if s, told := one(t, `{"command": "x", `+option+`}`); s.Refused != "" || !s.ToolAllowed("x") {
 			t.Errorf("%s: %s", option, told)
 		}
+	}
+}
+
+// What has no effect is told as dropped, a member of an option too.
+func TestDroppedMembers(t *testing.T) {
+	c := parse(t, `{"mcpServers": {"s": {"url": "https://h", "oauth": {"clientId": "a", "authServerMetadataUrl": "https://h/m"}, "note": "n"}}}`)
+	var dropped []string
+	for _, p := range c.Problems {
+		dropped = append(dropped, p.Dropped)
+	}
+	if !slices.Equal(dropped, []string{"oauth.authServerMetadataUrl", "note"}) {
+		t.Errorf("%q: %s", dropped, problems(c))
 	}
 }
 
