@@ -63,13 +63,16 @@ func Lacks(server *config.Server, l config.Launch, kind, program, workspace stri
 	for _, n := range named(server, l) {
 		real, exists := existing(n.path)
 		own := kind == config.IsolationSandbox && hasOwn(n) || kind == config.IsolationDocker && ofImages(n.path)
-		if real == "" || own && !n.inDir || shown(n.path) {
+		placed := !n.inDir || iso.Dir != "" // where the name leads is the same inside
+		if real == "" || own && !n.inDir || n.inDir && !n.outside && placed || shown(n.path) && (placed || !n.outside) {
 			continue
 		}
 		said = append(said, fmt.Sprintf("%s (%s)", strconv.QuoteToASCII(n.path), n.what))
-		sure = sure || exists
-		if n.inDir {
+		sure = sure || exists && !n.maybe
+		if !placed {
 			fixed.Dir = "ro"
+		}
+		if n.inDir && !n.outside {
 			continue
 		}
 		m := n.mount(real, exists)
@@ -99,11 +102,13 @@ func line(iso *config.Isolation) string {
 
 // namedPath is a path that an entry names.
 type namedPath struct {
-	path  string
-	what  string // where the entry names it
-	ref   string // how a mount of it is written, where that is not the path
-	inDir bool   // it is named relative to the working directory, which is not shown
-	code  bool   // it is what is run
+	path    string
+	what    string // where the entry names it
+	ref     string // how a mount of it is written, where that is not the path
+	inDir   bool   // it is named relative to the working directory, which is not shown
+	outside bool   // it is named so, and leads out of that directory
+	code    bool   // it is what is run
+	maybe   bool   // it may be no file, or one that the server does without
 }
 
 // mount is what shows the path. Code is shown with the directory that it is in, unless that has more than one project's files; what is to be
@@ -122,9 +127,9 @@ func (n namedPath) mount(real string, exists bool) config.Mount {
 
 // named are the absolute paths in arguments and variables, and relative ones of what is run. Those that come from a keyring are a secret.
 func named(server *config.Server, l config.Launch) (paths []namedPath) {
-	add := func(text, written, what string, code bool) {
+	add := func(text, written, what string, code, maybe bool) {
 		if p := pathIn(text); p != "" && !strings.Contains(written, "${keyring:") {
-			n := namedPath{path: p, what: what, code: code}
+			n := namedPath{path: p, what: what, code: code, maybe: maybe}
 			if rest, ok := strings.CutPrefix(written, "${workspaceFolder}"); ok && strings.HasSuffix(text, rest) {
 				n.ref = written
 			}
@@ -142,10 +147,11 @@ func named(server *config.Server, l config.Launch) (paths []namedPath) {
 			_, text, _ = strings.Cut(arg, "=")
 			_, written, _ = strings.Cut(written, "=")
 		}
-		add(text, written, what, first && !option)
+		add(text, written, what, first && !option, option && topmost(text))
 		relative := text != "" && !filepath.IsAbs(text) && (text == "." || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "../") || first && !option && isFile(filepath.Join(l.Dir, text)))
-		if relative && l.Dir != "" && l.Isolation.Dir == "" {
-			paths = append(paths, namedPath{path: filepath.Join(l.Dir, text), what: what, inDir: true})
+		if relative && l.Dir != "" {
+			p := filepath.Join(l.Dir, text)
+			paths = append(paths, namedPath{path: p, what: what, inDir: true, outside: !config.Inside(p, l.Dir)})
 		}
 		first = first && option
 	}
@@ -159,7 +165,7 @@ func named(server *config.Server, l config.Launch) (paths []namedPath) {
 				written = w.Value
 			}
 		}
-		add(v.Value, written, "variable "+v.Name, false)
+		add(v.Value, written, "variable "+v.Name, false, topmost(v.Value) || strings.Contains(strings.ToUpper(v.Name), "LOG"))
 	}
 	return paths
 }
@@ -178,12 +184,25 @@ func pathIn(text string) string {
 	return filepath.Clean(text)
 }
 
+// topmost tells whether a path is one at the top of the file system, which can as well be the path of an address: /home, /data.
+func topmost(p string) bool {
+	return filepath.Dir(filepath.Dir(filepath.Clean(p))) == filepath.Dir(filepath.Clean(p))
+}
+
 // decidesPlace tells whether a variable says where programs look or keep something of their own: a place that is not shown is passed over,
 // or the sandbox gives another.
 func decidesPlace(name string) bool {
 	name = strings.ToUpper(name)
-	return strings.Contains(name, "CACHE") || slices.Contains([]string{"PATH", "NODE_PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "CLASSPATH", "GOPATH", "MANPATH", "HOME", "USERPROFILE", "TMPDIR", "TMP", "TEMP", "SHELL", "PWD", "OLDPWD", "EDITOR", "DISPLAY", "SSH_AUTH_SOCK", "GOROOT", "JAVA_HOME"}, name) ||
+	return strings.Contains(name, "CACHE") || slices.Contains(places, name) ||
 		slices.ContainsFunc([]string{"XDG_", "NPM_CONFIG_", "UV_", "PIP_", "PIPX_", "YARN_", "BUN_"}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// places are the names of such variables.
+var places = []string{
+	"PATH", "NODE_PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "CLASSPATH", "GOPATH", "MANPATH", "HOME", "USERPROFILE", "TMPDIR", "TMP", "TEMP",
+	"SHELL", "PWD", "OLDPWD", "INIT_CWD", "EDITOR", "DISPLAY", "SSH_AUTH_SOCK", "GOROOT", "JAVA_HOME", "VIRTUAL_ENV", "CONDA_PREFIX",
+	"NVM_DIR", "NVM_BIN", "FNM_DIR", "VOLTA_HOME", "PNPM_HOME", "PYENV_ROOT", "PYTHONUSERBASE", "ASDF_DIR", "ASDF_DATA_DIR", "CARGO_HOME",
+	"RUSTUP_HOME", "DENO_DIR", "DENO_INSTALL", "DOTNET_ROOT", "HOMEBREW_PREFIX", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "ZDOTDIR", "HISTFILE",
 }
 
 // existing is the path, or the directory that it would be made in, if that is there; "" for neither. Such a directory at the top is too wide

@@ -42,6 +42,11 @@ func TestLacks(t *testing.T) {
 		`"command": "x", "args": ["--executable-path", "/usr/bin/chromium"]`:                                                                                {"unix_sockets", "chromium", only},
 		`"command": "npx", "args": ["@playwright/mcp", "--cdp-endpoint", "http://h:1"]`:                                                                     {},
 		`"command": "npx", "args": ["-y", "fs@1.0.0", "/usr/lib", "/", "/tmp", "/dev/null", "/nowhere/x"]`:                                                  {},
+		`"command": "npx", "args": ["m@1.0.0"], "env": {"LOG_FILE": "H/docs/a.txt"}`:                                                                        {`["H/docs/a.txt:ro"]`, "variable LOG_FILE", "unsure"},
+		`"command": "npx", "args": ["m@1.0.0"], "env": {"BASE_PATH": "/srv"}`:                                                                               {`["/srv:ro"]`, "variable BASE_PATH", "unsure"},
+		`"command": "npx", "args": ["m@1.0.0", "--route=/srv"]`:                                                                                             {`["/srv:ro"]`, "argument 2", "unsure"},
+		`"command": "npx", "args": ["m@1.0.0", "../docs"]`:                                                                                                  {`"mounts":["H/docs:ro"],"type":"sandbox","working_dir":"ro"`, "argument 2", only},
+		`"command": "npx", "args": ["m@1.0.0"], "env": {"VIRTUAL_ENV": "H/docs", "NVM_DIR": "H/docs", "APPDATA": "H/docs"}`:                                 {},
 		`"command": "npx", "args": ["-y", "tool"]`:                                                                                                          {},
 		`"command": "npx", "args": ["a@1.0.0"], "env": {"PATH": "H/docs", "npm_config_cache": "H/docs", "XDG_DATA_HOME": "H/docs", "PYTHONPATH": "H/docs"}`: {},
 	} {
