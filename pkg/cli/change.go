@@ -105,7 +105,8 @@ func (a *app) disable(name string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Disabled %s. Open sessions stop it immediately. Enable it again: mcpproxy-stdio enable %s", plain(name), plain(config.ShellWord(name)))
+	text := fmt.Sprintf("Disabled %s. Open sessions stop it immediately. Enable it again: mcpproxy-stdio enable %s",
+		plain(name), plain(config.ShellWord(name)))
 	if !s.Enabled {
 		text = plain(name) + " is disabled already."
 	}

@@ -65,7 +65,10 @@ func standing(k hub.Known) (state, why string) {
 	case s.Refused != "":
 		return stateRefused, err.Error()
 	case !s.Enabled:
-		return stateDisabled, err.Error()
+		if s.Workspace { // whose file no command changes
+			return stateDisabled, err.Error()
+		}
+		return stateDisabled, "it is disabled; enable it: mcpproxy-stdio enable " + config.ShellWord(s.Name)
 	}
 	held := k.Record.State(k.Written)
 	if held == quarantine.Approved || k.Failed != nil {

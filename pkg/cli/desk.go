@@ -118,7 +118,10 @@ func (e *entry) blocked() error {
 	case e.Effective.Refused != "":
 		return fmt.Errorf("server %q can't be approved: %s", plain(e.Written.Name), plain(e.Effective.Refused))
 	case !e.Written.Enabled:
-		return fmt.Errorf(`server %q is disabled; set "enabled": true in %s first`, plain(e.Written.Name), plain(e.Written.Path))
+		if e.Written.Workspace {
+			return fmt.Errorf(`server %q is disabled; set "enabled": true in %s first`, plain(e.Written.Name), plain(e.Written.Path))
+		}
+		return fmt.Errorf("server %q is disabled; enable it first: mcpproxy-stdio enable %s", plain(e.Written.Name), plain(config.ShellWord(e.Written.Name)))
 	}
 	return nil
 }

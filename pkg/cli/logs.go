@@ -56,7 +56,8 @@ func (a *app) logs(name string, asJSON bool) error {
 	p := newPrinter(a.out)
 	switch {
 	case r.Text == "":
-		fmt.Fprintf(a.err, "No failure of %s is recorded. Start it once and see: mcpproxy-stdio test %s\n", plain(name), plain(config.ShellWord(name)))
+		fmt.Fprintf(a.err, "No failure of %s is recorded. Start it once and see: mcpproxy-stdio test %s\n",
+			plain(name), plain(config.ShellWord(name)))
 		return nil
 	case !r.Since.IsZero():
 		p.line(plain(name), ", ", ago(time.Since(r.Since)), ":")

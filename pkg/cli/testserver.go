@@ -103,15 +103,17 @@ func (a *app) startOnce(ctx context.Context, d *desk, r *testReport) error {
 	p := newPrinter(a.err)
 	p.passing(fmt.Sprintf("Starting %s …", plain(r.Server)))
 	begun := time.Now()
-	live, err := hub.Try(ctx, hub.Options{ConfigPath: d.config.Path, Store: d.store, Version: Version(), Log: zerolog.Nop()},
-		session.Options{Workspace: d.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop()}, r.Server)
+	opts := hub.Options{ConfigPath: d.config.Path, Store: d.store, Version: Version(), Log: zerolog.Nop()}
+	client := session.Options{Workspace: d.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop()}
+	live, err := hub.Try(ctx, opts, client, r.Server)
 	p.passing("")
 	if ctx.Err() != nil {
 		return fmt.Errorf("server %q was stopped before it had answered", plain(r.Server))
 	}
 	r.Millis = time.Since(begun).Milliseconds()
 	if err != nil {
-		r.State, r.Why = stateFailed, strings.ReplaceAll(err.Error(), "oauth_login", "mcpproxy-stdio login "+config.ShellWord(r.Server))
+		login := "mcpproxy-stdio login " + config.ShellWord(r.Server) // the tool's name is for models
+		r.State, r.Why = stateFailed, strings.ReplaceAll(err.Error(), "oauth_login", login)
 		return nil
 	}
 	r.OK = true

@@ -9,8 +9,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// Try starts one approved server as a session would, reads what it lists, and ends it; nothing of it is left then. What it lists is
-// recorded as that of any other look: what is new or changed waits for a review.
+// Try starts one approved server as a session would, reads what it lists, and ends it: when it returns no process of it is left. What it
+// lists is recorded as that of any other look: what is new or changed waits for a review.
 func Try(ctx context.Context, opts Options, client session.Options, name string) (live *catalog.Snapshot, err error) {
 	opts.Only = []string{name}
 	h := New(opts)
@@ -47,7 +47,8 @@ func (h *Hub) untried(name string) error {
 			}
 		}
 	}
-	return &upstream.Error{Server: name, Step: "was not started", Cause: errors.New("what is recorded of it can't be used: mcpproxy-stdio check")}
+	cause := errors.New("what is recorded of it can't be used: mcpproxy-stdio check")
+	return &upstream.Error{Server: name, Step: "was not started", Cause: cause}
 }
 
 // result is what the look came to, once it is done.
