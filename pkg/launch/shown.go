@@ -77,7 +77,7 @@ func Lacks(server *config.Server, l config.Launch, kind, program, workspace stri
 		}
 		m := n.mount(real, exists)
 		ro = ro || m.ReadOnly
-		if !slices.Contains(fixed.Mounts, m) {
+		if !slices.ContainsFunc(fixed.Mounts, func(other config.Mount) bool { return covers(other, m) }) {
 			fixed.Mounts = append(slices.Clone(fixed.Mounts), m)
 		}
 	}
@@ -93,6 +93,11 @@ func Lacks(server *config.Server, l config.Launch, kind, program, workspace stri
 		text += ", without :ro where it has to write"
 	}
 	return &Lack{text, sure}
+}
+
+// covers tells whether one mount gives what another would.
+func covers(m, other config.Mount) bool {
+	return m.Host == m.Container && (m.ReadOnly == other.ReadOnly || other.ReadOnly) && config.Inside(other.Host, m.Host)
 }
 
 // line is the isolation of an entry as it is written.

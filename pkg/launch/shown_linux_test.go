@@ -28,7 +28,8 @@ func TestLacks(t *testing.T) {
 	for entry, want := range map[string]struct{ mounts, text, kinds string }{
 		`"command": "node", "args": ["H/app/server.js"]`:                                                                                                    {`["H/app:ro"]`, "argument 1", only},
 		`"command": "node", "args": ["--inspect", "H/app/server.js"]`:                                                                                       {`["H/app:ro"]`, "argument 2", only},
-		`"command": "python3", "args": ["H/main.py"]`:                                                                                                       {`["H/main.py:ro"]`, "argument 1", only}, // not the whole home
+		`"command": "node", "args": ["H/app/server.js", "H/app"]`:                                                                                           {`"mounts":["H/app:ro"]`, "argument 2", only}, // one mount for both
+		`"command": "python3", "args": ["H/main.py"]`:                                                                                                       {`["H/main.py:ro"]`, "argument 1", only},      // not the whole home
 		`"command": "npx", "args": ["-y", "fs@1.0.0", "H/docs", "H/db"]`:                                                                                    {`["H/docs:ro","H/db:ro"]`, "argument 4", only},
 		`"command": "npx", "args": ["-y", "fs@1.0.0", "--root=H/docs"]`:                                                                                     {`["H/docs:ro"]`, "argument 3", only},
 		`"command": "npx", "args": ["-y", "fs@1.0.0", "file://H/docs"]`:                                                                                     {`["H/docs:ro"]`, "argument 3", only},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -28,5 +29,12 @@ func TestToCheck(t *testing.T) {
 		if !strings.Contains(got, tt.want) || tt.remote && (strings.Contains(got, "command") || strings.Contains(got, "env")) {
 			t.Errorf("%v, %v: %s", tt.remote, tt.cause, got)
 		}
+	}
+}
+
+// The line of isolation that a confined server lacks is all there is to do: nothing else is advised beside it.
+func TestLackNamesItsRemedy(t *testing.T) {
+	if !namesRemedy(fmt.Errorf("at the start: %w", &launch.Lack{})) || namesRemedy(errors.New("exited with status 1")) {
+		t.Error("the advice beside a lack is not its own alone")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
@@ -73,7 +74,8 @@ func ToCheck(remote bool, cause error) string {
 func namesRemedy(cause error) bool {
 	var login *oauth.Error
 	var container *docker.Error
-	return errors.As(cause, &login) || errors.As(cause, &container)
+	var lack *launch.Lack
+	return errors.As(cause, &login) || errors.As(cause, &container) || errors.As(cause, &lack)
 }
 
 // What is kept of a server's stderr for an error message. Programs tell why they end at either end of what they write: Node prints the
