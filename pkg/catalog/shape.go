@@ -32,9 +32,10 @@ type shape struct {
 type member struct {
 	shape
 	required bool
-	instead  string // what is put where it is missing
-	like     string // the member whose value is put where it is missing
-	hint     bool   // it is taken out where it does not fit
+	instead  string                  // what is put where it is missing
+	like     string                  // the member whose value is put where it is missing
+	hint     bool                    // it is taken out where it does not fit
+	useful   func(value []byte) bool // it is taken out where this is false
 }
 
 var (
@@ -58,7 +59,8 @@ var (
 	})
 	shapes = [Kinds]shape{
 		Tools: item(map[string]member{
-			"name": {shape: str, required: true}, "inputSchema": {shape: schema, instead: `{"type":"object"}`}, "outputSchema": {shape: schema},
+			"name": {shape: str, required: true}, "inputSchema": {shape: schema, instead: `{"type":"object"}`},
+			"outputSchema": {shape: schema, useful: compiles},
 			"annotations": {shape: object(map[string]member{"title": {shape: str}, "readOnlyHint": {shape: boolean},
 				"destructiveHint": {shape: boolean}, "idempotentHint": {shape: boolean}, "openWorldHint": {shape: boolean}})},
 			"execution": {shape: object(map[string]member{"taskSupport": {shape: oneOf("required", "optional", "forbidden")}})},
@@ -164,7 +166,8 @@ func (f *fitting) object(s *shape, at jsonrpc.Span) error {
 	found := room[:len(s.wanted)]
 	err := jsonrpc.Members(f.raw, at, func(key []byte, value jsonrpc.Span) error {
 		known, named := s.members[string(key)]
-		out := named && (f.raw[value.Start] == 'n' && !known.required || known.hint && !f.fits(&known.shape, value))
+		out := named && (f.raw[value.Start] == 'n' && !known.required || known.hint && !f.fits(&known.shape, value) ||
+			known.useful != nil && f.fits(&known.shape, value) && !known.useful(value.In(f.raw)))
 		switch {
 		case out && kept == 0:
 			lead = value.End
