@@ -225,11 +225,11 @@ func TestLoginRefuses(t *testing.T) {
 	for name, want := range map[string][]string{
 		"nothing": {`no server "nothing" is configured; there are: `, "bed", "off"},
 		"local":   {`server "local" is a local one`, "env"},
-		"off":     {`server "off": it is disabled`, `"enabled": true`},
+		"off":     {`server "off": it is disabled`, "mcpproxy-stdio enable off"},
 		"own":     {`server "own" sends its own header Authorization`, "remove it"},
 		"unset":   {`server "unset": `, "NOT_SET_ANYWHERE"},
 		"bad":     {`server "bad": `, "plain http"},
-		"bed":     {`server "bed": it is held: it is not started before`, "mcpproxy-stdio review bed", "mcpproxy-stdio approve bed"},
+		"bed":     {`server "bed": it is held: it will not run until you approve it`, "mcpproxy-stdio review bed", "mcpproxy-stdio approve bed"},
 	} {
 		out, errs := d.says(1, nil, "login", name)
 		shows(t, errs, want...)

@@ -130,7 +130,7 @@ func TestQuarantineRugPull(t *testing.T) {
 		t.Errorf("listed as %v", s)
 	}
 	// What looks hostile is not approved by a code or a form either.
-	if out := approve(t, c, "bug", map[string]any{"code": h.code("", "bug")}); out.Status != "approval_required" || !strings.Contains(out.Why, "look hostile") {
+	if out := approve(t, c, "bug", map[string]any{"code": h.code("", "bug")}); out.Status != "approval_required" || !strings.Contains(out.Why, "look malicious") {
 		t.Errorf("approved with a code: %+v", out)
 	}
 	c.Close()
