@@ -130,6 +130,7 @@ func TestForeignRestraintsAreKept(t *testing.T) {
 		`"autoApprove": []`, `"trust": true`, `"description": "d"`, `"excludeTools": null`, `"tools": ["*"]`, `"disabledAutoApproveTools": ["x"]`,
 		`"active": true`, `"isEnabled": true`, `"paused": false`, `"status": "connected"`, `"mode": "auto"`, `"autoApprovedTools": ["x"]`, `"toolPrefix": "p"`,
 		`"trustedTools": ["x"]`, `"toolTimeout": 5`, `"toolAliases": {"a": "b"}`, `"hidden": true`, `"toolFilter": {}`, `"quarantine": false`,
+		`"alwaysAllowedTools": ["x"]`, `"auto_allowed": ["x"]`, `"cachedTools": [{"name": "x"}]`, `"installationTools": ["npm"]`,
 		`"require_approval": {"always": {"tool_names": ["x"]}}`, `"logging": "off"`,
 	} {
 		if s, told := one(t, `{"command": "x", `+option+`}`); s.Refused != "" || !s.ToolAllowed("x") {

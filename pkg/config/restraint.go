@@ -19,9 +19,11 @@ var restraints = []string{
 // selections are what the names of options have in them that choose among a server's tools, where their value is a list or an object.
 var selections = []string{"allow", "enable", "filter", "hide", "include", "omit", "permission", "tool"}
 
-// asides are what the names of options about tools have in them that take nothing from the server: which tools need no question is the
-// client's to decide, and names and texts are only shown.
-var asides = []string{"alias", "alwaysallow", "approv", "autoallow", "autorun", "description", "rename", "trust"}
+// unasked are what the names of options have in them that say which tools need no question, which is the client's to decide.
+var unasked = []string{"alwaysallow", "autoallow", "autoapprov", "autorun"}
+
+// asides are what the names of options about tools have in them that take nothing from the server: questions, names and texts.
+var asides = []string{"alias", "approv", "cached", "description", "install", "rename", "trust"}
 
 // Switches turn a server on or off under names that are none of ours.
 var (
@@ -35,6 +37,9 @@ func restrains(key string, v hujson.Value) bool {
 	plain := plainKey(key)
 	within := func(word string) bool { return strings.Contains(plain, word) }
 	kind := v.Value.Kind()
+	if slices.ContainsFunc(unasked, within) {
+		return false
+	}
 	switch near := nearest(key, optionNames()); {
 	case kind == 'f' && (slices.Contains(onSwitches, plain) || near == "enabled"):
 		return true
