@@ -106,10 +106,16 @@ func openFolders(dir string) []string {
 	return roots
 }
 
-// own is a folder, unless it is the root of the file system or the account's home.
+// own is a folder, unless it is no project's: the root of the file system, the account's home, or one for temporary files, in which each
+// program makes folders of its own.
 func own(dir string) []string {
-	if filepath.Dir(dir) == dir || config.RealPath(dir) == config.RealPath(store.AccountHome()) {
+	if filepath.Dir(dir) == dir {
 		return nil
+	}
+	for _, shared := range []string{store.AccountHome(), os.TempDir(), "/tmp", "/var/tmp"} {
+		if config.RealPath(dir) == config.RealPath(shared) {
+			return nil
+		}
 	}
 	return []string{dir}
 }
