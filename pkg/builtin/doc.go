@@ -47,6 +47,7 @@ type ServerStatus struct {
 	Protocol  string    `json:"protocol"`
 	State     string    `json:"state"` // running, idle, starting, failed, needs_login, disabled, held_launch, held_definitions, refused
 	Tools     int       `json:"tools"`
+	LeftOut   []string  `json:"left_out,omitempty"`  // items that clients would refuse the whole list for, and why; at most ten
 	Isolation string    `json:"isolation,omitempty"` // of a local server: how it is confined, or what it asks for while it does not run
 	Why       string    `json:"why,omitempty"`
 	Since     time.Time `json:"since,omitzero"`

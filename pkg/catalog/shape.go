@@ -118,6 +118,16 @@ func (k Kind) fit(raw []byte) ([]byte, error) {
 	return jsonrpc.Splice(raw, f.edits...), nil
 }
 
+// Shown tells how clients are shown a raw item of a server. leftOut says what in it does not fit, so that it is left out of lists; "" is for
+// one that is listed. mended tells that it is listed with an edit.
+func (k Kind) Shown(raw []byte) (leftOut string, mended bool) {
+	fitted, err := k.fit(raw)
+	if err != nil {
+		return err.Error(), false
+	}
+	return "", len(fitted) != len(raw) || &fitted[0] != &raw[0]
+}
+
 type fitting struct {
 	raw   []byte
 	edits []jsonrpc.Edit

@@ -70,7 +70,9 @@ type itemReport struct {
 	Kind       quarantine.Kind `json:"kind"`
 	Name       string          `json:"name,omitempty"`
 	Digest     string          `json:"digest,omitempty"`
-	Blocked    bool            `json:"blocked,omitempty"` // it is not offered, whatever was approved
+	Blocked    bool            `json:"blocked,omitempty"`  // it is not offered, whatever was approved
+	LeftOut    string          `json:"left_out,omitempty"` // why clients are not shown it
+	Mended     bool            `json:"mended,omitempty"`   // clients are shown it with an edit
 	Definition json.RawMessage `json:"definition,omitempty"`
 	Text       string          `json:"text,omitempty"` // of one that is not JSON of one meaning, as a Go string in ASCII
 }
@@ -145,6 +147,7 @@ func describeReview(e *entry, show showing) serverReview {
 
 func describeItem(it quarantine.Item, whole bool) itemReport {
 	r := itemReport{Kind: it.Kind, Name: it.ID, Digest: it.Digest}
+	r.LeftOut, r.Mended = it.Shown()
 	switch {
 	case !whole:
 	case it.Digest != "":

@@ -44,13 +44,13 @@ func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) 
 	p.line()
 	p.launch(e, proposal, show)
 	if proposal == nil {
-		p.offers(e, quarantine.Proposal{Items: e.items()}, nil)
+		p.offers(e, quarantine.Proposal{Items: e.items()}, nil, show)
 		p.unchanged(e, e.items(), show)
 		return
 	}
 	found := e.findings(proposal)
 	if state != quarantine.HeldLaunch && proposal.Digest != "" {
-		p.offers(e, *proposal, found)
+		p.offers(e, *proposal, found, show)
 		if why := show.withheld(); why != "" {
 			p.line()
 			p.wrapped("", yellow, "The definitions are not shown: "+why+".")
@@ -212,13 +212,47 @@ func policyWords(pol quarantine.Policy) string {
 }
 
 // offers writes how much there is, and what the scanner says of it.
-func (p *printer) offers(e *entry, proposal quarantine.Proposal, all []found) {
+func (p *printer) offers(e *entry, proposal quarantine.Proposal, all []found, show showing) {
 	p.line()
-	p.fact("Offers", "", countItems(e.Record.Offered(proposal.Items)))
+	items := e.Record.Offered(proposal.Items)
+	p.fact("Offers", "", countItems(items))
+	p.shown(items, show.withheld() == "")
 	p.fact("To review", "", countChanges(&proposal))
 	if len(all) > 0 {
 		counts := countRules(all)
 		p.fact("Findings", findingsColor(counts), orNothing(counts.Rules()))
+	}
+}
+
+// mostShown is how many items are named that clients are not shown as the server sent them.
+const mostShown = 8
+
+// shown says which items clients are not shown, and which with an edit; their names only if they may be.
+func (p *printer) shown(items []quarantine.Item, named bool) {
+	var left, mended []string
+	for _, it := range items {
+		switch why, edited := it.Shown(); {
+		case why != "":
+			left = append(left, itemWords(it)+" ("+shown(why)+")")
+		case edited:
+			mended = append(mended, itemWords(it))
+		}
+	}
+	list := func(all []string) string {
+		if !named {
+			return ""
+		}
+		text := ": " + strings.Join(all[:min(len(all), mostShown)], ", ")
+		if more := len(all) - mostShown; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		return text
+	}
+	if n := len(left); n > 0 {
+		p.fact("Left out", yellow, plural(n, "item", "items")+", since clients would refuse the whole list"+list(left))
+	}
+	if n := len(mended); n > 0 {
+		p.fact("Mended", "", plural(n, "item", "items")+", by a member that clients would refuse"+list(mended))
 	}
 }
 

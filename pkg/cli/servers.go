@@ -30,12 +30,13 @@ type seenServer struct {
 	Start     string           `json:"start"`
 	State     string           `json:"state"`
 	Why       string           `json:"why,omitempty"`
-	Failed    time.Time        `json:"failed,omitzero"`   // when it last did, if State says so
-	Seen      time.Time        `json:"seen,omitzero"`     // when its lists were last recorded
-	Tools     int              `json:"tools"`             // offered to clients
-	Hidden    int              `json:"hidden_tools"`      // held back by enabled_tools and disabled_tools
-	Review    int              `json:"review,omitempty"`  // new or changed, and waiting for a person
-	Updated   int              `json:"updated,omitempty"` // approved items that the server has otherwise now; calls go on
+	Failed    time.Time        `json:"failed,omitzero"`    // when it last did, if State says so
+	Seen      time.Time        `json:"seen,omitzero"`      // when its lists were last recorded
+	Tools     int              `json:"tools"`              // offered to clients
+	Hidden    int              `json:"hidden_tools"`       // held back by enabled_tools and disabled_tools
+	LeftOut   int              `json:"left_out,omitempty"` // tools that clients would refuse the whole list for
+	Review    int              `json:"review,omitempty"`   // new or changed, and waiting for a person
+	Updated   int              `json:"updated,omitempty"`  // approved items that the server has otherwise now; calls go on
 	Prompts   int              `json:"prompts"`
 	Resources int              `json:"resources"`
 	Packages  []launch.Version `json:"packages,omitempty"`        // what its runner installed, when it last ran
@@ -146,11 +147,18 @@ func describe(k hub.Known) seenServer {
 	}
 	seen.Seen = recorded.Taken
 	for _, raw := range recorded.Items[catalog.Tools] {
-		if s.ToolAllowed(catalog.Tools.ID(raw)) {
-			seen.Tools++
-		} else {
+		left, _ := catalog.Tools.Shown(raw)
+		switch {
+		case !s.ToolAllowed(catalog.Tools.ID(raw)):
 			seen.Hidden++
+		case left != "":
+			seen.LeftOut++
+		default:
+			seen.Tools++
 		}
+	}
+	if seen.LeftOut > 0 && seen.Why == "" {
+		seen.Why = fmt.Sprintf("%s left out, since clients would refuse the whole list: mcpproxy-stdio review %s", plural(seen.LeftOut, "tool is", "tools are"), config.ShellWord(s.Name))
 	}
 	seen.Prompts = len(recorded.Items[catalog.Prompts])
 	seen.Resources = len(recorded.Items[catalog.Resources])
@@ -173,8 +181,8 @@ func (p *printer) servers(servers []seenServer) {
 		tools, seen := "–", "never"
 		if !s.Seen.IsZero() {
 			tools, seen = strconv.Itoa(s.Tools), ago(time.Since(s.Seen))
-			if s.Hidden > 0 {
-				tools += " of " + strconv.Itoa(s.Tools+s.Hidden)
+			if all := s.Tools + s.Hidden + s.LeftOut; all > s.Tools {
+				tools += " of " + strconv.Itoa(all)
 			}
 		}
 		status := s.status

@@ -13,6 +13,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -36,11 +37,9 @@ func (a *admin) List() builtin.Report {
 	for k, f := range h.firsts {
 		firsts[k] = f
 	}
-	counts, fared := map[key]int{}, maps.Clone(h.lately)
+	snapshots, fared := map[key]*catalog.Snapshot{}, maps.Clone(h.lately)
 	for k, e := range h.entries {
-		if e.snapshot != nil {
-			counts[k] = len(e.snapshot.Items[catalog.Tools])
-		}
+		snapshots[k] = e.snapshot
 	}
 	h.mu.Unlock()
 	r := builtin.Report{Config: c.Path, Servers: []builtin.ServerStatus{}}
@@ -59,10 +58,10 @@ func (a *admin) List() builtin.Report {
 	running := a.s.Instances()
 	for _, st := range a.standings() {
 		server := st.effective
-		status := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Tools: counts[st.key], Do: "starts by itself when it is called",
-			Isolation: isolation(server)}
+		status := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Do: "starts by itself when it is called", Isolation: isolation(server)}
+		status.Tools, status.LeftOut = shownOf(snapshots[st.key])
 		if err := upstream.Blocked(server); err != nil {
-			status.State, status.Why, status.Do, status.Tools = st.blocked(), err.Error(), "", 0
+			status.State, status.Why, status.Do, status.Tools, status.LeftOut = st.blocked(), err.Error(), "", 0, nil
 			r.Servers = append(r.Servers, status)
 			continue
 		}
@@ -80,6 +79,25 @@ func (a *admin) List() builtin.Report {
 		r.Servers = append(r.Servers, status)
 	}
 	return r
+}
+
+// shownOf counts the tools of a snapshot that clients are shown, and names items that they are not, with the reason.
+func shownOf(s *catalog.Snapshot) (tools int, leftOut []string) {
+	if s == nil {
+		return 0, nil
+	}
+	const most = 10
+	for k := range catalog.Kinds {
+		for _, raw := range s.Items[k] {
+			why, _ := k.Shown(raw)
+			if why == "" && k == catalog.Tools {
+				tools++
+			} else if why != "" && len(leftOut) < most {
+				leftOut = append(leftOut, strconv.QuoteToASCII(k.ID(raw))+": "+confusables.Plain(why))
+			}
+		}
+	}
+	return tools, leftOut
 }
 
 // blocked is the state of an entry that must not run.

@@ -49,6 +49,15 @@ func (it Item) Name() string {
 	return string(it.Kind) + " " + it.ID
 }
 
+// Shown is how clients are shown the item; see [catalog.Kind.Shown].
+func (it Item) Shown() (leftOut string, mended bool) {
+	k, is := listed[it.Kind]
+	if !is || it.Digest == "" {
+		return "", false
+	}
+	return k.Shown(it.Raw)
+}
+
 // key is what the versions of an item have in common; version tells them apart.
 func (it Item) key() string     { return string(it.Kind) + "\x00" + it.ID }
 func (it Item) version() string { return it.key() + "\x00" + it.Digest }

@@ -316,5 +316,6 @@ const maxTuple = 100
 
 // reached tells whether an array that fits the left side can have an element with this index.
 func reached(was []node, i int) bool {
-	return sized(was, node{nil, "", map[string]any{"maxItems": json.Number(strconv.Itoa(i))}}, "minItems", "maxItems", 0, math.Inf(1)) == false
+	most := node{nil, "", map[string]any{"maxItems": json.Number(strconv.Itoa(i))}}
+	return !sized(was, most, "minItems", "maxItems", 0, math.Inf(1))
 }
