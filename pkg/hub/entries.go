@@ -293,6 +293,7 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 	old := h.entries[k]
 	if old != nil && old.record != nil && old.record.Generation >= r.Generation {
 		h.mu.Unlock()
+		h.forgetCatalogs() // who adopted it may not have come to that yet, and a list is about to be served
 		return
 	}
 	e := newEntry(r, nil)
@@ -302,6 +303,7 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 	}
 	f := h.firsts[k]
 	h.mu.Unlock()
+	h.forgetCatalogs() // before apply ends the wait of a list
 	h.apply()
 	if old != nil {
 		h.warnChanged(k, old.record, r)
@@ -319,6 +321,13 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 	}
 	for _, s := range h.all() { // the list of resources is each session's own
 		s.CatalogChanged()
+	}
+}
+
+// forgetCatalogs has every session make its view anew.
+func (h *Hub) forgetCatalogs() {
+	for _, s := range h.all() {
+		s.ForgetCatalog()
 	}
 }
 

@@ -90,10 +90,15 @@ func (s *Session) setLive(server string, items [][]byte, known bool) {
 
 // CatalogChanged is called by the host when its sources changed.
 func (s *Session) CatalogChanged() {
-	s.views.mu.Lock()
-	s.views.view = nil
-	s.views.mu.Unlock()
+	s.ForgetCatalog()
 	s.announce(false, catalog.Tools, catalog.Prompts, catalog.Resources)
+}
+
+// ForgetCatalog has the session make its view anew when it is next asked for. Nothing is announced.
+func (s *Session) ForgetCatalog() {
+	s.views.mu.Lock()
+	defer s.views.mu.Unlock()
+	s.views.view = nil
 }
 
 // list serves the four list methods from the catalog. Resources are data: running servers are asked for them.
