@@ -342,12 +342,14 @@ func (a *admin) Enable(name string, on bool) error {
 	if on && !server.Enabled && (r == nil || !r.Disabled) {
 		return fmt.Errorf(`server %q was disabled in the configuration file; the person who did so sets "enabled": true there, and confirms it`, name)
 	}
-	if server.Enabled && !on { // that a tool enables it again is seen when the file is read
-		if _, err := a.h.book.Update(a.h.opts.ConfigPath, name, func(r *quarantine.Record) error { r.Disabled = true; return nil }); err != nil {
-			return err
+	return a.h.edit(func(d *config.Document) error {
+		if server.Enabled && !on { // that a tool enables it again is seen when the file is read
+			if _, err := a.h.book.Update(a.h.opts.ConfigPath, name, func(r *quarantine.Record) error { r.Disabled = true; return nil }); err != nil {
+				return err
+			}
 		}
-	}
-	return a.h.edit(func(d *config.Document) error { return d.Set(name, "enabled", on) })
+		return d.Set(name, "enabled", on)
+	})
 }
 
 // Remove implements builtin.Admin.
@@ -363,7 +365,10 @@ const lookAgain = time.Second
 
 // edit changes the user's file and takes it over at once.
 func (h *Hub) edit(change func(*config.Document) error) error {
-	if err := config.Edit(h.opts.ConfigPath, change, config.LockDir(h.opts.Store.Locks())); err != nil {
+	h.reload.Lock() // nobody reads the file between what the change notes and what it writes
+	err := config.Edit(h.opts.ConfigPath, change, config.LockDir(h.opts.Store.Locks()))
+	h.reload.Unlock()
+	if err != nil {
 		return err
 	}
 	h.Reload()

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,6 +10,14 @@ import (
 // What a server keeps is its own by launch: it goes with a change of the launch and with the server, and stays while a run uses it.
 func TestKept(t *testing.T) {
 	state := t.TempDir()
+	t.Cleanup(func() { // what is kept can't be removed by a user as it is
+		filepath.WalkDir(state, func(path string, entry fs.DirEntry, _ error) error {
+			if entry != nil && entry.IsDir() {
+				os.Chmod(path, 0o700)
+			}
+			return nil
+		})
+	})
 	file := func(config, server, launch string) string {
 		dir := KeptDir(state, config, server, launch)
 		p, err := newPrivate(dir)
