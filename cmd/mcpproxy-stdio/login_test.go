@@ -107,7 +107,7 @@ func TestLoginByURLElicitation(t *testing.T) {
 	if out := login(t, c, nil); !strings.Contains(out.Err, "declined to log in to") || len(*seen) != 2 {
 		t.Errorf("asked again at once: %+v, %v", out, *seen)
 	}
-	// Another client answers by itself: no person has declined, so that the address is told at once, and nobody has to wait.
+	// A client that answers by itself speaks for no person: the address is given at once, and there is no cool-down.
 	d := h.initialized(urlCapable)
 	var out loginResult
 	for _, instant := range []string{"cancel", "decline", "accept", "", "no"} {

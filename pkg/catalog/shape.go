@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"errors"
 	"net/url"
 	"slices"
@@ -125,7 +126,7 @@ func (k Kind) Shown(raw []byte) (leftOut string, mended bool) {
 	if err != nil {
 		return err.Error(), false
 	}
-	return "", len(fitted) != len(raw) || &fitted[0] != &raw[0]
+	return "", !bytes.Equal(fitted, raw)
 }
 
 type fitting struct {

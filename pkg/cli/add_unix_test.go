@@ -129,7 +129,7 @@ func TestImportOnATerminalIsOwn(t *testing.T) {
 	}
 }
 
-// What the other file holds back stays held, whoever imports it; and VS Code's words for a secret come along.
+// An entry that the other file quarantines stays held, also if a person imports it. The descriptions of VS Code's inputs are copied.
 func TestImportKeepsQuarantine(t *testing.T) {
 	p := newPlace(t)
 	demo := `"command": "mcpproxy-stdio", "args": ["demo-server", "notes"], `
@@ -155,7 +155,7 @@ func TestImportKeepsQuarantine(t *testing.T) {
 	}
 }
 
-// Without a keyring nobody types a value in vain.
+// A keyring is looked for before the value is asked for.
 func TestSecretSetLooksForAKeyringFirst(t *testing.T) {
 	p := newPlace(t)
 	for name, want := range map[string]string{"t": "the keyring cannot be used: locked", "a b": "cannot be a name"} {

@@ -120,7 +120,7 @@ func approvedRecord(s *config.Server) *quarantine.Record {
 	return r
 }
 
-// The file of a workspace that nobody trusts yet is read as carefully by check as by a start: it may be anything.
+// A workspace's file may be a pipe, a device or huge before it is trusted: check reads it with the same care as the start.
 func TestCheckOfStrangeWorkspaceFiles(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	user := filepath.Join(t.TempDir(), "config.json")

@@ -71,7 +71,7 @@ type itemEvent struct {
 	By       string     `json:"by,omitempty"`
 	Version  itemReport `json:"version,omitzero"`
 
-	Changes []quarantine.What `json:"changes,omitempty"` // of an update that nobody approved: what differs, without its text
+	Changes []quarantine.What `json:"changes,omitempty"` // of an update that was not approved: what differs, without its text
 	Held    bool              `json:"held,omitempty"`
 
 	raw []byte // the version; nil: none
