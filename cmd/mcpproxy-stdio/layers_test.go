@@ -11,7 +11,7 @@ import (
 
 // tiers of the packages: a lower one never imports a higher one.
 var tiers = map[string]int{
-	"confusables": 0, "jsonrpc": 0, "protocol": 0, "config": 0, "sandbox": 0, "secret": 0, "store": 0,
+	"confusables": 0, "jsonrpc": 0, "mcp": 0, "config": 0, "sandbox": 0, "secret": 0, "store": 0,
 	"docker": 1, "launch": 1, "oauth": 1, "process": 1, "scan": 1, "scan/eval": 1, "transport": 1,
 	"catalog": 2, "quarantine": 2, "upstream": 2,
 	"session": 3, "builtin": 3,

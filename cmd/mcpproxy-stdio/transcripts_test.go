@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
 // TestTranscripts replays what eleven real clients sent to one server, through the proxy to a scripted one that lists its
@@ -97,16 +97,16 @@ func checkReplay(t *testing.T, c *mcptest.Client, exchanges []*mcptest.Exchange)
 		result := string(got.Result)
 		switch {
 		case x.Method == "server/discover":
-			if code == nil || code.Code != protocol.MethodNotFound {
+			if code == nil || code.Code != mcp.MethodNotFound {
 				t.Errorf("%s: %s", x.Method, got.Raw)
 			}
 		case x.Method == "initialize":
 			greeted = true
-			if want := protocol.Negotiate(request.Params.ProtocolVersion); !strings.HasPrefix(result, `{"protocolVersion":"`+want+`","capabilities":{"tools":{`) || !strings.Contains(result, `"serverInfo":{"name":"mcpproxy-stdio"`) {
+			if want := mcp.Negotiate(request.Params.ProtocolVersion); !strings.HasPrefix(result, `{"protocolVersion":"`+want+`","capabilities":{"tools":{`) || !strings.Contains(result, `"serverInfo":{"name":"mcpproxy-stdio"`) {
 				t.Errorf("initialize: %s", got.Raw)
 			}
 		case !greeted: // a client of the later era, whose probe the recorded server answered
-			if code == nil || code.Code != protocol.InvalidRequest {
+			if code == nil || code.Code != mcp.InvalidRequest {
 				t.Errorf("%s: %s", x.Method, got.Raw)
 			}
 		case x.Method == "tools/call" && request.Params.Name == "everything__echo":

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mark3labs/mcp-go/mcp"
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -58,9 +58,9 @@ func (c *Conn) Send(f jsonrpc.Frame) error {
 	if err != nil {
 		return nil
 	}
-	if m.Kind == jsonrpc.Notification && m.MethodName() == protocol.Cancelled {
+	if m.Kind == jsonrpc.Notification && m.MethodName() == mcp.Cancelled {
 		c.mu.Lock()
-		if cancel := c.open[string(protocol.Field(m.Bytes(m.Params), "requestId"))]; cancel != nil {
+		if cancel := c.open[string(mcp.Field(m.Bytes(m.Params), "requestId"))]; cancel != nil {
 			cancel()
 		}
 		c.mu.Unlock()
@@ -73,7 +73,7 @@ func (c *Conn) Send(f jsonrpc.Frame) error {
 	c.mu.Lock()
 	c.open[id] = cancel
 	c.mu.Unlock()
-	if token := protocol.Field(m.Bytes(m.Params), "_meta", "progressToken"); token != nil {
+	if token := mcp.Field(m.Bytes(m.Params), "_meta", "progressToken"); token != nil {
 		c.work.Go(func() { c.waiting(ctx, token) })
 	}
 	c.work.Go(func() {
@@ -83,7 +83,7 @@ func (c *Conn) Send(f jsonrpc.Frame) error {
 		c.mu.Unlock()
 		cancel()
 		if err != nil {
-			c.inbox.Push(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidParams, err.Error(), nil)))
+			c.inbox.Push(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InvalidParams, err.Error(), nil)))
 			return
 		}
 		c.inbox.Push(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), result)))
@@ -105,7 +105,7 @@ func (c *Conn) waiting(ctx context.Context, token []byte) {
 		case <-tick.C:
 		}
 		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%d,"message":"waiting, for a person or a server"}`, n)...)
-		c.inbox.Push(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params)))
+		c.inbox.Push(jsonrpc.Whole(jsonrpc.NewNotification(mcp.Progress, params)))
 	}
 }
 
@@ -113,11 +113,11 @@ func (c *Conn) waiting(ctx context.Context, token []byte) {
 // 3.4 ms and 1.7 MB at the start of every process.
 func (c *Conn) answer(ctx context.Context, m *jsonrpc.Message) ([]byte, error) {
 	switch method := m.MethodName(); method {
-	case protocol.Initialize:
-		return encode(mcp.InitializeResult{ProtocolVersion: protocol.Latest,
-			ServerInfo: mcp.Implementation{Name: "mcpproxy-stdio", Version: c.version}})
-	case protocol.ToolsCall:
-		var params mcp.CallToolParams
+	case mcp.Initialize:
+		return encode(mcpgo.InitializeResult{ProtocolVersion: mcp.Latest,
+			ServerInfo: mcpgo.Implementation{Name: "mcpproxy-stdio", Version: c.version}})
+	case mcp.ToolsCall:
+		var params mcpgo.CallToolParams
 		if err := json.Unmarshal(m.Bytes(m.Params), &params); err != nil {
 			return nil, fmt.Errorf("invalid params: %w", err)
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/mark3labs/mcp-go/mcp"
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
 )
 
 // Names of the tools of logins.
@@ -29,8 +29,8 @@ type Login struct {
 	Scopes  []string `json:"scopes,omitempty"`
 }
 
-func loginTool() mcp.Tool {
-	return annotated(mcp.NewToolWithRawSchema(LoginName,
+func loginTool() mcpgo.Tool {
+	return annotated(mcpgo.NewToolWithRawSchema(LoginName,
 		`Log in to a configured server that says it needs a login. The person opens the address in a browser; then call again with wait true. Show them the address as it is.`,
 		object([]string{"server"}, map[string]any{
 			"server":  text("a configured server"),
@@ -39,13 +39,13 @@ func loginTool() mcp.Tool {
 		})), "Log in", false, false)
 }
 
-func loginStatusTool() mcp.Tool {
-	return annotated(mcp.NewToolWithRawSchema(LoginStatusName, `Show the logins: state, scopes, expiry, account. No secrets.`,
+func loginStatusTool() mcpgo.Tool {
+	return annotated(mcpgo.NewToolWithRawSchema(LoginStatusName, `Show the logins: state, scopes, expiry, account. No secrets.`,
 		object(nil, map[string]any{"server": text("only this one")})), "Logins", true, false)
 }
 
-func logoutTool() mcp.Tool {
-	return annotated(mcp.NewToolWithRawSchema(LogoutName, `Log out: revoke and delete the tokens. Nothing logs in again by itself.`,
+func logoutTool() mcpgo.Tool {
+	return annotated(mcpgo.NewToolWithRawSchema(LogoutName, `Log out: revoke and delete the tokens. Nothing logs in again by itself.`,
 		object([]string{"server"}, map[string]any{"server": text("a configured server"), "account": text("of another entry with the same url")})), "Log out", false, true)
 }
 

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/mark3labs/mcp-go/mcp"
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
 )
 
 // Names of the tools of quarantine.
@@ -25,7 +25,7 @@ var Names = []string{Name, ReviewName, ApproveName, RejectName, LoginName, Login
 // ownTool is one of them.
 type ownTool struct {
 	name       string
-	definition func() mcp.Tool
+	definition func() mcpgo.Tool
 	run        func(context.Context, Admin, map[string]any) (string, error)
 }
 
@@ -127,14 +127,14 @@ func text(description string) map[string]any {
 	return map[string]any{"type": "string", "description": description}
 }
 
-func annotated(t mcp.Tool, title string, readOnly, destructive bool) mcp.Tool {
+func annotated(t mcpgo.Tool, title string, readOnly, destructive bool) mcpgo.Tool {
 	no := false
-	t.Annotations = mcp.ToolAnnotation{Title: title, ReadOnlyHint: &readOnly, DestructiveHint: &destructive, IdempotentHint: &no, OpenWorldHint: &no}
+	t.Annotations = mcpgo.ToolAnnotation{Title: title, ReadOnlyHint: &readOnly, DestructiveHint: &destructive, IdempotentHint: &no, OpenWorldHint: &no}
 	return t
 }
 
-func reviewTool() mcp.Tool {
-	return annotated(mcp.NewToolWithRawSchema(ReviewName,
+func reviewTool() mcpgo.Tool {
+	return annotated(mcpgo.NewToolWithRawSchema(ReviewName,
 		`Show what quarantine holds. operation: list (every server with something to review), inspect (one server: its launch, counts, findings, and the digest to approve). It starts nothing and quotes nothing of a server; the user sees all of it with "mcpproxy-stdio review NAME".`,
 		object([]string{"operation"}, map[string]any{
 			"operation": map[string]any{"type": "string", "enum": []string{"list", "inspect"}},
@@ -142,8 +142,8 @@ func reviewTool() mcp.Tool {
 		})), "Quarantine: review", true, false)
 }
 
-func approveTool() mcp.Tool {
-	return annotated(mcp.NewToolWithRawSchema(ApproveName,
+func approveTool() mcpgo.Tool {
+	return annotated(mcpgo.NewToolWithRawSchema(ApproveName,
 		`Ask the user to approve a server or its pending changes. The user is asked by the client, or gives a one-time code from their terminal; nothing else approves.`,
 		object([]string{"name", "digest"}, map[string]any{
 			"name":   text("the server"),
@@ -152,8 +152,8 @@ func approveTool() mcp.Tool {
 		})), "Quarantine: ask for approval", false, true)
 }
 
-func rejectTool() mcp.Tool {
-	return annotated(mcp.NewToolWithRawSchema(RejectName,
+func rejectTool() mcpgo.Tool {
+	return annotated(mcpgo.NewToolWithRawSchema(RejectName,
 		`Take trust away, at any time: refuse what waits at a server and revoke what was approved of it, or block a single tool of it.`,
 		object([]string{"name"}, map[string]any{"name": text("the server"), "tool": text("block only this tool, as the server calls it")})),
 		"Quarantine: reject", false, true)

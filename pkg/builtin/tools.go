@@ -6,7 +6,7 @@ import (
 	"sort"
 	"strconv"
 
-	"github.com/mark3labs/mcp-go/mcp"
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
@@ -26,9 +26,9 @@ var withheld = map[string]bool{"name": true, "enabled": true, "quarantined": tru
 
 // alwaysLoad marks the tool that is needed at any time, for clients that show a model the other definitions only when it looks for
 // them: Claude Code and Antigravity have a mark each.
-var alwaysLoad = mcp.NewMetaFromMap(map[string]any{"anthropic/alwaysLoad": true, "antigravity/alwaysLoad": true})
+var alwaysLoad = mcpgo.NewMetaFromMap(map[string]any{"anthropic/alwaysLoad": true, "antigravity/alwaysLoad": true})
 
-func serversTool() mcp.Tool {
+func serversTool() mcpgo.Tool {
 	properties := map[string]any{
 		"operation": map[string]any{"type": "string", "enum": operations},
 		"name":      map[string]any{"type": "string", "description": "the server"},
@@ -52,10 +52,10 @@ func serversTool() mcp.Tool {
 	if err != nil {
 		panic(err) // a constant
 	}
-	t := mcp.NewToolWithRawSchema(Name, description, schema)
+	t := mcpgo.NewToolWithRawSchema(Name, description, schema)
 	yes, no := true, false
 	t.Meta = alwaysLoad
-	t.Annotations = mcp.ToolAnnotation{Title: "Upstream servers", ReadOnlyHint: &no, DestructiveHint: &yes, IdempotentHint: &no, OpenWorldHint: &no}
+	t.Annotations = mcpgo.ToolAnnotation{Title: "Upstream servers", ReadOnlyHint: &no, DestructiveHint: &yes, IdempotentHint: &no, OpenWorldHint: &no}
 	return t
 }
 

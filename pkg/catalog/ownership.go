@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // This file says whose a URI is. A server is asked for what it showed, and never for another's.
@@ -161,7 +161,7 @@ func (v *View) definition(k Kind, raw []byte, o origin, name string) []byte {
 	}
 	if k == Tools && o.server != "" {
 		for _, at := range pages(raw) {
-			if uri := protocol.String(raw, at); reservedURI(uri) || v.uris[v.owners.key(NormalURI(uri))] != o.server {
+			if uri := mcp.String(raw, at); reservedURI(uri) || v.uris[v.owners.key(NormalURI(uri))] != o.server {
 				edits = append(edits, jsonrpc.Edit{At: at, With: jsonrpc.Quote(wrapURI(o.server, uri))})
 			}
 		}
@@ -181,7 +181,7 @@ func (v *View) addPages() {
 		}
 		for _, raw := range src.Snapshot.Items[Tools] {
 			for _, at := range pages(raw) {
-				if uri := protocol.String(raw, at); !reservedURI(uri) && (src.Allowed == nil || src.Allowed(Tools.ID(raw))) {
+				if uri := mcp.String(raw, at); !reservedURI(uri) && (src.Allowed == nil || src.Allowed(Tools.ID(raw))) {
 					v.listed(src.Server, uri)
 				}
 			}
@@ -198,7 +198,7 @@ func pages(raw []byte) (at []jsonrpc.Span) {
 	meta := find(raw, jsonrpc.Span{Start: 0, End: len(raw)}, "_meta")
 	named := [...]jsonrpc.Span{find(raw, find(raw, meta, "ui"), "resourceUri"), find(raw, meta, "ui/resourceUri"), find(raw, meta, "openai/outputTemplate")}
 	for _, span := range named {
-		if uri := protocol.String(raw, span); len(uri) > len("ui://") && strings.EqualFold(uri[:len("ui://")], "ui://") {
+		if uri := mcp.String(raw, span); len(uri) > len("ui://") && strings.EqualFold(uri[:len("ui://")], "ui://") {
 			at = append(at, span)
 		}
 	}

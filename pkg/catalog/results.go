@@ -2,7 +2,7 @@ package catalog
 
 import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // Servers that write every optional member, those without a value as null, have their results refused by strict clients after the call has
@@ -14,14 +14,14 @@ var (
 	})
 	contents = object(map[string]member{"mimeType": {shape: str}, "_meta": {shape: free}})
 	results  = map[string]shape{
-		protocol.ToolsCall: object(map[string]member{
+		mcp.ToolsCall: object(map[string]member{
 			"content": {shape: arrayOf(block)}, "structuredContent": {shape: free}, "isError": {shape: boolean},
 		}),
-		protocol.PromptsGet: object(map[string]member{
+		mcp.PromptsGet: object(map[string]member{
 			"description": {shape: str}, "messages": {shape: arrayOf(object(map[string]member{"content": {shape: block}}))},
 		}),
-		protocol.ResourcesRead: object(map[string]member{"contents": {shape: arrayOf(contents)}}),
-		protocol.Complete: object(map[string]member{
+		mcp.ResourcesRead: object(map[string]member{"contents": {shape: arrayOf(contents)}}),
+		mcp.Complete: object(map[string]member{
 			"completion": {shape: object(map[string]member{"total": {shape: size}, "hasMore": {shape: boolean}})},
 		}),
 	}

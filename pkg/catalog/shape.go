@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // Clients check a whole list against the schema of MCP: one item that does not fit takes the list of all servers from
@@ -155,7 +155,7 @@ func (f *fitting) value(s *shape, at jsonrpc.Span) error {
 	c := f.raw[at.Start]
 	wrong := strings.IndexByte(s.first, c) < 0
 	if !wrong && s.enum != nil {
-		wrong = !slices.Contains(s.enum, protocol.String(f.raw, at))
+		wrong = !slices.Contains(s.enum, mcp.String(f.raw, at))
 	}
 	wrong = wrong || s.check != nil && !s.check(at.In(f.raw))
 	switch {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // Kind is a kind of listed item.
@@ -32,7 +32,7 @@ const (
 
 // List is the method that lists the kind, Key the member of its result that holds the items.
 func (k Kind) List() string {
-	return [Kinds]string{protocol.ToolsList, protocol.PromptsList, protocol.TemplatesList, protocol.ResourcesList}[k]
+	return [Kinds]string{mcp.ToolsList, mcp.PromptsList, mcp.TemplatesList, mcp.ResourcesList}[k]
 }
 
 // Key is the member of the list's result that holds the items.
@@ -61,7 +61,7 @@ type Snapshot struct {
 // ID returns what identifies a raw item: its name, URI template or URI. An item that is no JSON may still have one, by which people are
 // told of it.
 func (k Kind) ID(item []byte) string {
-	return string(jsonrpc.Unquote(protocol.Field(item, k.id())))
+	return string(jsonrpc.Unquote(mcp.Field(item, k.id())))
 }
 
 // Instead is what stands for an item that is too large to be kept: it can't be read, and so never reaches a client, but people are told.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // Source is one server as the view shows it. A server without a snapshot shows nothing.
@@ -217,6 +217,6 @@ func (v *View) Instructions(own string) string {
 
 // Declares tells whether raw capabilities hold a member that is neither false nor null.
 func Declares(capabilities []byte, path ...string) bool {
-	value := protocol.Field(capabilities, path...)
+	value := mcp.Field(capabilities, path...)
 	return value != nil && !bytes.Equal(value, []byte("false")) && !bytes.Equal(value, []byte("null"))
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mark3labs/mcp-go/mcp"
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // demoServerCommand is what try puts behind the proxy: small MCP servers in processes of their own.
@@ -44,19 +44,19 @@ const countdownPause = 150 * time.Millisecond
 
 // demoTool is one tool of a demonstration server.
 type demoTool struct {
-	mcp.Tool
+	mcpgo.Tool
 	call func(args map[string]any, progress func(done, total int, message string)) (string, error)
 }
 
 func now() demoTool {
-	return demoTool{mcp.NewTool("now", mcp.WithDescription("Tells the time, and which process tells it")),
+	return demoTool{mcpgo.NewTool("now", mcpgo.WithDescription("Tells the time, and which process tells it")),
 		func(map[string]any, func(int, int, string)) (string, error) {
 			return fmt.Sprintf("%s (process %d)", time.Now().Format(time.TimeOnly), os.Getpid()), nil
 		}}
 }
 
 func countdown() demoTool {
-	return demoTool{mcp.NewTool("countdown", mcp.WithDescription("Counts down slowly and reports progress"), mcp.WithNumber("from", mcp.Required())),
+	return demoTool{mcpgo.NewTool("countdown", mcpgo.WithDescription("Counts down slowly and reports progress"), mcpgo.WithNumber("from", mcpgo.Required())),
 		func(args map[string]any, progress func(int, int, string)) (string, error) {
 			number, _ := args["from"].(float64)
 			from := int(number)
@@ -75,7 +75,7 @@ func countdown() demoTool {
 func notes() []demoTool {
 	var kept []string
 	return []demoTool{
-		{mcp.NewTool("add", mcp.WithDescription("Keeps a note"), mcp.WithString("text", mcp.Required())),
+		{mcpgo.NewTool("add", mcpgo.WithDescription("Keeps a note"), mcpgo.WithString("text", mcpgo.Required())),
 			func(args map[string]any, _ func(int, int, string)) (string, error) {
 				text, ok := args["text"].(string)
 				if !ok {
@@ -84,7 +84,7 @@ func notes() []demoTool {
 				kept = append(kept, text)
 				return fmt.Sprintf("kept (process %d)", os.Getpid()), nil
 			}},
-		{mcp.NewTool("all", mcp.WithDescription("Tells all notes")),
+		{mcpgo.NewTool("all", mcpgo.WithDescription("Tells all notes")),
 			func(map[string]any, func(int, int, string)) (string, error) { return strings.Join(kept, "\n"), nil }},
 	}
 }
@@ -112,7 +112,7 @@ func (d *demo) serve() error {
 		if err != nil || m.Kind != jsonrpc.Request {
 			continue
 		}
-		answer := jsonrpc.NewError(m.Bytes(m.ID), protocol.MethodNotFound, "Method not found", nil)
+		answer := jsonrpc.NewError(m.Bytes(m.ID), mcp.MethodNotFound, "Method not found", nil)
 		if result, ok := d.answer(&m); ok {
 			if raw, err = json.Marshal(result); err != nil {
 				return err
@@ -127,18 +127,18 @@ func (d *demo) serve() error {
 
 func (d *demo) answer(m *jsonrpc.Message) (result any, ok bool) {
 	switch m.MethodName() {
-	case protocol.Initialize:
-		return map[string]any{"protocolVersion": protocol.Latest, "capabilities": map[string]any{"tools": map[string]any{}},
-			"serverInfo": mcp.Implementation{Name: d.name, Version: "1.0.0"}}, true
-	case protocol.Ping:
+	case mcp.Initialize:
+		return map[string]any{"protocolVersion": mcp.Latest, "capabilities": map[string]any{"tools": map[string]any{}},
+			"serverInfo": mcpgo.Implementation{Name: d.name, Version: "1.0.0"}}, true
+	case mcp.Ping:
 		return map[string]any{}, true
-	case protocol.ToolsList:
-		list := make([]mcp.Tool, len(d.tools))
+	case mcp.ToolsList:
+		list := make([]mcpgo.Tool, len(d.tools))
 		for i, t := range d.tools {
 			list[i] = t.Tool
 		}
 		return map[string]any{"tools": list}, true
-	case protocol.ToolsCall:
+	case mcp.ToolsCall:
 		var params struct {
 			Name      string         `json:"name"`
 			Arguments map[string]any `json:"arguments"`
@@ -158,15 +158,15 @@ func (d *demo) answer(m *jsonrpc.Message) (result any, ok bool) {
 	return nil, false
 }
 
-func (d *demo) call(t demoTool, args map[string]any, token json.RawMessage) *mcp.CallToolResult {
+func (d *demo) call(t demoTool, args map[string]any, token json.RawMessage) *mcpgo.CallToolResult {
 	text, err := t.call(args, func(done, total int, message string) {
 		if token != nil {
 			params := fmt.Appendf(nil, `{"progressToken":%s,"progress":%d,"total":%d,"message":%s}`, token, done, total, jsonrpc.Quote(message))
-			d.out.Send(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params)))
+			d.out.Send(jsonrpc.Whole(jsonrpc.NewNotification(mcp.Progress, params)))
 		}
 	})
 	if err != nil {
-		return mcp.NewToolResultError(err.Error())
+		return mcpgo.NewToolResultError(err.Error())
 	}
-	return mcp.NewToolResultText(text)
+	return mcpgo.NewToolResultText(text)
 }

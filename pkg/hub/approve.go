@@ -12,7 +12,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
@@ -147,7 +147,7 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 	if n := utf8.RuneCountInString(question); n > mostQuestion {
 		return fmt.Errorf("%w: nobody was asked, because the question has %d characters, and forms cut or hide the rest", quarantine.ErrNotPerson, n)
 	}
-	m, err := a.s.Ask(ctx, protocol.Elicit, c.Params(question))
+	m, err := a.s.Ask(ctx, mcp.Elicit, c.Params(question))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", quarantine.ErrNotPerson, err)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -45,8 +45,8 @@ func (h *Hub) visit(ctx context.Context, client session.Options, during func(con
 		defer close(served)
 		h.Serve(ctx, conn, client, looksGrace)
 	}()
-	params := append([]byte(`{"protocolVersion":"`+protocol.Latest+`","capabilities":{},"clientInfo":{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(h.opts.Version)...)
-	hello := jsonrpc.NewRequest(1, protocol.Initialize, append(params, "}}"...))
+	params := append([]byte(`{"protocolVersion":"`+mcp.Latest+`","capabilities":{},"clientInfo":{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(h.opts.Version)...)
+	hello := jsonrpc.NewRequest(1, mcp.Initialize, append(params, "}}"...))
 	go write.Write(append(hello, '\n'))
 	during(ctx)
 	write.Close()

@@ -14,8 +14,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -33,11 +33,11 @@ func (nobody) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	if m.Kind != jsonrpc.Request {
 		return
 	}
-	if m.MethodName() == protocol.RootsList {
+	if m.MethodName() == mcp.RootsList {
 		in.Send(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), []byte(`{"roots":[]}`))))
 		return
 	}
-	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InternalError, "Nobody is there to answer: the server is only being listed", nil)))
+	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InternalError, "Nobody is there to answer: the server is only being listed", nil)))
 }
 
 // Started implements upstream.Owner.
@@ -111,7 +111,7 @@ func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*cat
 	instance := upstream.New(upstream.Spec{
 		Name:         server.Name,
 		Dial:         (&upstream.Start{Server: server, Launch: resolved, Environ: o.Environ, Workspace: o.Workspace, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
-		Capabilities: []byte(allAbilities), Version: protocol.Latest,
+		Capabilities: []byte(allAbilities), Version: mcp.Latest,
 		ClientInfo:   append(append([]byte(`{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(o.Version)...), '}'),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Remote: server.Protocol != config.ProtocolStdio, Log: o.Log,
 	}, in)

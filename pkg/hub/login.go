@@ -15,8 +15,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -265,7 +265,7 @@ func (a *admin) askURL(ctx context.Context, name string, f *oauth.Flow) (went bo
 		}
 	}()
 	asked := time.Now()
-	m, err := a.s.Ask(asking, protocol.Elicit, params)
+	m, err := a.s.Ask(asking, mcp.Elicit, params)
 	if err != nil || m.Kind != jsonrpc.Result {
 		return over(f), nil
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 )
 
@@ -48,9 +48,9 @@ func TestPagesOfApps(t *testing.T) {
 	c, done = h.client(session.Options{}) // nothing runs now
 	seen := map[string]bool{}
 	for server, raw := range tools(c) {
-		meta := protocol.Field(raw, "_meta")
+		meta := mcp.Field(raw, "_meta")
 		var uris []string
-		for _, at := range [][]byte{protocol.Field(protocol.Field(meta, "ui"), "resourceUri"), protocol.Field(meta, "ui/resourceUri"), protocol.Field(meta, "openai/outputTemplate")} {
+		for _, at := range [][]byte{mcp.Field(mcp.Field(meta, "ui"), "resourceUri"), mcp.Field(meta, "ui/resourceUri"), mcp.Field(meta, "openai/outputTemplate")} {
 			if at != nil {
 				uris = append(uris, string(jsonrpc.Unquote(at)))
 			}

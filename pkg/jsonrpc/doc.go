@@ -3,5 +3,5 @@
 //
 // Nothing here turns a message into Go values and back: what a peer wrote (key order, escapes, numbers
 // above 2^53, unknown members) is what the other peer reads. Only an id, a name or a token is replaced,
-// by splicing bytes. MCP's own vocabulary is not known here; see package protocol.
+// by splicing bytes. MCP's own vocabulary is not known here; see package mcp.
 package jsonrpc

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // Challenge is a question that a person can answer and a program that says yes to everything can't: a text to be typed, of
@@ -55,7 +55,7 @@ func Answer(result []byte, asked, now time.Time) (action string, err error) {
 	if now.Sub(asked) < quickest {
 		return "", fmt.Errorf("%w: it came within a second, in which nobody reads the question", ErrNotPerson)
 	}
-	switch action = string(jsonrpc.Unquote(protocol.Field(result, "action"))); action {
+	switch action = string(jsonrpc.Unquote(mcp.Field(result, "action"))); action {
 	case "accept", "decline", "cancel":
 		return action, nil
 	}
@@ -71,7 +71,7 @@ func (c *Challenge) Check(result []byte, now time.Time) error {
 		return ErrDeclined
 	case now.Sub(c.Asked) > ChallengeLife:
 		return fmt.Errorf("%w: it came after %s", ErrNotPerson, ChallengeLife)
-	case string(jsonrpc.Unquote(protocol.Field(result, "content", field))) != c.Text:
+	case string(jsonrpc.Unquote(mcp.Field(result, "content", field))) != c.Text:
 		return fmt.Errorf("%w: it did not have exactly the text that was asked for", ErrNotPerson)
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // What is a kind of difference between an approved definition and the live one.
@@ -96,7 +96,7 @@ func distinct(all []Difference) []Difference {
 func toolDifferences(was, now []byte) (all []Difference) {
 	var schemas [2][]byte
 	for i, raw := range [][]byte{was, now} {
-		if schemas[i] = protocol.Field(raw, "inputSchema"); schemas[i] == nil || string(schemas[i]) == "null" {
+		if schemas[i] = mcp.Field(raw, "inputSchema"); schemas[i] == nil || string(schemas[i]) == "null" {
 			schemas[i] = []byte(`{"type":"object"}`)
 		}
 	}
@@ -178,14 +178,14 @@ func promptDifferences(was, now []byte) (all []Difference) {
 // promptArguments tells which arguments a prompt has, and whether each must be given.
 func promptArguments(raw []byte) (arguments map[string]bool, ok bool) {
 	arguments = map[string]bool{}
-	list := protocol.Field(raw, "arguments")
+	list := mcp.Field(raw, "arguments")
 	if list == nil || string(list) == "null" {
 		return arguments, true
 	}
 	err := jsonrpc.Elements(list, jsonrpc.Span{Start: 0, End: len(list)}, func(at jsonrpc.Span) error {
 		arg := at.In(list)
 		if arg[0] == '{' {
-			arguments[string(jsonrpc.Unquote(protocol.Field(arg, "name")))] = string(protocol.Field(arg, "required")) == "true"
+			arguments[string(jsonrpc.Unquote(mcp.Field(arg, "name")))] = string(mcp.Field(arg, "required")) == "true"
 		}
 		return nil
 	})
@@ -201,7 +201,7 @@ func declares(now, was []byte) bool {
 		return false
 	}
 	return jsonrpc.Members(was, jsonrpc.Span{Start: 0, End: len(was)}, func(key []byte, value jsonrpc.Span) error {
-		if has := protocol.Field(now, string(key)); has == nil || !declares(has, value.In(was)) {
+		if has := mcp.Field(now, string(key)); has == nil || !declares(has, value.In(was)) {
 			return ErrNothing
 		}
 		return nil

@@ -7,7 +7,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // Kind is a kind of definition that is pinned. The list of resources is data, and is not.
@@ -129,7 +129,7 @@ func ProgramItem(raw []byte) Item { return newItem(Local, programID(raw), raw) }
 
 // programID is what all versions of a program of a workspace have in common.
 func programID(raw []byte) string {
-	return fmt.Sprintf("%s in workspace %s", jsonrpc.Unquote(protocol.Field(raw, "path")), jsonrpc.Unquote(protocol.Field(raw, "workspace")))
+	return fmt.Sprintf("%s in workspace %s", jsonrpc.Unquote(mcp.Field(raw, "path")), jsonrpc.Unquote(mcp.Field(raw, "workspace")))
 }
 
 // local are the kinds that no server lists: a look at one says nothing of them.
@@ -142,7 +142,7 @@ const maxPrograms = 48
 func declared(capabilities []byte) []byte {
 	var raw []byte
 	for _, member := range []string{"experimental", "extensions"} {
-		if value := protocol.Field(capabilities, member); value != nil {
+		if value := mcp.Field(capabilities, member); value != nil {
 			raw = append(append(append(append(raw, ",\""...), member...), "\":"...), value...)
 		}
 	}

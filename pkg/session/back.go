@@ -12,7 +12,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -45,16 +45,16 @@ type backToken struct {
 }
 
 // needs names the capability a client must have declared for a request.
-var needs = map[string]string{protocol.RootsList: "roots", protocol.Sampling: "sampling", protocol.Elicit: "elicitation",
-	protocol.TasksGet: "tasks", protocol.TasksResult: "tasks", protocol.TasksList: "tasks", protocol.TasksCancel: "tasks"}
+var needs = map[string]string{mcp.RootsList: "roots", mcp.Sampling: "sampling", mcp.Elicit: "elicitation",
+	mcp.TasksGet: "tasks", mcp.TasksResult: "tasks", mcp.TasksList: "tasks", mcp.TasksCancel: "tasks"}
 
 // FromServer implements upstream.Owner: a request or a notification of a server is passed to the client. Notifications
 // are those of the protocol, and about what is the server's own.
 func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
-	p, err := protocol.ReadParams(m)
+	p, err := mcp.ReadParams(m)
 	if err != nil {
 		if m.Kind == jsonrpc.Request {
-			refuse(in, m, protocol.InvalidParams, err.Error())
+			refuse(in, m, mcp.InvalidParams, err.Error())
 			return
 		}
 		s.dropped(in, m, err.Error())
@@ -69,26 +69,26 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 		return
 	}
 	switch m.MethodName() {
-	case protocol.Progress:
+	case mcp.Progress:
 		s.progress(in, m, p)
-	case protocol.Cancelled:
+	case mcp.Cancelled:
 		s.cancelBack(in, m, p)
-	case protocol.ToolsChanged, protocol.PromptsChanged:
+	case mcp.ToolsChanged, mcp.PromptsChanged:
 		// The instance reads the list again; Listed announces what is different.
-	case protocol.ResourcesChanged:
+	case mcp.ResourcesChanged:
 		s.announce(true, catalog.Resources)
-	case protocol.ResourcesUpdated:
+	case mcp.ResourcesUpdated:
 		s.updated(in, m, p)
-	case protocol.LogMessage:
+	case mcp.LogMessage:
 		s.logMessage(in, m)
-	case protocol.TasksStatus:
-		if id := protocol.String(m.Raw, p.TaskID); !s.tasks.owns(in, id) && !(s.tasks.unknown(id) && s.calls.makesTask(in)) {
+	case mcp.TasksStatus:
+		if id := mcp.String(m.Raw, p.TaskID); !s.tasks.owns(in, id) && !(s.tasks.unknown(id) && s.calls.makesTask(in)) {
 			s.dropped(in, m, "the task is not its own")
 			return
 		}
 		s.pass(in, jsonrpc.Whole(m.Raw))
-	case protocol.ElicitationComplete:
-		if !s.window.shows(in.Name(), string(jsonrpc.Unquote(protocol.Field(m.Bytes(m.Params), "elicitationId")))) {
+	case mcp.ElicitationComplete:
+		if !s.window.shows(in.Name(), string(jsonrpc.Unquote(mcp.Field(m.Bytes(m.Params), "elicitationId")))) {
 			s.dropped(in, m, "the elicitation is not its own")
 			return
 		}
@@ -132,7 +132,7 @@ func (s *Session) declared(in *upstream.Instance, method string) (found bool) {
 			continue
 		}
 		for _, member := range []string{"experimental", "extensions"} {
-			raw := protocol.Field(src.Snapshot.Capabilities, member)
+			raw := mcp.Field(src.Snapshot.Capabilities, member)
 			jsonrpc.Members(raw, jsonrpc.Span{Start: 0, End: len(raw)}, func(key []byte, _ jsonrpc.Span) error {
 				found = found || len(key) > 0 && (name == string(key) || strings.HasPrefix(name, string(key)+"/"))
 				return nil
@@ -157,23 +157,23 @@ func (s *Session) dropped(in *upstream.Instance, m *jsonrpc.Message, why string)
 const mostID = 1 << 10
 
 // askClient passes a server's request to the client whose call caused it: the instance runs for this session alone.
-func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
+func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
 	method := m.MethodName()
 	if need := needs[method]; need != "" && !s.can(need) {
-		refuse(in, m, protocol.MethodNotFound, "The client did not declare the capability "+need)
+		refuse(in, m, mcp.MethodNotFound, "The client did not declare the capability "+need)
 		return
 	}
-	if strings.HasPrefix(method, "tasks/") && !s.tasks.mayAsk(in, protocol.String(m.Raw, p.TaskID)) {
-		refuse(in, m, protocol.InvalidParams, "Unknown taskId")
+	if strings.HasPrefix(method, "tasks/") && !s.tasks.mayAsk(in, mcp.String(m.Raw, p.TaskID)) {
+		refuse(in, m, mcp.InvalidParams, "Unknown taskId")
 		return
 	}
 	if m.ID.End-m.ID.Start > mostID || p.Token.End-p.Token.Start > mostID {
-		refuse(in, m, protocol.InvalidRequest, fmt.Sprintf("Invalid request: an id or a progress token of more than %d bytes", mostID))
+		refuse(in, m, mcp.InvalidRequest, fmt.Sprintf("Invalid request: an id or a progress token of more than %d bytes", mostID))
 		return
 	}
 	edits, err := s.attributed(in, m, method)
 	if err != nil {
-		refuse(in, m, protocol.InvalidParams, "Invalid params: "+err.Error())
+		refuse(in, m, mcp.InvalidParams, "Invalid params: "+err.Error())
 		return
 	}
 	if !s.admitted(in, m, method) {
@@ -208,7 +208,7 @@ func (s *Session) attributed(in *upstream.Instance, m *jsonrpc.Message, method s
 		return nil, errors.New("the related task is not the server's own")
 	}
 	switch method {
-	case protocol.Elicit:
+	case mcp.Elicit:
 		q, err := readQuestion(m.Raw, m.Params, in.Name())
 		switch {
 		case err != nil:
@@ -219,7 +219,7 @@ func (s *Session) attributed(in *upstream.Instance, m *jsonrpc.Message, method s
 			return nil, errors.New("another server has shown this elicitationId")
 		}
 		return q.edits, nil
-	case protocol.Sampling:
+	case mcp.Sampling:
 		if len(s.host.Config(s).Servers) < 2 { // the proxy asks for none itself: it can only be this server's
 			return nil, nil
 		}
@@ -241,7 +241,7 @@ func (s *Session) attributedError(in *upstream.Instance, answer *jsonrpc.Message
 			err = errors.New("another server has shown this elicitationId")
 		}
 		if err == nil {
-			if err = s.window.admit(in.Name(), protocol.Elicit, 0, time.Now()); err != nil {
+			if err = s.window.admit(in.Name(), mcp.Elicit, 0, time.Now()); err != nil {
 				s.tooMuch(in, err)
 			}
 		}
@@ -249,7 +249,7 @@ func (s *Session) attributedError(in *upstream.Instance, answer *jsonrpc.Message
 	raw := jsonrpc.Splice(answer.Raw, edits...)
 	if err != nil {
 		text := "Server " + strconv.Quote(in.Name()) + " asks the user to open an address. It was not shown: " + err.Error()
-		raw = jsonrpc.NewError(answer.Bytes(answer.ID), protocol.InternalError, text, nil)
+		raw = jsonrpc.NewError(answer.Bytes(answer.ID), mcp.InternalError, text, nil)
 	}
 	if changed, err := jsonrpc.Parse(raw); err == nil {
 		return &changed
@@ -288,7 +288,7 @@ func (s *Session) Ask(ctx context.Context, method string, params []byte) (*jsonr
 	delete(s.back.open, id)
 	s.back.mu.Unlock()
 	if open {
-		s.write(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Cancelled, append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), '}'))))
+		s.write(jsonrpc.Whole(jsonrpc.NewNotification(mcp.Cancelled, append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), '}'))))
 	}
 	return nil, err
 }
@@ -300,7 +300,7 @@ func (s *Session) CanAskForm() bool {
 
 // Client is the name that the client gave of itself, at most 64 characters.
 func (s *Session) Client() string {
-	name := string(jsonrpc.Unquote(protocol.Field(s.clientInfo(), "name")))
+	name := string(jsonrpc.Unquote(mcp.Field(s.clientInfo(), "name")))
 	if runes := []rune(name); len(runes) > 64 {
 		return string(runes[:64])
 	}
@@ -327,7 +327,7 @@ func (s *Session) answered(m *jsonrpc.Message) bool {
 		c.done(m)
 	default:
 		if c.task && m.Kind == jsonrpc.Result {
-			s.tasks.ask(protocol.Field(m.Bytes(m.Result), "task", "taskId"), c.in)
+			s.tasks.ask(mcp.Field(m.Bytes(m.Result), "task", "taskId"), c.in)
 		}
 		c.in.Reply(c.run, m.WithID(c.id))
 	}
@@ -335,7 +335,7 @@ func (s *Session) answered(m *jsonrpc.Message) bool {
 }
 
 // clientProgress passes the client's progress on a server's request back to that server.
-func (s *Session) clientProgress(m *jsonrpc.Message, p protocol.Params) {
+func (s *Session) clientProgress(m *jsonrpc.Message, p mcp.Params) {
 	n, ok := jsonrpc.Number(m.Bytes(p.Progress))
 	if !ok {
 		return
@@ -349,7 +349,7 @@ func (s *Session) clientProgress(m *jsonrpc.Message, p protocol.Params) {
 }
 
 // cancelBack passes on a server's cancellation of a request it made of the client.
-func (s *Session) cancelBack(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
+func (s *Session) cancelBack(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
 	b := &s.back
 	b.mu.Lock()
 	var found uint64
@@ -389,6 +389,6 @@ func (b *back) abandon(s *Session, in *upstream.Instance) {
 	}
 	for _, id := range gone {
 		params := append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), `,"reason":"the server that asked has ended"}`...)
-		s.write(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Cancelled, params)))
+		s.write(jsonrpc.Whole(jsonrpc.NewNotification(mcp.Cancelled, params)))
 	}
 }

@@ -5,15 +5,15 @@ import (
 	"sync"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // receiveBatch serves a JSON-RPC batch (MCP 2025-03-26, base protocol, batching): its answers go back together.
 func (s *Session) receiveBatch(raw []byte) {
 	items, err := jsonrpc.Batch(raw)
-	if err == nil && s.version() != protocol.Batches {
-		err = errors.New("batches exist in revision " + protocol.Batches + " only")
-		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.InvalidRequest, "Invalid request: "+err.Error(), nil)))
+	if err == nil && s.version() != mcp.Batches {
+		err = errors.New("batches exist in revision " + mcp.Batches + " only")
+		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, mcp.InvalidRequest, "Invalid request: "+err.Error(), nil)))
 		return
 	}
 	if err != nil {
@@ -27,9 +27,9 @@ func (s *Session) receiveBatch(raw []byte) {
 		case err != nil:
 			b.expect()
 			b.add(refusal(&m, err))
-		case m.Kind == jsonrpc.Request && m.MethodName() == protocol.Initialize:
+		case m.Kind == jsonrpc.Request && m.MethodName() == mcp.Initialize:
 			b.expect()
-			b.add(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.InvalidRequest, "Invalid request: initialize can't be part of a batch", nil)))
+			b.add(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InvalidRequest, "Invalid request: initialize can't be part of a batch", nil)))
 		case m.Kind == jsonrpc.Request:
 			b.expect()
 			s.dispatch(&m, b.add)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -118,7 +118,7 @@ func (c *calls) token(raw []byte) *token {
 }
 
 // cancel serves the client's notifications/cancelled. A request that is unknown or answered already is left alone.
-func (s *Session) cancel(m *jsonrpc.Message, p protocol.Params) {
+func (s *Session) cancel(m *jsonrpc.Message, p mcp.Params) {
 	c := s.calls.find(m.Bytes(p.ID))
 	if c == nil {
 		return
@@ -144,7 +144,7 @@ func (r reply) none() { r(jsonrpc.Frame{}) }
 
 // progress passes a server's progress on under the client's token. After the result there is none, and another server's
 // token is not its to use.
-func (s *Session) progress(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
+func (s *Session) progress(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
 	t := s.calls.token(m.Bytes(p.Progress))
 	if t == nil || t.call.in != in {
 		return
@@ -180,7 +180,7 @@ func (s *Session) tellStart(c *call, token []byte) {
 			message += ": " + status.Stage
 		}
 		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%g,"message":%s}`, -1/float64(1000*n), jsonrpc.Quote(message))...)
-		note := jsonrpc.Whole(jsonrpc.NewNotification(protocol.Progress, params))
+		note := jsonrpc.Whole(jsonrpc.NewNotification(mcp.Progress, params))
 		if !s.calls.whileOpen(c, func() { s.conn.Out.SendDroppable(note, nil, 0) }) {
 			return
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // clients is what is known of clients: how long they wait for a server that comes up, less what the way there and back may take on a busy
@@ -47,7 +47,7 @@ func (s *Session) ReadsListsOnce() bool { return clientNamed(s.clientName()).onc
 const NewSession = "tell the user to start a new session to see its tools: this client reads the list of tools only once"
 
 func (s *Session) clientName() string {
-	return string(jsonrpc.Unquote(protocol.Field(s.clientInfo(), "name")))
+	return string(jsonrpc.Unquote(mcp.Field(s.clientInfo(), "name")))
 }
 
 func clientNamed(name string) client {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -15,7 +15,7 @@ import (
 func (s *Session) dispatch(m *jsonrpc.Message, r reply) {
 	switch m.Kind {
 	case jsonrpc.Result, jsonrpc.Failure:
-		if err := protocol.Tidy(m); err != nil {
+		if err := mcp.Tidy(m); err != nil {
 			s.refuse(m, err)
 			return
 		}
@@ -30,23 +30,23 @@ func (s *Session) dispatch(m *jsonrpc.Message, r reply) {
 func (s *Session) request(m *jsonrpc.Message, r reply) {
 	method := m.MethodName()
 	switch method {
-	case protocol.Initialize:
+	case mcp.Initialize:
 		s.initialize(m, r)
 		return
-	case protocol.Ping:
+	case mcp.Ping:
 		r.result(m, []byte("{}"))
 		return
-	case protocol.Discover: // the era of 2026-07-28 is not spoken yet: clients fall back at once
-		r.fail(m, protocol.MethodNotFound, "Method not found")
+	case mcp.Discover: // the era of 2026-07-28 is not spoken yet: clients fall back at once
+		r.fail(m, mcp.MethodNotFound, "Method not found")
 		return
 	}
 	if !s.greeted() {
-		r.fail(m, protocol.InvalidRequest, "Invalid request: the first request must be initialize")
+		r.fail(m, mcp.InvalidRequest, "Invalid request: the first request must be initialize")
 		return
 	}
-	p, err := protocol.ReadParams(m)
+	p, err := mcp.ReadParams(m)
 	if err != nil {
-		r.fail(m, protocol.InvalidParams, "Invalid params: "+err.Error())
+		r.fail(m, mcp.InvalidParams, "Invalid params: "+err.Error())
 		return
 	}
 	if serve := s.byName(method); serve != nil {
@@ -56,51 +56,51 @@ func (s *Session) request(m *jsonrpc.Message, r reply) {
 		return
 	}
 	switch method {
-	case protocol.ToolsList:
+	case mcp.ToolsList:
 		s.list(m, p, catalog.Tools, r)
-	case protocol.PromptsList:
+	case mcp.PromptsList:
 		s.list(m, p, catalog.Prompts, r)
-	case protocol.TemplatesList:
+	case mcp.TemplatesList:
 		s.list(m, p, catalog.Templates, r)
-	case protocol.ResourcesList:
+	case mcp.ResourcesList:
 		s.list(m, p, catalog.Resources, r)
-	case protocol.SetLevel:
+	case mcp.SetLevel:
 		s.setLevel(m, p, r)
-	case protocol.TasksList:
+	case mcp.TasksList:
 		s.listTasks(m, r)
-	case protocol.TasksGet, protocol.TasksResult, protocol.TasksCancel:
+	case mcp.TasksGet, mcp.TasksResult, mcp.TasksCancel:
 		s.task(m, p, method, r)
 	default:
 		if in := s.onlyServer(); in != nil {
 			s.relay(m, p, in, &call{method: method}, r)
 			return
 		}
-		r.fail(m, protocol.MethodNotFound, "Method not found")
+		r.fail(m, mcp.MethodNotFound, "Method not found")
 	}
 }
 
 // byName is how a method is served whose server is found by a name in its params, nil for another method. Such a function
 // answers false, having done nothing, when the name is unknown and last is not set.
-func (s *Session) byName(method string) func(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
+func (s *Session) byName(method string) func(m *jsonrpc.Message, p mcp.Params, r reply, last bool) bool {
 	switch method {
-	case protocol.ToolsCall:
+	case mcp.ToolsCall:
 		return s.callTool
-	case protocol.PromptsGet:
+	case mcp.PromptsGet:
 		return s.getPrompt
-	case protocol.Complete:
+	case mcp.Complete:
 		return s.complete
-	case protocol.ResourcesRead, protocol.Subscribe, protocol.Unsubscribe:
+	case mcp.ResourcesRead, mcp.Subscribe, mcp.Unsubscribe:
 		return s.resource
 	}
 	return nil
 }
 
 // onceListed serves a request for a name nobody has yet when the servers never seen before have been listed.
-func (s *Session) onceListed(m *jsonrpc.Message, p protocol.Params, r reply, serve func()) {
+func (s *Session) onceListed(m *jsonrpc.Message, p mcp.Params, r reply, serve func()) {
 	c := &call{key: string(m.Bytes(m.ID)), reply: r}
 	s.calls.add(c)
 	s.spawn(func() {
-		s.host.AwaitFirst(s.ctx, s, protocol.String(m.Raw, p.Name))
+		s.host.AwaitFirst(s.ctx, s, mcp.String(m.Raw, p.Name))
 		if s.calls.take(c) { // not cancelled meanwhile
 			serve()
 		}
@@ -109,21 +109,21 @@ func (s *Session) onceListed(m *jsonrpc.Message, p protocol.Params, r reply, ser
 
 func (s *Session) notification(m *jsonrpc.Message) {
 	method := m.MethodName()
-	if method == protocol.Initialized {
+	if method == mcp.Initialized {
 		s.initialized()
 		return
 	}
-	p, err := protocol.ReadParams(m)
+	p, err := mcp.ReadParams(m)
 	if err != nil {
 		s.log.Debug().Err(err).Str("method", method).Msg("notification dropped")
 		return
 	}
 	switch method {
-	case protocol.Cancelled:
+	case mcp.Cancelled:
 		s.cancel(m, p)
-	case protocol.Progress:
+	case mcp.Progress:
 		s.clientProgress(m, p)
-	case protocol.RootsChanged:
+	case mcp.RootsChanged:
 		s.roots.forget()
 		if s.opts.Workspace == "" {
 			s.spawn(s.Locate) // its servers are another workspace's now, whether or not one is called
@@ -131,8 +131,8 @@ func (s *Session) notification(m *jsonrpc.Message) {
 		for _, in := range s.running() {
 			in.Send(jsonrpc.Whole(m.Raw))
 		}
-	case protocol.TasksStatus:
-		if in := s.taskAsker(protocol.String(m.Raw, p.TaskID)); in != nil {
+	case mcp.TasksStatus:
+		if in := s.taskAsker(mcp.String(m.Raw, p.TaskID)); in != nil {
 			in.Send(jsonrpc.Whole(m.Raw))
 		}
 	default:
@@ -159,7 +159,7 @@ type call struct {
 }
 
 // relay passes a request to a server: its edits, an id of ours, a progress token of ours, all else as it came.
-func (s *Session) relay(m *jsonrpc.Message, p protocol.Params, in *upstream.Instance, c *call, r reply) {
+func (s *Session) relay(m *jsonrpc.Message, p mcp.Params, in *upstream.Instance, c *call, r reply) {
 	c.in, c.reply, c.key = in, r, string(m.Bytes(m.ID))
 	c.up = &upstream.Call{Method: c.method, Kind: c.kind, Item: c.item}
 	if p.Token.End != 0 {
@@ -205,34 +205,34 @@ func (s *Session) done(m *jsonrpc.Message, c *call, answer *jsonrpc.Message, err
 func (s *Session) unserved(m *jsonrpc.Message, method string, r reply, err error) {
 	switch {
 	case s.offerLogin(m, r, err):
-	case method == protocol.ToolsCall:
-		r.result(m, protocol.ToolError(err.Error()))
+	case method == mcp.ToolsCall:
+		r.result(m, mcp.ToolError(err.Error()))
 	default:
-		r.fail(m, protocol.InternalError, err.Error())
+		r.fail(m, mcp.InternalError, err.Error())
 	}
 }
 
 // callTool serves tools/call.
-func (s *Session) callTool(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
-	name := protocol.String(m.Raw, p.Name)
+func (s *Session) callTool(m *jsonrpc.Message, p mcp.Params, r reply, last bool) bool {
+	name := mcp.String(m.Raw, p.Name)
 	item, ok := s.view().Lookup(catalog.Tools, name)
 	if !ok && !last {
 		return false
 	}
 	if !ok {
 		if why := s.unavailable(name); why != nil {
-			s.unserved(m, protocol.ToolsCall, r, why)
+			s.unserved(m, mcp.ToolsCall, r, why)
 		} else {
-			r.fail(m, protocol.InvalidParams, "Unknown tool: "+strconv.Quote(name)+nameHint(name))
+			r.fail(m, mcp.InvalidParams, "Unknown tool: "+strconv.Quote(name)+nameHint(name))
 		}
 		return true
 	}
 	in, err := s.instance(item.Server)
 	if err != nil {
-		r.result(m, protocol.ToolError(err.Error()))
+		r.result(m, mcp.ToolError(err.Error()))
 		return true
 	}
-	c := &call{method: protocol.ToolsCall, kind: catalog.Tools, item: item.Original}
+	c := &call{method: mcp.ToolsCall, kind: catalog.Tools, item: item.Original}
 	if item.Original != name {
 		c.edits = []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}
 	}
@@ -244,8 +244,8 @@ func (s *Session) callTool(m *jsonrpc.Message, p protocol.Params, r reply, last 
 }
 
 // getPrompt serves prompts/get.
-func (s *Session) getPrompt(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
-	name := protocol.String(m.Raw, p.Name)
+func (s *Session) getPrompt(m *jsonrpc.Message, p mcp.Params, r reply, last bool) bool {
+	name := mcp.String(m.Raw, p.Name)
 	item, ok := s.view().Lookup(catalog.Prompts, name)
 	if !ok && !last {
 		return false
@@ -255,35 +255,35 @@ func (s *Session) getPrompt(m *jsonrpc.Message, p protocol.Params, r reply, last
 		if why := s.unavailable(name); why != nil {
 			text = why.Error()
 		}
-		r.fail(m, protocol.InvalidParams, text)
+		r.fail(m, mcp.InvalidParams, text)
 		return true
 	}
 	in, err := s.instance(item.Server)
 	if err != nil {
-		r.fail(m, protocol.InternalError, err.Error())
+		r.fail(m, mcp.InternalError, err.Error())
 		return true
 	}
-	c := &call{method: protocol.PromptsGet, kind: catalog.Prompts, item: item.Original, edits: []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}}
+	c := &call{method: mcp.PromptsGet, kind: catalog.Prompts, item: item.Original, edits: []jsonrpc.Edit{{At: p.Name, With: jsonrpc.Quote(item.Original)}}}
 	s.relay(m, p, in, c, r)
 	return true
 }
 
 // complete serves completion/complete. A server that does not run is started, but people who type do not wait for it.
-func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
+func (s *Session) complete(m *jsonrpc.Message, p mcp.Params, r reply, last bool) bool {
 	if last {
 		s.links.wait(s.ctx)
 	}
 	server, ok := "", false
-	c := &call{method: protocol.Complete}
+	c := &call{method: mcp.Complete}
 	switch {
 	case p.RefName.End != 0:
 		var item catalog.Item
-		if item, ok = s.view().Lookup(catalog.Prompts, protocol.String(m.Raw, p.RefName)); ok {
+		if item, ok = s.view().Lookup(catalog.Prompts, mcp.String(m.Raw, p.RefName)); ok {
 			server = item.Server
 			c.edits = []jsonrpc.Edit{{At: p.RefName, With: jsonrpc.Quote(item.Original)}}
 		}
 	case p.RefURI.End != 0:
-		uri := protocol.String(m.Raw, p.RefURI)
+		uri := mcp.String(m.Raw, p.RefURI)
 		if item, found := s.view().Lookup(catalog.Templates, uri); found {
 			server, uri, ok = item.Server, item.Original, true
 		} else {
@@ -296,12 +296,12 @@ func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply, last 
 		return false
 	}
 	if !ok {
-		r.fail(m, protocol.InvalidParams, "Invalid params: ref names no known prompt or resource template"+nameURIHint(p))
+		r.fail(m, mcp.InvalidParams, "Invalid params: ref names no known prompt or resource template"+nameURIHint(p))
 		return true
 	}
 	in, err := s.instance(server)
 	if err != nil {
-		r.fail(m, protocol.InternalError, err.Error())
+		r.fail(m, mcp.InternalError, err.Error())
 		return true
 	}
 	if in.Hello() == nil {
@@ -314,10 +314,10 @@ func (s *Session) complete(m *jsonrpc.Message, p protocol.Params, r reply, last 
 }
 
 // setLevel serves logging/setLevel: every server that logs is told, now or when it starts.
-func (s *Session) setLevel(m *jsonrpc.Message, p protocol.Params, r reply) {
-	level := protocol.String(m.Raw, p.Level)
-	if !slices.Contains(protocol.LogLevels, level) {
-		r.fail(m, protocol.InvalidParams, fmt.Sprintf("Invalid params: unknown level %q; it must be one of %v", level, protocol.LogLevels))
+func (s *Session) setLevel(m *jsonrpc.Message, p mcp.Params, r reply) {
+	level := mcp.String(m.Raw, p.Level)
+	if !slices.Contains(mcp.LogLevels, level) {
+		r.fail(m, mcp.InvalidParams, fmt.Sprintf("Invalid params: unknown level %q; it must be one of %v", level, mcp.LogLevels))
 		return
 	}
 	s.mu.Lock()
@@ -337,5 +337,5 @@ func (s *Session) passLevel(in *upstream.Instance) {
 	if level == nil || !in.Hello().Declares("logging") {
 		return
 	}
-	in.Tell(protocol.SetLevel, append(append([]byte(`{"level":`), level...), '}'))
+	in.Tell(mcp.SetLevel, append(append([]byte(`{"level":`), level...), '}'))
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // hello is what the client said in its handshake.
@@ -39,19 +39,19 @@ func (s *Session) can(path ...string) bool {
 // initialize answers the handshake from what is known, before any server is touched (MCP 2025-11-25, lifecycle).
 func (s *Session) initialize(m *jsonrpc.Message, r reply) {
 	if s.greeted() {
-		r.fail(m, protocol.InvalidRequest, "Invalid request: already initialized")
+		r.fail(m, mcp.InvalidRequest, "Invalid request: already initialized")
 		return
 	}
 	params := m.Bytes(m.Params)
-	asked := string(jsonrpc.Unquote(protocol.Field(params, "protocolVersion")))
-	capabilities, info := protocol.Field(params, "capabilities"), protocol.Field(params, "clientInfo")
+	asked := string(jsonrpc.Unquote(mcp.Field(params, "protocolVersion")))
+	capabilities, info := mcp.Field(params, "capabilities"), mcp.Field(params, "clientInfo")
 	if len(capabilities) == 0 || capabilities[0] != '{' {
 		capabilities = []byte("{}")
 	}
 	if len(info) == 0 || info[0] != '{' {
 		info = []byte(`{"name":"unknown","version":"0"}`)
 	}
-	version := protocol.Negotiate(asked)
+	version := mcp.Negotiate(asked)
 	s.hello.mu.Lock()
 	s.hello.version, s.hello.capabilities, s.hello.clientInfo = version, capabilities, info
 	s.hello.mu.Unlock()
@@ -89,10 +89,10 @@ func (s *Session) initialized() {
 // experimental and extensions.
 func capabilitiesFor(version string, sources []catalog.Source) []byte {
 	b := []byte(`{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"logging":{}`)
-	if version >= protocol.Batches {
+	if version >= mcp.Batches {
 		b = append(b, `,"completions":{}`...)
 	}
-	if version >= protocol.Tasks {
+	if version >= mcp.Tasks {
 		b = append(b, `,"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}`...)
 	}
 	for _, member := range []string{"experimental", "extensions"} {
@@ -111,7 +111,7 @@ func mergeMember(member string, sources []catalog.Source) []byte {
 		if src.Snapshot == nil {
 			continue
 		}
-		raw := protocol.Field(src.Snapshot.Capabilities, member)
+		raw := mcp.Field(src.Snapshot.Capabilities, member)
 		jsonrpc.Members(raw, jsonrpc.Span{Start: 0, End: len(raw)}, func(key []byte, value jsonrpc.Span) error {
 			if seen[string(key)] || value.In(raw)[0] != '{' { // clients would refuse the whole answer for another value
 				return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -60,7 +60,7 @@ func (s *Session) subscriptions(server string) (n int) {
 func (s *Session) ownSpec() upstream.Spec {
 	return upstream.Spec{
 		Dial:         func() (upstream.Conn, error) { return s.host.OwnTools(s), nil },
-		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: protocol.Latest, Log: s.log,
+		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: mcp.Latest, Log: s.log,
 		StartWait: config.DefaultStartWait,
 	}
 }
@@ -313,7 +313,7 @@ func (s *Session) Started(in *upstream.Instance) {
 	slices.Sort(uris)
 	for _, uri := range uris {
 		_, uri, _ = catalog.UnwrapURI(uri)
-		in.Tell(protocol.Subscribe, append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))
+		in.Tell(mcp.Subscribe, append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))
 	}
 }
 
@@ -382,9 +382,9 @@ func (s *Session) Warn(text string) {
 	s.mu.Lock()
 	level := string(jsonrpc.Unquote(s.level))
 	s.mu.Unlock()
-	if !s.greeted() || slices.Index(protocol.LogLevels, level) > slices.Index(protocol.LogLevels, "warning") {
+	if !s.greeted() || slices.Index(mcp.LogLevels, level) > slices.Index(mcp.LogLevels, "warning") {
 		return
 	}
 	params := append([]byte(`{"level":"warning","logger":"`+ownName+`","data":`), jsonrpc.Quote(confusables.PlainLines(text))...)
-	s.conn.Out.SendDroppable(jsonrpc.Whole(jsonrpc.NewNotification(protocol.LogMessage, append(params, '}'))), nil, 0)
+	s.conn.Out.SendDroppable(jsonrpc.Whole(jsonrpc.NewNotification(mcp.LogMessage, append(params, '}'))), nil, 0)
 }

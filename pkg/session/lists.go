@@ -13,7 +13,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -102,8 +102,8 @@ func (s *Session) ForgetCatalog() {
 }
 
 // list serves the four list methods from the catalog. Resources are data: running servers are asked for them.
-func (s *Session) list(m *jsonrpc.Message, p protocol.Params, k catalog.Kind, r reply) {
-	cursor := protocol.String(m.Raw, p.Cursor)
+func (s *Session) list(m *jsonrpc.Message, p mcp.Params, k catalog.Kind, r reply) {
+	cursor := mcp.String(m.Raw, p.Cursor)
 	s.spawn(func() {
 		if cursor == "" {
 			s.host.AwaitFirst(s.ctx, s, "")
@@ -113,7 +113,7 @@ func (s *Session) list(m *jsonrpc.Message, p protocol.Params, k catalog.Kind, r 
 		}
 		result, err := s.page(k, cursor)
 		if errors.Is(err, catalog.ErrCursor) {
-			r.fail(m, protocol.InvalidParams, "Invalid params: "+err.Error())
+			r.fail(m, mcp.InvalidParams, "Invalid params: "+err.Error())
 			return
 		}
 		if cursor == "" {
@@ -251,7 +251,7 @@ func (s *Session) sendNotices() (tools bool) {
 	n.due, n.forced, n.since, n.late = [catalog.Kinds]bool{}, [catalog.Kinds]bool{}, time.Time{}, nil
 	n.mu.Unlock()
 	defer s.tellLate(late)
-	for k, method := range map[catalog.Kind]string{catalog.Tools: protocol.ToolsChanged, catalog.Prompts: protocol.PromptsChanged, catalog.Resources: protocol.ResourcesChanged} {
+	for k, method := range map[catalog.Kind]string{catalog.Tools: mcp.ToolsChanged, catalog.Prompts: mcp.PromptsChanged, catalog.Resources: mcp.ResourcesChanged} {
 		if !due[k] {
 			continue
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -55,7 +55,7 @@ func (s *Session) offerLogin(m *jsonrpc.Message, r reply, err error) bool {
 		}
 		id := rand.Text()
 		data, _ := json.Marshal(map[string]any{"elicitations": []any{LoginQuestion(needed.Server, id, f.Shown())}})
-		r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), protocol.URLElicitationRequired, err.Error(), data)))
+		r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.URLElicitationRequired, err.Error(), data)))
 		if f.Wait(s.ctx) == nil {
 			s.LoginDone(id)
 		}
@@ -92,7 +92,7 @@ func LoginText(server string, show oauth.Shown) string {
 // LoginDone tells the client that what it was asked to open is done (MCP 2025-11-25, elicitation, completion notification).
 func (s *Session) LoginDone(id string) {
 	params := append(append([]byte(`{"elicitationId":`), jsonrpc.Quote(id)...), '}')
-	s.write(jsonrpc.Whole(jsonrpc.NewNotification(protocol.ElicitationComplete, params)))
+	s.write(jsonrpc.Whole(jsonrpc.NewNotification(mcp.ElicitationComplete, params)))
 }
 
 // LoggedIn takes note that there is a token for a server: what waited for that goes on. If it is news, the client reads its lists again.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // This file puts the server's name in front of what it asks a person, so that it cannot imitate the proxy or another
@@ -45,7 +45,7 @@ func readQuestion(raw []byte, at jsonrpc.Span, server string) (q question, err e
 		return q, err
 	}
 	message, mode, url, id, schema := found[0], found[1], found[2], found[3], found[4]
-	switch q.mode = protocol.String(raw, mode); {
+	switch q.mode = mcp.String(raw, mode); {
 	case mode.End == 0:
 		q.mode = "form"
 	case q.mode != "form" && q.mode != "url":
@@ -60,14 +60,14 @@ func readQuestion(raw []byte, at jsonrpc.Span, server string) (q question, err e
 		if span.End != 0 && raw[span.Start] != '"' {
 			return q, fmt.Errorf("%s must be a string", name)
 		}
-		if !shows(protocol.String(raw, span)) {
+		if !shows(mcp.String(raw, span)) {
 			return q, fmt.Errorf("%s: %w", name, errHidden)
 		}
 	}
 	if id.End-id.Start > mostID {
 		return q, fmt.Errorf("elicitationId has more than %d bytes", mostID)
 	}
-	q.id = protocol.String(raw, id)
+	q.id = mcp.String(raw, id)
 	if schema.End-schema.Start > mostSchema {
 		return q, fmt.Errorf("requestedSchema has more than %d bytes", mostSchema)
 	}
@@ -85,7 +85,7 @@ func imitates(raw []byte, at jsonrpc.Span) bool {
 	if err != nil {
 		return true
 	}
-	text := confusables.Skeleton(protocol.String(raw, found[0]))
+	text := confusables.Skeleton(mcp.String(raw, found[0]))
 	return strings.Contains(text, confusables.Skeleton("mcpproxy")) || strings.HasPrefix(strings.TrimSpace(text), "[")
 }
 
@@ -97,7 +97,7 @@ func attribute(raw []byte, at jsonrpc.Span, front string) (jsonrpc.Edit, error) 
 	if at.End-at.Start > 12*mostMessage+2 { // the longest way to write so many characters
 		return jsonrpc.Edit{}, fmt.Errorf("it has more than %d characters", mostMessage)
 	}
-	text := protocol.String(raw, at)
+	text := mcp.String(raw, at)
 	if utf8.RuneCountInString(text) > mostMessage {
 		return jsonrpc.Edit{}, fmt.Errorf("it has more than %d characters", mostMessage)
 	}
@@ -142,7 +142,7 @@ func (w *schemaWalk) value(at jsonrpc.Span, read bool, depth int) error {
 	case '[':
 		return jsonrpc.Elements(w.raw, at, func(value jsonrpc.Span) error { return w.value(value, read, depth+1) })
 	case '"':
-		text := protocol.String(w.raw, at)
+		text := mcp.String(w.raw, at)
 		seen := visible(text)
 		switch {
 		case seen == text:
@@ -198,7 +198,7 @@ func readLog(raw []byte, at jsonrpc.Span, server string) (edit jsonrpc.Edit, cha
 		return edit, false, err
 	}
 	logger, data, name := found[0], found[1], label(server)
-	text := protocol.String(raw, logger)
+	text := mcp.String(raw, logger)
 	switch {
 	case logger.End != 0 && raw[logger.Start] != '"', logger.End != 0 && text == "":
 		return jsonrpc.Edit{At: logger, With: jsonrpc.Quote(name)}, true, nil
@@ -207,7 +207,7 @@ func readLog(raw []byte, at jsonrpc.Span, server string) (edit jsonrpc.Edit, cha
 	case logger.End != 0:
 		return jsonrpc.Edit{At: logger, With: jsonrpc.Quote(name + "/" + visible(text))}, true, nil
 	case data.End != 0 && raw[data.Start] == '"': // many clients show nothing but the text
-		said := protocol.String(raw, data)
+		said := mcp.String(raw, data)
 		if seen := visible(said); seen != said {
 			return jsonrpc.Edit{At: data, With: jsonrpc.Quote(prefix(server) + seen)}, true, nil
 		}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 )
 
 // TestLabel: a name is one name, whatever stands in it.
@@ -190,29 +190,29 @@ func TestSampling(t *testing.T) {
 // TestWindow: few questions of a server are open at once and few are asked in a while; another server has its own window.
 func TestWindow(t *testing.T) {
 	w, now := newWindow(), time.Now()
-	most := budgets[protocol.Elicit]
+	most := budgets[mcp.Elicit]
 	for i := range most.recent {
-		if err := w.admit("alice", protocol.Elicit, i%most.open, now.Add(time.Duration(i)*time.Second)); err != nil {
+		if err := w.admit("alice", mcp.Elicit, i%most.open, now.Add(time.Duration(i)*time.Second)); err != nil {
 			t.Fatalf("question %d: %v", i, err)
 		}
 	}
 	later := now.Add(recently - time.Second)
-	if err := w.admit("alice", protocol.Elicit, 0, later); err == nil {
+	if err := w.admit("alice", mcp.Elicit, 0, later); err == nil {
 		t.Error("one more is asked")
 	}
-	if err := w.admit("alice", protocol.Sampling, 0, later); err != nil {
+	if err := w.admit("alice", mcp.Sampling, 0, later); err != nil {
 		t.Errorf("sampling: %v", err)
 	}
-	if err := w.admit("bob", protocol.Elicit, 0, later); err != nil {
+	if err := w.admit("bob", mcp.Elicit, 0, later); err != nil {
 		t.Errorf("bob: %v", err)
 	}
-	if err := w.admit("bob", protocol.Elicit, most.open, later); err == nil {
+	if err := w.admit("bob", mcp.Elicit, most.open, later); err == nil {
 		t.Error("too many are open")
 	}
-	if err := w.admit("alice", protocol.Elicit, 0, now.Add(recently)); err != nil {
+	if err := w.admit("alice", mcp.Elicit, 0, now.Add(recently)); err != nil {
 		t.Errorf("when the first is long ago: %v", err)
 	}
-	if err := w.admit("alice", protocol.RootsList, 1000, now); err != nil {
+	if err := w.admit("alice", mcp.RootsList, 1000, now); err != nil {
 		t.Errorf("roots: %v", err)
 	}
 	if !w.mayTell("alice", now) || w.mayTell("alice", later) || !w.mayTell("bob", later) || !w.mayTell("alice", now.Add(recently)) {

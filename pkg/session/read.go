@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // read takes the client's messages until it leaves. What they make servers do is sent when no more of them are at hand.
@@ -25,7 +25,7 @@ func (s *Session) read() {
 			s.tooLarge(large)
 		case errors.As(err, &header):
 			s.log.Warn().Err(err).Msg("message of the client dropped")
-			s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.ParseError, "Parse error: "+err.Error(), nil)))
+			s.write(jsonrpc.Whole(jsonrpc.NewError(nil, mcp.ParseError, "Parse error: "+err.Error(), nil)))
 		case err != nil:
 			s.finishCalls()
 			s.end(nil)
@@ -45,7 +45,7 @@ func (s *Session) read() {
 // tooLarge refuses a message that was skipped for its size: a request towards the client, an answer towards the server that asked.
 func (s *Session) tooLarge(e *jsonrpc.TooLargeError) {
 	id, request := e.ID()
-	refusal := jsonrpc.NewError(id, protocol.InvalidRequest, "Invalid request: "+e.Error(), nil)
+	refusal := jsonrpc.NewError(id, mcp.InvalidRequest, "Invalid request: "+e.Error(), nil)
 	if request || !s.answeredBadly(id, refusal) {
 		s.write(jsonrpc.Whole(refusal))
 	}
@@ -124,11 +124,11 @@ func (s *Session) refuse(m *jsonrpc.Message, err error) {
 	s.log.Debug().Err(err).Msg("bad message from the client")
 	switch id := m.Bytes(m.ID); {
 	case m.Method.End == 0 && (m.Result.End != 0 || m.Error.End != 0): // a broken answer can't be answered
-		s.answeredBadly(id, jsonrpc.NewError(id, protocol.InternalError, "The client gave a broken answer: "+err.Error(), nil))
+		s.answeredBadly(id, jsonrpc.NewError(id, mcp.InternalError, "The client gave a broken answer: "+err.Error(), nil))
 	case errors.Is(err, jsonrpc.ErrText):
-		s.write(jsonrpc.Whole(jsonrpc.NewError(id, protocol.ParseError, "Parse error: "+err.Error(), nil)))
+		s.write(jsonrpc.Whole(jsonrpc.NewError(id, mcp.ParseError, "Parse error: "+err.Error(), nil)))
 	case errors.Is(err, jsonrpc.ErrSyntax):
-		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, protocol.ParseError, "Parse error: "+err.Error(), nil)))
+		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, mcp.ParseError, "Parse error: "+err.Error(), nil)))
 	default:
 		s.write(refusal(m, err))
 	}
@@ -140,5 +140,5 @@ func refusal(m *jsonrpc.Message, err error) jsonrpc.Frame {
 	if len(id) > 0 && id[0] != '"' && id[0] != '-' && (id[0] < '0' || id[0] > '9') {
 		id = nil
 	}
-	return jsonrpc.Whole(jsonrpc.NewError(id, protocol.InvalidRequest, "Invalid request: "+err.Error(), nil))
+	return jsonrpc.Whole(jsonrpc.NewError(id, mcp.InvalidRequest, "Invalid request: "+err.Error(), nil))
 }

@@ -5,16 +5,16 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
 // resource serves resources/read, subscribe and unsubscribe: at the server that owns the URI, and at no other.
-func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, r reply, last bool) bool {
+func (s *Session) resource(m *jsonrpc.Message, p mcp.Params, r reply, last bool) bool {
 	method := m.MethodName()
-	uri := protocol.String(m.Raw, p.URI)
+	uri := mcp.String(m.Raw, p.URI)
 	if uri == "" {
-		r.fail(m, protocol.InvalidParams, "Invalid params: uri is missing")
+		r.fail(m, mcp.InvalidParams, "Invalid params: uri is missing")
 		return true
 	}
 	if !last && s.links.busy() {
@@ -24,7 +24,7 @@ func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, r reply, last 
 		s.links.wait(s.ctx)
 	}
 	server, original := s.ownerOf(uri)
-	if method == protocol.Unsubscribe {
+	if method == mcp.Unsubscribe {
 		s.mu.Lock()
 		if was, ok := s.subs[uri]; ok {
 			server = was
@@ -41,7 +41,7 @@ func (s *Session) resource(m *jsonrpc.Message, p protocol.Params, r reply, last 
 	}
 	in, err := s.instance(server)
 	if err != nil {
-		r.fail(m, protocol.InternalError, err.Error())
+		r.fail(m, mcp.InternalError, err.Error())
 		return true
 	}
 	c := &call{method: method, result: func(*jsonrpc.Message) {
@@ -70,7 +70,7 @@ func nobodyShowed(uri string) string {
 }
 
 // nameURIHint reminds a client that completes a template of nobody how to name a server.
-func nameURIHint(p protocol.Params) string {
+func nameURIHint(p mcp.Params) string {
 	if p.RefURI.End == 0 {
 		return ""
 	}
@@ -110,8 +110,8 @@ func (s *Session) clientURI(in *upstream.Instance, uri string) string {
 }
 
 // updated passes on that a resource of a server changed.
-func (s *Session) updated(in *upstream.Instance, m *jsonrpc.Message, p protocol.Params) {
-	uri := protocol.String(m.Raw, p.URI)
+func (s *Session) updated(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
+	uri := mcp.String(m.Raw, p.URI)
 	known := s.clientURI(in, uri)
 	switch {
 	case uri == "" || known == "":
@@ -128,9 +128,9 @@ func (s *Session) subscribed(method, uri string, in *upstream.Instance) {
 	s.mu.Lock()
 	_, was := s.subs[uri]
 	switch method {
-	case protocol.Subscribe:
+	case mcp.Subscribe:
 		s.subs[uri] = in.Name()
-	case protocol.Unsubscribe:
+	case mcp.Unsubscribe:
 		delete(s.subs, uri)
 	}
 	_, is := s.subs[uri]

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // rootsWait is how long a start waits for the client to tell its roots.
@@ -83,7 +83,7 @@ func (s *Session) firstRoot() string {
 		asked = make(chan struct{})
 		r.asked = asked
 		s.spawn(func() {
-			s.ask(protocol.RootsList, nil, func(m *jsonrpc.Message) {
+			s.ask(mcp.RootsList, nil, func(m *jsonrpc.Message) {
 				r.mu.Lock()
 				if r.asked == asked { // else they have changed meanwhile, and the client is asked again
 					r.folder = firstFolder(m.Bytes(m.Result))
@@ -107,12 +107,12 @@ func (s *Session) firstRoot() string {
 
 // firstFolder is the path of the first root that is a directory in the raw result of roots/list.
 func firstFolder(result []byte) string {
-	items, _, err := protocol.Items(result, "roots", 1000)
+	items, _, err := mcp.Items(result, "roots", 1000)
 	if err != nil {
 		return ""
 	}
 	for _, root := range items {
-		if folder := rootPath(string(jsonrpc.Unquote(protocol.Field(root, "uri"))), runtime.GOOS == "windows"); folder != "" {
+		if folder := rootPath(string(jsonrpc.Unquote(mcp.Field(root, "uri"))), runtime.GOOS == "windows"); folder != "" {
 			return folder
 		}
 	}

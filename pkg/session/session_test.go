@@ -18,9 +18,9 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -187,7 +187,7 @@ func TestIDAsText(t *testing.T) {
 		id := fmt.Sprint(200 + i)
 		c.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p` + id + `"}}}`)
 		sent := <-srv.sent
-		token := string(protocol.Field([]byte(sent), "params", "_meta", "progressToken"))
+		token := string(mcp.Field([]byte(sent), "params", "_meta", "progressToken"))
 		srv.inbox <- `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":` + fmt.Sprintf(form, token) + `,"progress":1}}`
 		if m, ok := c.Wait(5*time.Second, func(m mcptest.Message) bool { return strings.Contains(string(m.Raw), `"progressToken":"p`+id+`"`) }); !ok {
 			t.Errorf("%s: no progress, %s", form, m.Raw)

@@ -4,7 +4,7 @@ import (
 	"sync"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -26,7 +26,7 @@ const ambiguous = "\x00"
 
 // learnTask notes the owner of the task that a call was answered with.
 func (s *Session) learnTask(answer *jsonrpc.Message, in *upstream.Instance, c *call) {
-	id := string(jsonrpc.Unquote(protocol.Field(answer.Bytes(answer.Result), "task", "taskId")))
+	id := string(jsonrpc.Unquote(mcp.Field(answer.Bytes(answer.Result), "task", "taskId")))
 	if id == "" {
 		s.calls.dropToken(c)
 		return
@@ -119,7 +119,7 @@ func relatedTask(m *jsonrpc.Message) (id string, err error) {
 		}
 		at = found[0]
 	}
-	return protocol.String(m.Raw, at), nil
+	return mcp.String(m.Raw, at), nil
 }
 
 // forgetTasks drops the tasks of a server that has ended.
@@ -168,13 +168,13 @@ func (s *Session) withTasks() []*upstream.Instance {
 }
 
 // task serves tasks/get, tasks/result and tasks/cancel at the owner of the task.
-func (s *Session) task(m *jsonrpc.Message, p protocol.Params, method string, r reply) {
-	id := protocol.String(m.Raw, p.TaskID)
+func (s *Session) task(m *jsonrpc.Message, p mcp.Params, method string, r reply) {
+	id := mcp.String(m.Raw, p.TaskID)
 	s.tasks.mu.Lock()
 	server, known := s.tasks.owner[id]
 	s.tasks.mu.Unlock()
 	if server == ambiguous {
-		r.fail(m, protocol.InvalidParams, "Invalid params: two servers have a task with this id; it can't be told whose is meant")
+		r.fail(m, mcp.InvalidParams, "Invalid params: two servers have a task with this id; it can't be told whose is meant")
 		return
 	}
 	var in *upstream.Instance
@@ -186,11 +186,11 @@ func (s *Session) task(m *jsonrpc.Message, p protocol.Params, method string, r r
 		in = all[0]
 	}
 	if in == nil {
-		r.fail(m, protocol.InvalidParams, "Invalid params: unknown taskId")
+		r.fail(m, mcp.InvalidParams, "Invalid params: unknown taskId")
 		return
 	}
 	c := &call{method: method}
-	if method != protocol.TasksGet {
+	if method != mcp.TasksGet {
 		c.result = func(*jsonrpc.Message) { s.releaseTask(id) }
 	}
 	s.relay(m, p, in, c, r)
@@ -204,12 +204,12 @@ func (s *Session) listTasks(m *jsonrpc.Message, r reply) {
 			if !in.Hello().Declares("tasks", "list") {
 				continue
 			}
-			items, err := in.ReadItems(protocol.TasksList, "tasks", askMost)
+			items, err := in.ReadItems(mcp.TasksList, "tasks", askMost)
 			if err != nil {
 				s.log.Warn().Str("server", in.Name()).Err(err).Msg("tasks not listed")
 			}
 			for _, item := range items {
-				s.tasks.note(string(jsonrpc.Unquote(protocol.Field(item, "taskId"))), in.Name())
+				s.tasks.note(string(jsonrpc.Unquote(mcp.Field(item, "taskId"))), in.Name())
 			}
 			all = append(all, items...)
 		}

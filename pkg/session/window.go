@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -18,7 +18,7 @@ type budget struct{ open, recent int }
 const recently = 10 * time.Minute
 
 // budgets are those of the requests that a person may have to answer. A model that samples may ask far more often.
-var budgets = map[string]budget{protocol.Elicit: {3, 20}, protocol.Sampling: {10, 200}}
+var budgets = map[string]budget{mcp.Elicit: {3, 20}, mcp.Sampling: {10, 200}}
 
 // mostOpen bounds a server's open requests of all kinds.
 const mostOpen = 100
@@ -140,7 +140,7 @@ func (s *Session) admitted(in *upstream.Instance, m *jsonrpc.Message, method str
 	if err == nil {
 		return true
 	}
-	refuse(in, m, protocol.InvalidRequest, "Not asked: "+err.Error()+". Ask less")
+	refuse(in, m, mcp.InvalidRequest, "Not asked: "+err.Error()+". Ask less")
 	s.tooMuch(in, err)
 	return false
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // Call is one request to a server. Its fields are set before Do and not changed after.
@@ -197,7 +197,7 @@ func (in *Instance) Cancel(c *Call, notice func(id uint64) []byte) bool {
 	stopTimer(c.timer)
 	if notice == nil {
 		notice = func(id uint64) []byte {
-			return jsonrpc.NewNotification(protocol.Cancelled, append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), '}'))
+			return jsonrpc.NewNotification(mcp.Cancelled, append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), '}'))
 		}
 	}
 	if in.conn != nil {
@@ -236,7 +236,7 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 		if r.err != nil {
 			return nil, r.err
 		}
-		if r.m.Kind == jsonrpc.Failure && string(protocol.Field(r.m.Bytes(r.m.Error), "code")) == "-32601" {
+		if r.m.Kind == jsonrpc.Failure && string(mcp.Field(r.m.Bytes(r.m.Error), "code")) == "-32601" {
 			return nil, errNotServed
 		}
 		if r.m.Kind == jsonrpc.Failure {

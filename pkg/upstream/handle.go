@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -17,7 +17,7 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 	}
 	m, err := jsonrpc.Parse(msg.Raw)
 	if err == nil {
-		err = protocol.Tidy(&m)
+		err = mcp.Tidy(&m)
 	}
 	if err != nil {
 		in.malformed(conn, &m, err)
@@ -49,15 +49,15 @@ func (in *Instance) malformed(conn Conn, m *jsonrpc.Message, err error) {
 		in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", in.excerpt(m.Raw)).Msg("bad message from the server")
 	}
 	if m.Asks() {
-		code, text := protocol.InvalidRequest, "Invalid request: "
+		code, text := mcp.InvalidRequest, "Invalid request: "
 		if m.Kind == jsonrpc.Request { // all but its params fits
-			code, text = protocol.InvalidParams, "Invalid params: "
+			code, text = mcp.InvalidParams, "Invalid params: "
 		}
 		conn.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), code, text+err.Error(), nil)))
 	}
 	id := m.Bytes(m.ID)
 	mended, ok := jsonrpc.Mend(m.Raw, err)
-	if ok = ok && protocol.Tidy(&mended) == nil; ok {
+	if ok = ok && mcp.Tidy(&mended) == nil; ok {
 		id = mended.Bytes(mended.ID)
 	} else if !m.Answers() {
 		return

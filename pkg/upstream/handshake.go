@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -22,9 +22,9 @@ func (in *Instance) handshake(conn Conn) *Call {
 	params = append(append(params, `,"clientInfo":`...), in.spec.ClientInfo...)
 	params = append(params, '}')
 	return &Call{
-		Method: protocol.Initialize, own: true, pieces: true,
+		Method: mcp.Initialize, own: true, pieces: true,
 		Frame: func(id uint64) jsonrpc.Frame {
-			return jsonrpc.Whole(jsonrpc.NewRequest(id, protocol.Initialize, params))
+			return jsonrpc.Whole(jsonrpc.NewRequest(id, mcp.Initialize, params))
 		},
 		Done: func(m *jsonrpc.Message, err error) { in.handshaken(conn, m, err) },
 	}
@@ -42,7 +42,7 @@ func (in *Instance) handshaken(conn Conn, m *jsonrpc.Message, err error) {
 		}
 	case m.Kind == jsonrpc.Failure:
 		said := m.Bytes(m.Error)
-		if in.askOlder(conn, string(said), string(protocol.Field(said, "code")) == "-32602") {
+		if in.askOlder(conn, string(said), string(mcp.Field(said, "code")) == "-32602") {
 			return
 		}
 		err = fmt.Errorf("it refused initialize with the error %s", in.excerpt(said))
@@ -70,7 +70,7 @@ func (in *Instance) askOlder(conn Conn, said string, certain bool) bool {
 	if in.state != Starting || in.conn != conn {
 		return false
 	}
-	next := protocol.NextRevision(in.tried, said, certain)
+	next := mcp.NextRevision(in.tried, said, certain)
 	if next == "" {
 		in.older = false
 		return false

@@ -17,7 +17,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -428,8 +428,8 @@ func (h *Hello) undeclared() [catalog.Kinds]bool {
 }
 
 func readHello(result []byte) *Hello {
-	h := &Hello{Version: string(jsonrpc.Unquote(protocol.Field(result, "protocolVersion"))), Capabilities: bytes.Clone(protocol.Field(result, "capabilities"))}
-	switch raw := protocol.Field(result, "instructions"); {
+	h := &Hello{Version: string(jsonrpc.Unquote(mcp.Field(result, "protocolVersion"))), Capabilities: bytes.Clone(mcp.Field(result, "capabilities"))}
+	switch raw := mcp.Field(result, "instructions"); {
 	case len(raw) > jsonrpc.MaxItem:
 		h.Unreadable = []byte("{" + catalog.TooLarge(raw) + "}")
 	case raw != nil && jsonrpc.Check(raw) != nil:

@@ -11,7 +11,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 const (
@@ -179,11 +179,11 @@ func (l *lists) settles() time.Time {
 func (in *Instance) noteListChange(m *jsonrpc.Message) {
 	var kinds []catalog.Kind
 	switch m.MethodName() {
-	case protocol.ToolsChanged:
+	case mcp.ToolsChanged:
 		kinds = []catalog.Kind{catalog.Tools}
-	case protocol.PromptsChanged:
+	case mcp.PromptsChanged:
 		kinds = []catalog.Kind{catalog.Prompts}
-	case protocol.ResourcesChanged:
+	case mcp.ResourcesChanged:
 		kinds = []catalog.Kind{catalog.Resources, catalog.Templates}
 	default:
 		return
@@ -408,7 +408,7 @@ func (in *Instance) readItems(method, key string, instead func(item []byte) []by
 		if err != nil {
 			return all, err
 		}
-		items, next, err := protocol.Items(result, key, jsonrpc.MaxItems-len(all))
+		items, next, err := mcp.Items(result, key, jsonrpc.MaxItems-len(all))
 		if err != nil {
 			return all, fmt.Errorf("its answer to %s has no list %q that can be read: %w", method, key, err)
 		}

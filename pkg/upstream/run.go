@@ -9,8 +9,8 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/protocol"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -168,12 +168,12 @@ var (
 
 // greeted takes the answer to initialize.
 func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
-	if raw := protocol.Field(m.Bytes(m.Result), "capabilities"); len(raw) > jsonrpc.MaxItem {
+	if raw := mcp.Field(m.Bytes(m.Result), "capabilities"); len(raw) > jsonrpc.MaxItem {
 		return fmt.Errorf("it answered initialize with capabilities of %s", catalog.TooLarge(raw))
 	}
 	hello := readHello(m.Bytes(m.Result))
-	if !protocol.Known(hello.Version) {
-		return fmt.Errorf("it answered initialize with the protocol version %s, which is none of %s", in.excerpt([]byte(hello.Version)), strings.Join(protocol.Revisions, ", "))
+	if !mcp.Known(hello.Version) {
+		return fmt.Errorf("it answered initialize with the protocol version %s, which is none of %s", in.excerpt([]byte(hello.Version)), strings.Join(mcp.Revisions, ", "))
 	}
 	if v, ok := conn.(interface{ SetVersion(string) }); ok {
 		v.SetVersion(hello.Version)
@@ -197,7 +197,7 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 		in.asks = in.tried[len(in.tried)-1]
 	}
 	in.lists.begin(hello)
-	err := conn.Send(jsonrpc.Whole(jsonrpc.NewNotification(protocol.Initialized, nil)))
+	err := conn.Send(jsonrpc.Whole(jsonrpc.NewNotification(mcp.Initialized, nil)))
 	gone := in.gone
 	in.mu.Unlock()
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package protocol is the Model Context Protocol's vocabulary: method names, revisions, error codes, and where
+// Package mcp is the Model Context Protocol's vocabulary: method names, revisions, error codes, and where
 // in a message the few values stand that a relay has to read or replace.
 //
 // It holds no types for results, tools or contents: those pass as bytes.
-package protocol
+package mcp
 
 import "slices"
 
