@@ -52,7 +52,7 @@ func (a *app) authStatus(name string, asJSON bool) error {
 		if err != nil {
 			return err
 		}
-		shown = []hub.Known{*k}
+		shown = []hub.Server{*k}
 	}
 	logins := oauth.New(oauth.Options{Store: d.store, Log: zerolog.Nop()})
 	defer logins.Close()
@@ -77,7 +77,7 @@ func (a *app) authStatus(name string, asJSON bool) error {
 }
 
 // loginStatus is how the login of a server stands, also of one that must not run.
-func loginStatus(logins *oauth.Logins, k hub.Known, workspace string) oauth.Status {
+func loginStatus(logins *oauth.Logins, k hub.Server, workspace string) oauth.Status {
 	st := oauth.Status{Server: k.Effective.Name, State: oauth.StateNone}
 	login, err := storedLogin(logins, k.Effective, "", workspace)
 	if err != nil {
@@ -150,8 +150,8 @@ func ahead(d time.Duration) string {
 }
 
 // remote is a configured server that is no local one, whatever it may do.
-func (d *desk) remote(name string) (*hub.Known, error) {
-	i := slices.IndexFunc(d.known, func(k hub.Known) bool { return k.Written.Name == name })
+func (d *desk) remote(name string) (*hub.Server, error) {
+	i := slices.IndexFunc(d.known, func(k hub.Server) bool { return k.Written.Name == name })
 	if i < 0 {
 		_, err := d.entry(name)
 		return nil, err

@@ -166,7 +166,7 @@ func (a *app) tellEnabled(name string) error {
 	if err != nil {
 		return err
 	}
-	if state, why := standing(e.Known); state != stateEnabled {
+	if state, why := standing(e.Server); state != stateEnabled {
 		p.wrapped("", "", fmt.Sprintf("Enabled %s. %s", plain(name), plain(why)))
 		return nil
 	}

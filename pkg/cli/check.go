@@ -97,7 +97,7 @@ func (a *app) inspect(path string) (*checkReport, error) {
 		r.OK = r.OK && p.Severity != config.SeverityError
 	}
 	st := store.Open(store.DefaultDir())
-	for _, k := range hub.Recorded(user, workspace, st, zerolog.Nop()) {
+	for _, k := range hub.Servers(user, workspace, st, zerolog.Nop()) {
 		checked := inspectServer(k, workspace)
 		r.Servers = append(r.Servers, checked)
 		r.OK = r.OK && !checked.broken()

@@ -93,7 +93,7 @@ func TestCheckDecidesAsTheStart(t *testing.T) {
 			if what == "program" && kind == "unreadable" {
 				continue // it can be run without being read
 			}
-			checked := inspectServer(hub.Known{Written: server, Effective: server, Record: approvedRecord(server)}, workspace)
+			checked := inspectServer(hub.Server{Written: server, Effective: server, Recorded: hub.Recorded{Record: approvedRecord(server)}}, workspace)
 			l, err := server.Resolve(config.Resolver{Env: os.LookupEnv, Workspace: workspace})
 			if err != nil {
 				t.Fatal(err)
@@ -141,7 +141,7 @@ func TestCheckOfStrangeWorkspaceFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		known := hub.Recorded(c, workspace, store.Open(store.DefaultDir()), zerolog.Nop()) // as a start does
+		known := hub.Servers(c, workspace, store.Open(store.DefaultDir()), zerolog.Nop()) // as a start does
 		report, err := (&app{workspace: workspace}).inspect(user)
 		if err != nil || report.OK || len(report.Problems) != 1 || report.Problems[0].Path != proposed || report.Problems[0].Remedy == "" || len(report.Servers) != 1 || len(known) != 1 {
 			t.Errorf("%s: %+v, %v; %d servers are known", kind, report, err, len(known))

@@ -56,7 +56,7 @@ func (s checkedServer) broken() bool {
 }
 
 // standing is where a server stands before it is started.
-func standing(k hub.Known) (state, why string) {
+func standing(k hub.Server) (state, why string) {
 	s := k.Effective
 	err := upstream.Blocked(s)
 	switch {
@@ -87,7 +87,7 @@ func todo(name string, held quarantine.State) string {
 	return "it is held: its tools stay hidden until you approve them" + then
 }
 
-func inspectServer(k hub.Known, workspace string) checkedServer {
+func inspectServer(k hub.Server, workspace string) checkedServer {
 	s := k.Written
 	c := checkedServer{Name: s.Name, Protocol: s.Protocol, Launch: shortLaunch(s), Path: s.Path, Line: s.Line, Column: s.Column}
 	state, why := standing(k)
@@ -248,7 +248,7 @@ func shortURL(text string) string {
 }
 
 // refusedStart tells what keeps a local server from being started, as far as it is known without an engine; state is "" for nothing.
-func refusedStart(k hub.Known, l config.Launch, workspace string) (state, why string) {
+func refusedStart(k hub.Server, l config.Launch, workspace string) (state, why string) {
 	iso := l.Isolation
 	if iso.Confined() {
 		if err := upstream.Planted(iso, l.Dir); err != nil {
@@ -269,7 +269,7 @@ func refusedStart(k hub.Known, l config.Launch, workspace string) (state, why st
 
 // findProgram looks for the program as a start would. state is what keeps it from being started, "" if nothing does: it is not there, or
 // files of the workspace that decide what is run wait for a person.
-func findProgram(k hub.Known, l config.Launch, workspace string) (state, why string) {
+func findProgram(k hub.Server, l config.Launch, workspace string) (state, why string) {
 	if l.Dir == "" {
 		l.Dir = workingDir()
 	}

@@ -23,7 +23,7 @@ type desk struct {
 	store     *store.Store
 	book      *quarantine.Book
 	workspace string
-	known     []hub.Known
+	known     []hub.Server
 	confirmed string // policy of approval
 	desktop   bool   // digits were shown as a desktop notification so far
 	doubted   string // why the whole file waits
@@ -60,7 +60,7 @@ func (a *app) desk() (*desk, error) {
 		d.confirmed = quarantine.Stricter(config.ApprovalHuman, c.Approval)
 	}
 	a.onDesktop = d.desktop || c.ApprovalConfirm == config.ConfirmDesktop
-	d.known = hub.Recorded(c, d.workspace, st, zerolog.Nop())
+	d.known = hub.Servers(c, d.workspace, st, zerolog.Nop())
 	return d, nil
 }
 
@@ -79,7 +79,7 @@ func (d *desk) begin() error {
 
 // entry is one configured server on the desk. Its record is never nil.
 type entry struct {
-	hub.Known
+	hub.Server
 	desk     *desk
 	proposal *quarantine.Proposal // nil: nothing waits
 }
@@ -105,11 +105,11 @@ func (d *desk) entry(name string) (*entry, error) {
 	return nil, fmt.Errorf("no server %q is configured; there are: %s", plain(name), strings.Join(names, ", "))
 }
 
-func (d *desk) open(k hub.Known) *entry {
+func (d *desk) open(k hub.Server) *entry {
 	if k.Record == nil {
 		k.Record = &quarantine.Record{Config: k.Written.Path, Server: k.Written.Name}
 	}
-	return &entry{Known: k, desk: d, proposal: k.Record.Proposal(k.Written)}
+	return &entry{Server: k, desk: d, proposal: k.Record.Proposal(k.Written)}
 }
 
 // blocked tells why nothing of the entry can be approved, nil if it can.

@@ -121,7 +121,7 @@ func (a *app) diagnose(ctx context.Context, path string) *doctorReport {
 	r.State.look(st, c.Path)
 	engines := newEngines(os.Environ())
 	if err == nil {
-		for _, k := range hub.Recorded(c, r.Workspace, st, zerolog.Nop()) {
+		for _, k := range hub.Servers(c, r.Workspace, st, zerolog.Nop()) {
 			r.Servers = append(r.Servers, engines.admit(k, r.Workspace))
 		}
 	}

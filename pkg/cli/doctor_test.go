@@ -88,7 +88,7 @@ func TestDoctorTellsWhatAServerGets(t *testing.T) {
 			"does not start: the mount " + missing + " cannot be used: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &treatedServer{Name: "s", Protocol: "stdio", State: stateEnabled, Asks: c.iso.Type, Image: "node:24", launch: here, known: hub.Known{Written: &config.Server{Isolation: &c.iso}}}
+			s := &treatedServer{Name: "s", Protocol: "stdio", State: stateEnabled, Asks: c.iso.Type, Image: "node:24", launch: here, known: hub.Server{Written: &config.Server{Isolation: &c.iso}}}
 			s.launch.Isolation = &c.iso
 			if c.iso.Type != config.IsolationSandbox {
 				s.engine = engineWith(c.info)
@@ -206,7 +206,7 @@ func TestDoctorFindsEachEngineOnce(t *testing.T) {
 func TestDoctorOnANarrowTerminal(t *testing.T) {
 	iso := func(asks string, i config.Isolation, e *dockerEngine) *treatedServer {
 		i.Type = asks
-		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e, launch: config.Launch{Command: testProgram(t), Isolation: &i}, known: hub.Known{Written: &config.Server{Isolation: &config.Isolation{}}}}
+		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e, launch: config.Launch{Command: testProgram(t), Isolation: &i}, known: hub.Server{Written: &config.Server{Isolation: &config.Isolation{}}}}
 		if e != nil {
 			e.Servers = append(e.Servers, "x")
 		}

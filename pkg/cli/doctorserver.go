@@ -44,7 +44,7 @@ type treatedServer struct {
 	free   bool   // nobody said that it is not to be confined
 	launch config.Launch
 	engine *dockerEngine
-	known  hub.Known
+	known  hub.Server
 	in     string // the workspace
 }
 
@@ -64,7 +64,7 @@ func wantsIsolation(asked string) bool { return asked != "" && asked != config.I
 
 // admit takes in a server, and the engine that it would use. One that must not run is not resolved: a workspace could lead us to an
 // engine before a person has approved that.
-func (es *engines) admit(k hub.Known, workspace string) *treatedServer {
+func (es *engines) admit(k hub.Server, workspace string) *treatedServer {
 	written := k.Written
 	s := &treatedServer{Name: written.Name, Protocol: written.Protocol, Workspace: written.Workspace, Asks: isolationAsked(written), free: written.Isolation == nil, known: k, in: workspace}
 	iso := written.Isolation

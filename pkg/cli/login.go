@@ -103,7 +103,7 @@ func loginOf(logins *oauth.Logins, e *entry, account string) (*oauth.Login, erro
 		return nil, fmt.Errorf("server %q is a local one: there is nothing to log in to; what it needs is written into env of its entry", name)
 	}
 	if e.MayLogIn() != nil {
-		_, why := standing(e.Known)
+		_, why := standing(e.Server)
 		return nil, fmt.Errorf("server %q: %s", name, plain(why))
 	}
 	server, err := forAccount(e.Effective, account)

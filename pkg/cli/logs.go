@@ -43,7 +43,7 @@ func (a *app) logs(name string, asJSON bool) error {
 	}
 	r := logsReport{Server: name}
 	why := ""
-	if r.State, why = d.standing(e.Known); r.State == stateEnabled || r.State == stateNeedsLogin {
+	if r.State, why = d.standing(e.Server); r.State == stateEnabled || r.State == stateNeedsLogin {
 		if l := e.Lately; l.State != "" {
 			r.State, r.Since, r.Text = l.State, l.Since, l.Why
 		}

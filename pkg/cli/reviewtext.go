@@ -38,7 +38,7 @@ func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) 
 	if proposal != nil {
 		state = proposal.State
 	}
-	status := (&entry{Known: e.Known, desk: e.desk, proposal: proposal}).status(string(state))
+	status := (&entry{Server: e.Server, desk: e.desk, proposal: proposal}).status(string(state))
 	p.line(p.paint(bold, plain(e.Written.Name)), " – ", p.paint(paintState(status), status))
 	p.wrapped("", "", standsFor(state, proposal))
 	p.line()

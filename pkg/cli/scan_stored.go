@@ -17,7 +17,7 @@ func (a *app) storedItems(server string) (items []scan.Item, ctx scan.Context, h
 	if err != nil {
 		return nil, ctx, false, err
 	}
-	if !slices.ContainsFunc(d.known, func(k hub.Known) bool { return k.Written.Name == server }) {
+	if !slices.ContainsFunc(d.known, func(k hub.Server) bool { return k.Written.Name == server }) {
 		return nil, ctx, false, fmt.Errorf("%s: %w; mcpproxy-stdio servers lists those that are", plain(server), errNoServer)
 	}
 	e, err := d.entry(server)

@@ -79,7 +79,7 @@ func (a *app) servers(asJSON bool) error {
 	st := store.Open(store.DefaultDir())
 	logins := oauth.New(oauth.Options{Store: st, Log: log})
 	defer logins.Close()
-	d := &desk{config: c, known: hub.Recorded(c, a.workspaceFolder(), st, log)}
+	d := &desk{config: c, known: hub.Servers(c, a.workspaceFolder(), st, log)}
 	for _, known := range d.known {
 		seen := describe(known)
 		if seen.State == stateEnabled && loggedOut(logins, known, a.workspaceFolder()) {
@@ -114,7 +114,7 @@ func (a *app) servers(asJSON bool) error {
 }
 
 // loggedOut tells whether a person has to log in to a server before it can be used.
-func loggedOut(logins *oauth.Logins, k hub.Known, workspace string) bool {
+func loggedOut(logins *oauth.Logins, k hub.Server, workspace string) bool {
 	if k.Effective.Protocol == config.ProtocolStdio {
 		return false
 	}
@@ -124,7 +124,7 @@ func loggedOut(logins *oauth.Logins, k hub.Known, workspace string) bool {
 
 func toLogin(name string) string { return "log in: mcpproxy-stdio login " + config.ShellWord(name) }
 
-func describe(k hub.Known) seenServer {
+func describe(k hub.Server) seenServer {
 	s, recorded := k.Effective, k.Snapshot
 	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start, Isolation: isolationAsked(s)}
 	if seen.State, seen.Why = standing(k); seen.State == stateEnabled {

@@ -29,7 +29,7 @@ func TestServersShowsTheLastFailure(t *testing.T) {
 		{hub.Lately{State: "failed", Why: "x", Since: time.Now()}, false, stateDisabled, ""},
 	} {
 		s := &config.Server{Name: "my server", Protocol: config.ProtocolStdio, Command: "x", Path: "/c", Enabled: tt.enabled}
-		seen := describe(hub.Known{Written: s, Effective: s, Record: &quarantine.Record{}, Lately: tt.lately})
+		seen := describe(hub.Server{Written: s, Effective: s, Recorded: hub.Recorded{Record: &quarantine.Record{}}, Lately: tt.lately})
 		seen.status = seen.State
 		var out bytes.Buffer
 		(&printer{w: &out}).servers([]seenServer{seen})

@@ -61,7 +61,7 @@ func (a *app) test(ctx context.Context, name string, asJSON bool) error {
 	ctx, stop := interruptible(ctx)
 	defer stop()
 	r := testReport{Server: name, Tools: []string{}}
-	if r.State, r.Why = d.standing(e.Known); r.State == stateEnabled {
+	if r.State, r.Why = d.standing(e.Server); r.State == stateEnabled {
 		if err := a.startOnce(ctx, d, &r); err != nil {
 			return failed(err)
 		}
@@ -81,7 +81,7 @@ func (a *app) test(ctx context.Context, name string, asJSON bool) error {
 }
 
 // standing is where a server stands, its login included.
-func (d *desk) standing(k hub.Known) (state, why string) {
+func (d *desk) standing(k hub.Server) (state, why string) {
 	logins := oauth.New(oauth.Options{Store: d.store, Log: zerolog.Nop()})
 	defer logins.Close()
 	if state, why = standing(k); state == stateEnabled && loggedOut(logins, k, d.workspace) {

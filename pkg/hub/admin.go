@@ -32,23 +32,23 @@ func (a *admin) List() builtin.Report {
 	a.s.Locate()
 	h.mu.Lock()
 	sc := h.scopes[h.sessions[a.s]]
-	c, broken, approval := sc.effective, h.broken, h.approval
+	c, broken, approval := sc.Effective, h.broken, h.approval
 	firsts := make(map[key]*first, len(h.firsts))
 	for k, f := range h.firsts {
 		firsts[k] = f
 	}
 	snapshots, fared := map[key]*catalog.Snapshot{}, maps.Clone(h.lately)
 	for k, e := range h.entries {
-		snapshots[k] = e.snapshot
+		snapshots[k] = e.Snapshot
 	}
 	h.mu.Unlock()
 	r := builtin.Report{Config: c.Path, Servers: []builtin.ServerStatus{}}
 	if broken != nil {
 		r.Problems = append(r.Problems, "the file can't be read as it is now; "+inForce(c)+": "+broken.Error())
 	}
-	switch policy := approval.policy(); {
-	case policy != approval.written:
-		r.Problems = append(r.Problems, fmt.Sprintf("approval is written as %s, which a person has to confirm: mcpproxy-stdio approve --policy; %s is in force", approval.written, policy))
+	switch policy := approval.Policy(); {
+	case policy != approval.Written:
+		r.Problems = append(r.Problems, fmt.Sprintf("approval is written as %s, which a person has to confirm: mcpproxy-stdio approve --policy; %s is in force", approval.Written, policy))
 	case policy == config.ApprovalHost || policy == config.ApprovalOff:
 		r.Problems = append(r.Problems, fmt.Sprintf("approval is %s: servers are approved without a person", policy))
 	}

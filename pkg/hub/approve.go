@@ -69,7 +69,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal, code string) (decision, why string, err error) {
 	h := a.h
 	h.mu.Lock()
-	policy := h.approval.policy()
+	policy := h.approval.Policy()
 	h.mu.Unlock()
 	judge := h.judge(st.key, nil)
 	by := a.s.Client()
@@ -161,7 +161,7 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 func (a *admin) required(st standing, p *quarantine.Proposal, why string) builtin.Outcome {
 	ways := []string{"on a terminal: " + command("approve", st.written)}
 	a.h.mu.Lock()
-	policy := a.h.approval.policy()
+	policy := a.h.approval.Policy()
 	a.h.mu.Unlock()
 	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(st.key, nil))) == 0 {
 		ways = append(ways, "with a code: the user runs "+command("review", st.written)+
@@ -227,7 +227,7 @@ func (h *Hub) unflag(k key) {
 	h.mu.Lock()
 	e := h.entries[k]
 	h.mu.Unlock()
-	if s == nil || !s.Quarantined || s.Workspace || e == nil || e.record.State(s) != quarantine.Approved {
+	if s == nil || !s.Quarantined || s.Workspace || e == nil || e.Record.State(s) != quarantine.Approved {
 		return
 	}
 	if err := h.edit(func(d *config.Document) error { return d.Set(k.name, "quarantined", nil) }); err != nil {

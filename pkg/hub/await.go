@@ -193,8 +193,8 @@ func (h *Hub) tellLate(f *first) {
 		}
 	}
 	tools := 0
-	if e := h.entries[f.key]; e != nil && e.snapshot != nil {
-		tools = len(e.snapshot.Items[catalog.Tools])
+	if e := h.entries[f.key]; e != nil && e.Snapshot != nil {
+		tools = len(e.Snapshot.Items[catalog.Tools])
 	}
 	h.mu.Unlock()
 	for _, s := range missed {

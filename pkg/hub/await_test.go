@@ -56,7 +56,7 @@ type looks struct {
 
 func newLooks(t *testing.T, most int, conns ...silent) *looks {
 	c := &config.Config{FirstListWait: config.DefaultFirstListWait}
-	h := &Hub{starts: upstream.NewQueue(most), config: c, firsts: map[key]*first{}, sessions: map[*session.Session]string{}, scopes: map[string]*scope{"": {effective: c}}}
+	h := &Hub{starts: upstream.NewQueue(most), config: c, firsts: map[key]*first{}, sessions: map[*session.Session]string{}, scopes: map[string]*Scope{"": {Effective: c}}}
 	l := &looks{Hub: h, t: t, from: time.Now()}
 	l.s = session.New(h, jsonrpc.Conn{}, session.Options{Log: zerolog.Nop()})
 	for i, conn := range conns {

@@ -3,27 +3,10 @@ package hub
 import (
 	"time"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
-
-// entry is what is known of one configured server.
-type entry struct {
-	record   *quarantine.Record // nil: nothing; never changed
-	snapshot *catalog.Snapshot  // what of it is shown to clients; nil: not known yet
-	gate     quarantine.Gate    // what of it may be used
-	failed   error              // why its record can't be used
-}
-
-func newEntry(r *quarantine.Record, failed error) *entry {
-	e := &entry{record: r, failed: failed}
-	if r != nil {
-		e.snapshot, e.gate = r.Snapshot(), r.Gate()
-	}
-	return e
-}
 
 // know reads what is recorded of entries that were not known; nothing is held while it reads.
 func (h *Hub) know(servers []*config.Server) {
@@ -34,14 +17,10 @@ func (h *Hub) know(servers []*config.Server) {
 		if known {
 			continue
 		}
-		record, err := h.book.Read(s.Path, s.Name)
-		lately := readLately(h.opts.Store, keyOf(s))
-		if err != nil {
-			h.log.Error().Str("server", s.Name).Err(err).Msg("what was approved can't be read")
-		}
+		recorded, lately := readRecorded(h.book, s, h.log), readLately(h.opts.Store, keyOf(s))
 		h.mu.Lock()
 		if h.entries[keyOf(s)] == nil {
-			h.entries[keyOf(s)] = newEntry(record, err)
+			h.entries[keyOf(s)] = recorded
 		}
 		if _, known := h.lately[keyOf(s)]; !known && h.lately != nil {
 			h.lately[keyOf(s)] = lately
@@ -102,12 +81,12 @@ func (h *Hub) settle(c *config.Config) {
 	if err != nil {
 		h.log.Error().Err(err).Msg("the servers of the first run can't be recorded as the person's own; they are held")
 	}
-	a := approval{written: c.Approval, confirmed: config.ApprovalHuman}
+	a := Approval{Written: c.Approval, Confirmed: config.ApprovalHuman}
 	if base != nil {
-		a.confirmed, a.doubt = base.Approval, base.Doubt
-		if tighter := quarantine.Stricter(a.written, a.confirmed); tighter != a.confirmed {
+		a.Confirmed, a.Doubt = base.Approval, base.Doubt
+		if tighter := quarantine.Stricter(a.Written, a.Confirmed); tighter != a.Confirmed {
 			if err := h.book.ConfirmApproval(c.Path, tighter); err == nil {
-				a.confirmed = tighter
+				a.Confirmed = tighter
 			}
 		}
 	}
@@ -119,9 +98,9 @@ func (h *Hub) settle(c *config.Config) {
 	h.mu.Lock()
 	h.approval = a
 	h.mu.Unlock()
-	switch p := a.policy(); {
-	case p != a.written:
-		h.log.Warn().Str("written", a.written).Str("in_force", p).Msg("the policy of approval waits for a person: mcpproxy-stdio approve --policy")
+	switch p := a.Policy(); {
+	case p != a.Written:
+		h.log.Warn().Str("written", a.Written).Str("in_force", p).Msg("the policy of approval waits for a person: mcpproxy-stdio approve --policy")
 	case p == config.ApprovalOff || p == config.ApprovalHost:
 		h.log.Warn().Str("approval", p).Msg("servers are approved without a person: the configuration says so")
 	}
@@ -129,8 +108,8 @@ func (h *Hub) settle(c *config.Config) {
 	if err != nil {
 		h.mu.Lock()
 		for _, s := range c.Servers {
-			if e := h.entries[keyOf(s)]; e.record == nil && e.failed == nil {
-				h.entries[keyOf(s)] = newEntry(nil, err)
+			if e := h.entries[keyOf(s)]; e.Record == nil && e.Failed == nil {
+				h.entries[keyOf(s)] = newRecorded(nil, err)
 			}
 		}
 		h.mu.Unlock()
@@ -163,7 +142,7 @@ func (h *Hub) retryFailed() {
 	defer h.mu.Unlock()
 	failed := false
 	for _, e := range h.entries {
-		failed = failed || e.failed != nil
+		failed = failed || e.Failed != nil
 	}
 	if !failed || h.retrying {
 		if !failed {
@@ -185,14 +164,14 @@ func (h *Hub) retryFailed() {
 		h.mu.Lock()
 		h.retrying = false
 		for k, e := range h.entries {
-			if e.failed != nil {
+			if e.Failed != nil {
 				delete(h.entries, k)
 			}
 		}
 		c := h.config
 		var all []*config.Server
 		for _, sc := range h.scopes {
-			all = append(all, sc.written.Servers...)
+			all = append(all, sc.Written.Servers...)
 		}
 		h.mu.Unlock()
 		h.settle(c)
@@ -205,7 +184,7 @@ func (h *Hub) retryFailed() {
 func (h *Hub) tighten(s *config.Server) {
 	h.mu.Lock()
 	e := h.entries[keyOf(s)]
-	off := h.approval.policy() == config.ApprovalOff
+	off := h.approval.Policy() == config.ApprovalOff
 	h.mu.Unlock()
 	change := func(r *quarantine.Record) error {
 		if off && r.State(s) != quarantine.Approved && !s.Quarantined && !r.Rejected() {
@@ -222,15 +201,15 @@ func (h *Hub) tighten(s *config.Server) {
 		return nil
 	}
 	probe := &quarantine.Record{}
-	if e.record != nil {
-		probe = e.record.Clone()
+	if e.Record != nil {
+		probe = e.Record.Clone()
 	}
-	if e.failed != nil || change(probe) != nil {
+	if e.Failed != nil || change(probe) != nil {
 		return
 	}
 	if r, err := h.book.Update(s.Path, s.Name, change); err == nil {
 		h.mu.Lock()
-		h.entries[keyOf(s)] = newEntry(r, nil)
+		h.entries[keyOf(s)] = newRecorded(r, nil)
 		h.mu.Unlock()
 	}
 }
@@ -243,16 +222,16 @@ func (h *Hub) recall() {
 	keys := make(map[key]uint64, len(h.entries))
 	doubted := map[key]bool{}
 	for k, e := range h.entries {
-		if keys[k] = 0; e.record != nil {
-			keys[k], doubted[k] = e.record.Generation, e.record.Doubt != ""
+		if keys[k] = 0; e.Record != nil {
+			keys[k], doubted[k] = e.Record.Generation, e.Record.Doubt != ""
 		}
 	}
 	c := h.config
 	h.mu.Unlock()
 	if base, err := h.baseline(c); err == nil {
 		h.mu.Lock()
-		other := h.approval.confirmed != base.Approval || h.approval.doubt != base.Doubt
-		h.approval.confirmed, h.approval.doubt = base.Approval, base.Doubt
+		other := h.approval.Confirmed != base.Approval || h.approval.Doubt != base.Doubt
+		h.approval.Confirmed, h.approval.Doubt = base.Approval, base.Doubt
 		h.mu.Unlock()
 		if other {
 			h.settle(c)
@@ -277,9 +256,9 @@ func (h *Hub) recall() {
 func (h *Hub) forget(k key, generation uint64, left *quarantine.Record) {
 	h.mu.Lock()
 	e := h.entries[k]
-	gone := e != nil && (e.record == nil || e.record.Generation == generation)
+	gone := e != nil && (e.Record == nil || e.Record.Generation == generation)
 	if gone {
-		h.entries[k] = newEntry(left, nil)
+		h.entries[k] = newRecorded(left, nil)
 	}
 	h.mu.Unlock()
 	if gone {
@@ -291,12 +270,12 @@ func (h *Hub) forget(k key, generation uint64, left *quarantine.Record) {
 func (h *Hub) adopt(k key, r *quarantine.Record) {
 	h.mu.Lock()
 	old := h.entries[k]
-	if old != nil && old.record != nil && old.record.Generation >= r.Generation {
+	if old != nil && old.Record != nil && old.Record.Generation >= r.Generation {
 		h.mu.Unlock()
 		h.forgetCatalogs() // who adopted it may not have come to that yet, and a list is about to be served
 		return
 	}
-	e := newEntry(r, nil)
+	e := newRecorded(r, nil)
 	h.entries[k] = e
 	if r.Inspect == "" {
 		delete(h.tried, k)
@@ -306,9 +285,9 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 	h.forgetCatalogs() // before apply ends the wait of a list
 	h.apply()
 	if old != nil {
-		h.warnChanged(k, old.record, r)
+		h.warnChanged(k, old.Record, r)
 	}
-	if old != nil && old.record != nil && len(lacking(old.gate, quarantine.OfStart(r))) > 0 { // what a start waited for was approved
+	if old != nil && old.Record != nil && len(lacking(old.Gate, quarantine.OfStart(r))) > 0 { // what a start waited for was approved
 		if f != nil {
 			f.in.Start()
 		}
@@ -316,7 +295,7 @@ func (h *Hub) adopt(k key, r *quarantine.Record) {
 			h.work.Go(s.StartEager)
 		}
 	}
-	if old != nil && e.snapshot.SameDefinitions(old.snapshot) {
+	if old != nil && e.Snapshot.SameDefinitions(old.Snapshot) {
 		return
 	}
 	for _, s := range h.all() { // the list of resources is each session's own
@@ -335,9 +314,9 @@ func (h *Hub) forgetCatalogs() {
 func (h *Hub) fail(k key, err error) {
 	h.log.Error().Str("server", k.name).Err(err).Msg("what it offers can't be recorded; it is held")
 	h.mu.Lock()
-	e := &entry{failed: err}
+	e := &Recorded{Failed: err}
 	if old := h.entries[k]; old != nil {
-		e.record = old.record
+		e.Record = old.Record
 	}
 	h.entries[k] = e
 	h.mu.Unlock()

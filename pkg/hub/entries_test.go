@@ -209,12 +209,12 @@ func TestFirstListed(t *testing.T) {
 	alice, bob, elsewhere := key{"c", "alice"}, key{"c", "bob"}, key{"other", "bob"}
 	began := time.Now()
 	uri := func(uri string) []byte { return []byte(`{"uri":"` + uri + `","name":"n"}`) }
-	record := func(taken time.Time, uris ...string) *entry {
+	record := func(taken time.Time, uris ...string) *Recorded {
 		r := &quarantine.Record{Taken: taken}
 		for _, u := range uris {
 			r.Resources = append(r.Resources, uri(u))
 		}
-		return newEntry(r, nil)
+		return newRecorded(r, nil)
 	}
 	h.mu.Lock()
 	h.entries[alice], h.entries[bob], h.entries[elsewhere] = record(began, "x:mine"), record(began.Add(-time.Hour), "x:bob", "x:mine", "test://b/1"), record(began, "x:elsewhere")

@@ -40,16 +40,16 @@ func (h *Hub) due(server *config.Server) look {
 		return look{}
 	}
 	e := h.entries[keyOf(server)]
-	if e == nil || e.failed != nil {
+	if e == nil || e.Failed != nil {
 		return look{}
 	}
 	l := look{launch: server.LaunchKey()}
-	switch state := e.record.State(server); {
-	case state == quarantine.Approved && e.snapshot == nil:
+	switch state := e.Record.State(server); {
+	case state == quarantine.Approved && e.Snapshot == nil:
 		l.kind = newServer
-	case state == quarantine.Approved && stale(server, e.snapshot):
+	case state == quarantine.Approved && stale(server, e.Snapshot):
 		l.kind = staleOne
-	case state == quarantine.HeldDefinitions && e.record.Inspect == l.launch && !e.record.Seen:
+	case state == quarantine.HeldDefinitions && e.Record.Inspect == l.launch && !e.Record.Seen:
 		l.kind = inspection
 	default:
 		return look{}
@@ -117,7 +117,7 @@ func (h *Hub) inspectNew(s *session.Session) {
 	if h.ctx.Err() != nil {
 		return
 	}
-	for _, server := range h.scopes[h.sessions[s]].effective.Servers {
+	for _, server := range h.scopes[h.sessions[s]].Effective.Servers {
 		k, l := keyOf(server), h.due(server)
 		values := h.valuesOf(s, server, hashKey, secrets)
 		switch offered, seen := h.nothing[k]; {
@@ -219,7 +219,7 @@ func (h *Hub) offersNothing(s *session.Session, name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	e := h.entries[keyOf(server)]
-	return e != nil && e.record.OffersNothing()
+	return e != nil && e.Record.OffersNothing()
 }
 
 // look is the look at a server of a session's configuration that is under way, nil if there is none.
@@ -265,7 +265,7 @@ func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upst
 // otherValues tells whether an approved server that was looked at has other values of its variables and headers now; mu is held.
 func (h *Hub) otherValues(server *config.Server, values string) bool {
 	e, was := h.entries[keyOf(server)], h.lately[keyOf(server)].of(server.LaunchKey()).Values
-	return upstream.Blocked(server) == nil && e != nil && e.failed == nil && e.record.State(server) == quarantine.Approved && was != "" && values != "" && was != values
+	return upstream.Blocked(server) == nil && e != nil && e.Failed == nil && e.Record.State(server) == quarantine.Approved && was != "" && values != "" && was != values
 }
 
 // noteValues takes down under which values a server was looked at.

@@ -91,7 +91,7 @@ func (h *Hub) begun() bool {
 func (h *Hub) lookedAtOnce(name string) (l Looked, over bool) {
 	l.Server = name
 	h.mu.Lock()
-	server := h.scopes[""].effective.Server(name)
+	server := h.scopes[""].Effective.Server(name)
 	if server == nil {
 		h.mu.Unlock()
 		return l, true
@@ -103,10 +103,10 @@ func (h *Hub) lookedAtOnce(name string) (l Looked, over bool) {
 		return l, true
 	}
 	switch {
-	case e != nil && e.snapshot != nil:
-		l.Tools = len(e.snapshot.Items[catalog.Tools])
+	case e != nil && e.Snapshot != nil:
+		l.Tools = len(e.Snapshot.Items[catalog.Tools])
 		return l, true
-	case e != nil && e.record.OffersNothing():
+	case e != nil && e.Record.OffersNothing():
 		l.Err = &upstream.Error{Server: name, Cause: errOffersNothing, Remedy: remedyNothing}
 		return l, true
 	case f == nil: // it has not begun, or what it found is being recorded

@@ -259,8 +259,8 @@ func TestListFails(t *testing.T) {
 	c.Close()
 	<-done
 	h.Close()
-	known := func() Known {
-		return Recorded(h.Hub.config, "", h.opts.Store, h.Hub.log)[0]
+	known := func() Server {
+		return Servers(h.Hub.config, "", h.opts.Store, h.Hub.log)[0]
 	}
 	if l := known().Lately; l.State != "failed" || !reason(l.Why) {
 		t.Errorf("recorded: %+v", l)

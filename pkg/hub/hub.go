@@ -53,9 +53,10 @@ type Hub struct {
 	mu       sync.Mutex
 	config   *config.Config // the user's file as it was last read
 	broken   error          // why the file as it is now is not in force; nil: it is
-	approval approval
-	entries  map[key]*entry
-	scopes   map[string]*scope           // by workspace file; "" is that of sessions without one
+	approval Approval
+	entries  map[key]*Recorded
+	scopes   map[string]*Scope           // by workspace file; "" is that of sessions without one
+	watches  map[string]func()           // end the watch over a workspace's file
 	sessions map[*session.Session]string // their scope
 	own      *catalog.Snapshot           // our own tools
 	firsts   map[key]*first
@@ -86,8 +87,8 @@ type Hub struct {
 // New reads the configuration and what is known of its servers. A configuration that can't be read leaves
 // the hub without servers; the log and the tool upstream_servers tell why.
 func New(opts Options) *Hub {
-	h := &Hub{opts: opts, log: opts.Log, began: time.Now(), book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*entry{},
-		scopes: map[string]*scope{}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, lately: map[key]Lately{}, nothing: map[key]string{}, programs: map[key]time.Time{}}
+	h := &Hub{opts: opts, log: opts.Log, began: time.Now(), book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*Recorded{},
+		scopes: map[string]*Scope{}, watches: map[string]func(){}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, lately: map[key]Lately{}, nothing: map[key]string{}, programs: map[key]time.Time{}}
 	h.starts = upstream.NewQueue(0)
 	h.work.Go(h.book.Prepare)
 	h.ctx, h.end = context.WithCancel(context.Background())
@@ -101,7 +102,7 @@ func New(opts Options) *Hub {
 	h.report(h.config)
 	h.starts.SetMost(h.config.MaxStarts)
 	h.settle(h.config)
-	h.scopes[""] = h.derive("", h.config)
+	h.scopes[""] = h.known().scope(h.config, nil)
 	h.work.Go(h.forgetRemoved)
 	return h
 }
@@ -179,7 +180,7 @@ const (
 func (h *Hub) Config(s *session.Session) *config.Config {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.scopes[h.sessions[s]].effective
+	return h.scopes[h.sessions[s]].Effective
 }
 
 // Sources implements session.Host.
@@ -190,9 +191,9 @@ func (h *Hub) Sources(s *session.Session) []catalog.Source {
 		h.own = &catalog.Snapshot{Items: [catalog.Kinds][][]byte{catalog.Tools: builtin.Definitions()}}
 	}
 	sources := []catalog.Source{{Server: "", Snapshot: h.own}}
-	for _, server := range h.scopes[h.sessions[s]].effective.Servers {
+	for _, server := range h.scopes[h.sessions[s]].Effective.Servers {
 		if upstream.Blocked(server) == nil {
-			sources = append(sources, catalog.Source{Server: server.Name, Snapshot: h.entries[keyOf(server)].snapshot, Allowed: server.ToolAllowed})
+			sources = append(sources, catalog.Source{Server: server.Name, Snapshot: h.entries[keyOf(server)].Snapshot, Allowed: server.ToolAllowed})
 		}
 	}
 	return sources

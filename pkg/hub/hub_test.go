@@ -297,7 +297,7 @@ func TestRecorded(t *testing.T) {
 	<-done
 	// Another launch has other definitions.
 	h.write(map[string]json.RawMessage{"web": remote(web.URL + "?x")})
-	got := Recorded(mustLoad(t, h), "", store.Open(filepath.Join(h.dir, "state")), zerolog.Nop())
+	got := Servers(mustLoad(t, h), "", store.Open(filepath.Join(h.dir, "state")), zerolog.Nop())
 	if len(got) != 1 || got[0].Record.State(got[0].Written) != quarantine.HeldLaunch || got[0].Effective.Held == "" {
 		t.Errorf("what was recorded of another launch is used: %v", got)
 	}

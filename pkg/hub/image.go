@@ -19,7 +19,7 @@ func (h *Hub) Ready(start *upstream.Start) *upstream.Start {
 	start.Containers, start.State = h.boxes, h.opts.Store.Dir()
 	h.mu.Lock()
 	if e := h.entries[keyOf(start.Server)]; e != nil {
-		start.Pin = e.record.Pin()
+		start.Pin = e.Record.Pin()
 	}
 	h.mu.Unlock()
 	start.Gate = upstream.Gate{Engine: h.admitEngine(start.Server), Image: h.admitImage(start.Server), Programs: h.admitPrograms(start.Server)}
@@ -33,11 +33,11 @@ var errHeld = errors.New("it is held in quarantine; quarantine_review shows why"
 func (h *Hub) made(k key, items []quarantine.Item, baseline bool, learn func(r *quarantine.Record) bool) (missing []quarantine.Item, err error) {
 	h.mu.Lock()
 	e := h.entries[k]
-	if e == nil || e.failed != nil || e.record == nil {
+	if e == nil || e.Failed != nil || e.Record == nil {
 		h.mu.Unlock()
 		return nil, errHeld
 	}
-	record, missing := e.record, lacking(e.gate, items)
+	record, missing := e.Record, lacking(e.Gate, items)
 	h.mu.Unlock()
 	if len(missing) == 0 && !quarantine.Waits(record, items) || record.First && baseline {
 		return nil, nil
@@ -95,7 +95,7 @@ func (h *Hub) admitEngine(server *config.Server) func(docker.Identity) error {
 func (h *Hub) approvalOff() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.approval.policy() == config.ApprovalOff
+	return h.approval.Policy() == config.ApprovalOff
 }
 
 // admitPrograms decides about the files of a workspace that decide what a server runs there. The approval of the entry says nothing of

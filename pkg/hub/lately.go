@@ -116,7 +116,7 @@ func NeedsLogin(login *oauth.Login) bool {
 }
 
 // OffersNothing says that the server was looked at and offered nothing, and what to do; "" if that is not so.
-func (k Known) OffersNothing() string {
+func (k Server) OffersNothing() string {
 	if !k.Record.OffersNothing() {
 		return ""
 	}

@@ -27,9 +27,9 @@ func (h *Hub) written(k key) (s *config.Server, auto bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, sc := range h.scopes {
-		for i, s := range sc.written.Servers {
-			if keyOf(s) == k && i < len(sc.effective.Servers) {
-				e := sc.effective.Server(s.Name)
+		for i, s := range sc.Written.Servers {
+			if keyOf(s) == k && i < len(sc.Effective.Servers) {
+				e := sc.Effective.Server(s.Name)
 				return s, e != nil && e.ToolChanges == config.ToolChangesAuto
 			}
 		}
@@ -46,7 +46,7 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 	h.mu.Lock()
 	e := h.entries[k]
 	h.mu.Unlock()
-	if e == nil || e.record == nil || e.failed != nil {
+	if e == nil || e.Record == nil || e.Failed != nil {
 		return
 	}
 	path := live.Path
@@ -57,7 +57,7 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 		live = &screened
 	}
 	judge := h.judge(k, live)
-	if !e.record.First && !e.record.Clone().Learn(server, live, extent, auto, judge) {
+	if !e.Record.First && !e.Record.Clone().Learn(server, live, extent, auto, judge) {
 		return
 	}
 	r, err := h.book.Update(k.path, k.name, func(r *quarantine.Record) error {
@@ -70,10 +70,10 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 		h.fail(k, err)
 		return
 	}
-	if was, is := e.record.Installed, r.Installed; was != nil && is != nil && was.Short() != is.Short() {
+	if was, is := e.Record.Installed, r.Installed; was != nil && is != nil && was.Short() != is.Short() {
 		h.log.Info().Str("server", k.name).Str("was", was.Short()).Str("is", is.Short()).Msg("its package is another version than when it last ran")
 	}
-	if n := r.Pending(server); n > 0 && n != e.record.Pending(server) {
+	if n := r.Pending(server); n > 0 && n != e.Record.Pending(server) {
 		h.log.Warn().Str("server", k.name).Int("items", n).Msg("what it offers has changed; it is held for review")
 	}
 	h.adopt(k, r)
@@ -84,15 +84,15 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 func (h *Hub) firstListed(k key, items [][]byte) [][]byte {
 	h.mu.Lock()
 	mine := map[string]bool{}
-	if e := h.entries[k]; e != nil && e.record != nil {
-		for _, raw := range e.record.Resources {
+	if e := h.entries[k]; e != nil && e.Record != nil {
+		for _, raw := range e.Record.Resources {
 			mine[string(raw)] = true
 		}
 	}
 	var others [][][]byte
 	for other, e := range h.entries {
-		if f := h.firsts[k]; other != k && e.record != nil && (f == nil || e.record.Taken.Before(f.begun)) {
-			others = append(others, e.record.Resources)
+		if f := h.firsts[k]; other != k && e.Record != nil && (f == nil || e.Record.Taken.Before(f.begun)) {
+			others = append(others, e.Record.Resources)
 		}
 	}
 	h.mu.Unlock()
@@ -120,10 +120,10 @@ func (h *Hub) noteProgram(k key, server *config.Server, path string) {
 	recent := time.Since(h.programs[k]) < programEvery
 	h.programs[k] = time.Now()
 	h.mu.Unlock()
-	if recent || e == nil || e.record == nil || path == "" {
+	if recent || e == nil || e.Record == nil || path == "" {
 		return
 	}
-	known := e.record.Program
+	known := e.Record.Program
 	now, err := quarantine.ReadProgram(h.ctx, path, known)
 	if err != nil || now == known {
 		return
@@ -150,10 +150,10 @@ func (h *Hub) Admit(server *config.Server) func(kind catalog.Kind, id, digest st
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		e := h.entries[k]
-		if e == nil || e.failed != nil || e.record == nil || e.record.LaunchKey != launch || e.record.Tool {
+		if e == nil || e.Failed != nil || e.Record == nil || e.Record.LaunchKey != launch || e.Record.Tool {
 			return fmt.Errorf("it is held in quarantine; the call was not sent. quarantine_review shows why")
 		}
-		if !e.gate.Admits(quarantine.KindOf(kind), id, digest) {
+		if !e.Gate.Admits(quarantine.KindOf(kind), id, digest) {
 			return fmt.Errorf("its definition is not the one that was approved; the call was not sent. It waits for a review: see quarantine_review, or run %s on a terminal", command("review", server))
 		}
 		return nil
@@ -186,13 +186,13 @@ func (h *Hub) scanContext(k key) scan.Context {
 	defer h.mu.Unlock()
 	var own *catalog.Snapshot
 	var waiting []quarantine.Item
-	if e := h.entries[k]; e != nil && e.record != nil {
-		own, waiting = e.snapshot, slices.Concat(e.record.Found, e.record.Waiting)
+	if e := h.entries[k]; e != nil && e.Record != nil {
+		own, waiting = e.Snapshot, slices.Concat(e.Record.Found, e.Record.Waiting)
 	}
 	var others []catalog.Source
 	for other, e := range h.entries {
 		if other != k {
-			others = append(others, catalog.Source{Server: other.name, Snapshot: e.snapshot})
+			others = append(others, catalog.Source{Server: other.name, Snapshot: e.Snapshot})
 		}
 	}
 	return quarantine.ContextOf(k.name, own, waiting, others)
@@ -207,7 +207,7 @@ func (h *Hub) Withheld(s *session.Session, server string) error {
 	h.mu.Lock()
 	var r *quarantine.Record
 	if e := h.entries[keyOf(entry)]; e != nil {
-		r = e.record
+		r = e.Record
 	}
 	h.mu.Unlock()
 	if r == nil || len(r.Waiting) == 0 && len(r.Blocked) == 0 {

@@ -95,7 +95,7 @@ type declines struct {
 
 // MayLogIn says why a person can't log in to the server now, nil if they can: it is not contacted before a person has approved that. One
 // of which only the definitions wait was approved so far.
-func (k Known) MayLogIn() error {
+func (k Server) MayLogIn() error {
 	server := *k.Effective
 	if k.Failed == nil && k.Record.State(k.Written) == quarantine.HeldDefinitions && k.Record.Inspect == k.Written.LaunchKey() {
 		server.Held = ""
@@ -144,7 +144,7 @@ func (a *admin) login(name, account string) (*oauth.Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := (Known{Written: st.written, Effective: st.effective, Record: st.record, Failed: st.failed}).MayLogIn(); err != nil {
+	if err := (Server{Written: st.written, Effective: st.effective, Recorded: Recorded{Record: st.record, Failed: st.failed}}).MayLogIn(); err != nil {
 		return nil, fmt.Errorf("it is not available: %w", err)
 	}
 	_, login, err := a.s.Resolve(st.effective)

@@ -3,55 +3,50 @@ package hub
 import (
 	"github.com/rs/zerolog"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
-// Known is what a hub would know of one server before any server runs.
-type Known struct {
-	Written   *config.Server     // as its file has it
-	Effective *config.Server     // as it counts, with what is held
-	Record    *quarantine.Record // nil: it was never seen
-	Snapshot  *catalog.Snapshot  // what clients are shown; nil: nothing yet
-	Failed    error              // why its record can't be used
-	Lately    Lately             // how its server last fared, under this launch
-}
-
-// Recorded reads what a hub with this configuration, in this workspace ("" for none), would know. Nothing is started or written: a
-// configuration that was never run is shown as its first run will have it. What can't be read is told in log.
-func Recorded(c *config.Config, workspace string, st *store.Store, log zerolog.Logger) []Known {
-	h := &Hub{opts: Options{ConfigPath: c.Path, Store: st}, log: log, book: quarantine.NewBook(st), entries: map[key]*entry{}, lately: map[key]Lately{}}
-	if key, err := h.book.KnownKey(); err == nil {
+// Servers reads what a hub with this configuration, in this workspace ("" for none), would know of its servers before any of them runs.
+// Nothing is started or written: a configuration that was never run is shown as its first run will have it. What can't be read is logged.
+func Servers(c *config.Config, workspace string, st *store.Store, log zerolog.Logger) []Server {
+	book := quarantine.NewBook(st)
+	if key, err := book.KnownKey(); err == nil {
 		c = c.Keyed(key)
 	}
-	base, err := h.book.ReadBaseline(c.Path)
-	h.approval = approval{written: c.Approval, confirmed: config.ApprovalHuman}
-	doubt := ""
+	base, err := book.ReadBaseline(c.Path)
+	f := facts{approval: Approval{Written: c.Approval, Confirmed: config.ApprovalHuman}, recorded: map[key]*Recorded{}, lately: map[key]Lately{}}
 	if base != nil {
-		h.approval.confirmed, h.approval.doubt = base.Approval, base.Doubt
+		f.approval.Confirmed, f.approval.Doubt = base.Approval, base.Doubt
 	} else if err == nil {
-		if doubt, err = h.book.Trace(c); doubt == "" && !c.Exists {
-			doubt = quarantine.MissingFile
+		if f.approval.Doubt, err = book.Trace(c); f.approval.Doubt == "" && !c.Exists {
+			f.approval.Doubt = quarantine.MissingFile
 		}
-		h.approval.doubt = doubt
 	}
+	firstRun := err == nil && base == nil && f.approval.Doubt == ""
 	written := withWorkspace(c, workspace)
-	h.know(written.Servers)
-	if err == nil && base == nil && doubt == "" {
-		for _, s := range written.Servers {
-			if !s.Workspace && !s.Quarantined && h.entries[keyOf(s)].record == nil {
-				r := &quarantine.Record{Config: s.Path, Server: s.Name}
-				r.Baseline(s, "first run")
-				h.entries[keyOf(s)] = &entry{record: r}
-			}
+	for _, s := range written.Servers {
+		e := readRecorded(book, s, log)
+		if firstRun && !s.Workspace && !s.Quarantined && e.Record == nil {
+			r := &quarantine.Record{Config: s.Path, Server: s.Name}
+			r.Baseline(s, "first run")
+			e = &Recorded{Record: r}
 		}
+		f.recorded[keyOf(s)], f.lately[keyOf(s)] = e, readLately(st, keyOf(s))
 	}
-	var known []Known
-	for i, s := range h.derive("", written).effective.Servers {
-		e := h.entries[keyOf(s)]
-		known = append(known, Known{written.Servers[i], s, e.record, e.snapshot, e.failed, h.lately[keyOf(s)].of(s.LaunchKey())})
+	var all []Server
+	for _, s := range f.scope(written, nil).Servers {
+		all = append(all, *s)
 	}
-	return known
+	return all
+}
+
+// readRecorded reads the record of an entry.
+func readRecorded(book *quarantine.Book, s *config.Server, log zerolog.Logger) *Recorded {
+	record, err := book.Read(s.Path, s.Name)
+	if err != nil {
+		log.Error().Str("server", s.Name).Err(err).Msg("what was approved can't be read")
+	}
+	return newRecorded(record, err)
 }

@@ -28,10 +28,10 @@ func (a *admin) standings() []standing {
 	defer h.mu.Unlock()
 	sc := h.scopes[h.sessions[a.s]]
 	var all []standing
-	for _, s := range sc.written.Servers {
-		st := standing{key: keyOf(s), written: s, effective: sc.effective.Server(s.Name)}
+	for _, s := range sc.Written.Servers {
+		st := standing{key: keyOf(s), written: s, effective: sc.Effective.Server(s.Name)}
 		if e := h.entries[st.key]; e != nil {
-			st.record, st.failed = e.record, e.failed
+			st.record, st.failed = e.Record, e.Failed
 		}
 		if st.effective != nil {
 			all = append(all, st)

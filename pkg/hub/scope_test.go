@@ -26,7 +26,7 @@ func TestDoubtedRecordsAreOneQuestion(t *testing.T) {
 		{&quarantine.Record{}, "", 0},
 		{&quarantine.Record{Doubt: "its record was changed", Tool: true}, "", 0},
 	} {
-		text := heldBecause(s, &entry{record: tt.record}, tt.doubt)
+		text := heldBecause(s, &Recorded{Record: tt.record}, tt.doubt)
 		if got := strings.Count(text, "mcpproxy-stdio approve --all"); got != tt.want {
 			t.Errorf("%+v %q: %s", tt.record, tt.doubt, text)
 		}

@@ -9,7 +9,7 @@ import (
 // watchWorkspace takes in each change of a workspace's file while a session is in the workspace; mu is held.
 func (h *Hub) watchWorkspace(path string, data []byte) {
 	ctx, end := context.WithCancel(h.ctx)
-	h.scopes[path].end = end
+	h.watches[path] = end
 	h.work.Go(func() {
 		config.WatchFile(ctx, path, data, func() {
 			h.reload.Lock()
@@ -31,7 +31,7 @@ func (h *Hub) rewrite(path string) {
 	defer h.mu.Unlock()
 	if sc := h.scopes[path]; sc != nil {
 		next := *sc
-		next.written = written
+		next.Written = written
 		h.scopes[path] = &next
 	}
 }
