@@ -36,7 +36,6 @@ type scannedItem struct {
 
 func (a *app) scanCommand() *cobra.Command {
 	var asJSON, asSARIF, texts bool
-	var corpus string
 	c := &cobra.Command{
 		Use: "scan FILE|SERVER", Short: "Scan tool definitions for prompt injection",
 		Long: `Scan looks for prompt injection in the definitions of tools, prompts and resources: hidden characters,
@@ -52,28 +51,20 @@ The exit code is 3 if a finding stops an approval (block).`,
 		Example: "  mcpproxy-stdio scan github\n  mcpproxy-stdio scan tools.json --sarif > scan.sarif",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
-			case corpus != "" && len(args) > 0:
-				return errors.New("--eval takes the place of FILE or SERVER")
-			case corpus == "" && len(args) != 1:
+			case len(args) != 1:
 				return errors.New("say what to scan: a file, - for stdin, or the name of a configured server")
 			case asJSON && asSARIF:
 				return errors.New("--json and --sarif exclude each other")
-			case corpus != "" && asSARIF:
-				return errors.New("--eval has no SARIF output; use --json")
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			if corpus != "" {
-				return a.evaluate(corpus, asJSON)
-			}
 			return a.scan(args[0], asJSON, asSARIF, texts)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&asSARIF, "sarif", false, "print SARIF 2.1.0, for code scanning")
 	c.Flags().BoolVar(&texts, "texts", false, "show names and excerpts of a held server also where stdout is no terminal; never to an agent")
-	c.Flags().StringVar(&corpus, "eval", "", "measure the scanner on a corpus: a `directory` with malicious.jsonl and benign.jsonl")
 	return c
 }
 

@@ -208,10 +208,8 @@ func TestScanUsage(t *testing.T) {
 		{nil, ExitUsage, "say what to scan"},
 		{[]string{"a", "b"}, ExitUsage, "say what to scan"},
 		{[]string{"a", "--json", "--sarif"}, ExitUsage, "exclude each other"},
-		{[]string{"a", "--eval", "b"}, ExitUsage, "takes the place"},
 		{[]string{"./absent.json"}, ExitFailed, "no such file"},
 		{[]string{"absent"}, ExitFailed, "no such server is configured"},
-		{[]string{"--eval", "absent"}, ExitFailed, "is no corpus"},
 	} {
 		_, err := runScan(t, "", test.args...)
 		if exitCode(err) != test.code || err == nil || !strings.Contains(err.Error(), test.want) {
@@ -226,13 +224,6 @@ func TestScanFileWithoutPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := runScan(t, "", "tools"); err != nil || !strings.HasPrefix(out, "1 definition scanned") {
-		t.Errorf("%q, %v", out, err)
-	}
-}
-
-func TestScanEval(t *testing.T) {
-	out, err := runScan(t, "", "--eval", filepath.Join("..", "scan", "eval", "testdata"))
-	if err != nil || !strings.Contains(out, "real definitions") || !strings.Contains(out, "Time for each definition") {
 		t.Errorf("%q, %v", out, err)
 	}
 }

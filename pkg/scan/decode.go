@@ -2,13 +2,9 @@ package scan
 
 import (
 	"bytes"
-	"compress/gzip"
-	"compress/zlib"
-	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"html"
-	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -35,7 +31,6 @@ func decoded(s string, fn func(form, plain, original string)) {
 	runs(s, part)
 	pieces(s, part)
 	numbers(s, part)
-	morse(s, part)
 	if strings.Count(s, "%") >= 6 {
 		if plain, err := url.PathUnescape(percent(s)); err == nil && plain != s && (readable(plain) || strings.Count(plain, "%") >= 6) {
 			fn("percent-encoding", plain, s)
@@ -54,16 +49,10 @@ func decoded(s string, fn func(form, plain, original string)) {
 	if plain, of := together(s); plain != "" {
 		fn(letters, plain, of)
 	}
-	if plain := unshift(s); plain != "" {
-		fn(shifted, plain, s)
-	}
 }
 
-// Forms that honest text may seem to have, so that more must be said in them.
-const (
-	letters = "letters or pieces set apart"
-	shifted = "another alphabet"
-)
+// letters is a form that honest text may seem to have, so that more must be said in it.
+const letters = "letters or pieces set apart"
 
 // percent makes lone percent signs harmless.
 func percent(s string) string {
@@ -86,7 +75,7 @@ func base64Char(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '+' || c == '/' || c == '-' || c == '_'
 }
 
-// runs decodes what looks like base64, base32, hexadecimal or binary.
+// runs decodes what looks like base64, hexadecimal or binary.
 func runs(s string, fn func(form, plain string)) {
 	for i := 0; i < len(s); {
 		if !base64Char(s[i]) {
@@ -110,7 +99,10 @@ func run(s string, fn func(form, plain string)) {
 		if err != nil {
 			return false
 		}
-		plain := inflated(b)
+		if len(b) >= 16 && bytes.Count(b, []byte{0})*2 >= len(b)-2 { // UTF-16, as for PowerShell
+			b = bytes.ReplaceAll(b, []byte{0}, nil)
+		}
+		plain := string(b)
 		if !readable(plain) && !(len(plain) >= 16 && nested(plain)) || strings.HasPrefix(plain, "{") || strings.HasPrefix(plain, "<") { // tokens and images are data
 			return false
 		}
@@ -124,12 +116,6 @@ func run(s string, fn func(form, plain string)) {
 		}
 		b, err := hex.DecodeString(hexes[:len(hexes)&^1])
 		if try("hexadecimal", b, err) {
-			return
-		}
-	}
-	if len(s) >= 24 && onlyOf(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") {
-		b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(s)
-		if try("base32", b, err) {
 			return
 		}
 	}
@@ -155,25 +141,6 @@ func eights(s string) (out []string) {
 		out = append(out, s[:8])
 	}
 	return out
-}
-
-// inflated is what bytes hold that were compressed (RFC 1950, 1952) or are UTF-16; other bytes are what they are.
-func inflated(b []byte) string {
-	var r io.Reader
-	var err error
-	switch {
-	case len(b) > 18 && b[0] == 0x1f && b[1] == 0x8b:
-		r, err = gzip.NewReader(bytes.NewReader(b))
-	case len(b) > 8 && b[0] == 0x78 && (uint(b[0])<<8|uint(b[1]))%31 == 0:
-		r, err = zlib.NewReader(bytes.NewReader(b))
-	case len(b) >= 16 && bytes.Count(b, []byte{0})*2 >= len(b)-2:
-		return strings.ReplaceAll(string(b), "\x00", "")
-	}
-	if r == nil || err != nil {
-		return string(b)
-	}
-	plain, _ := io.ReadAll(io.LimitReader(r, int64(4*len(b)))) // text gets no smaller; more is a bomb
-	return string(plain)
 }
 
 // pieces decodes base64 that was cut into pieces of the same length.

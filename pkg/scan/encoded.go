@@ -25,7 +25,7 @@ func (j *judge) inner(form, plain, original string, at int) {
 		total -= before
 		about &^= outside.stream.all
 	}
-	if form == letters || form == shifted {
+	if form == letters {
 		if total >= flagWeight {
 			j.find("encoded-instruction", at, escape(plain), "an instruction is hidden as "+form)
 		}

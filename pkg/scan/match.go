@@ -13,7 +13,7 @@ type hit struct {
 // match finds the patterns in the stream: in time linear in the number of words.
 func (st *stream) match() []hit {
 	var hits []hit
-	all := patterns()
+	all := lexicon().patterns
 	for i := range all {
 		p := &all[i]
 		if !st.mayMatch(p) {

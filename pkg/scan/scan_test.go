@@ -207,7 +207,7 @@ func TestRulesAreKnown(t *testing.T) {
 		}
 		known[r.ID] = true
 	}
-	for _, p := range patterns() {
+	for _, p := range lexicon().patterns {
 		if !known[p.rule] || len(p.steps) > maxSteps || p.weight <= 0 {
 			t.Errorf("pattern %+v", p)
 		}

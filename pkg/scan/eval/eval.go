@@ -1,9 +1,4 @@
-// Package eval measures scan on a corpus of labelled definitions: how much of what is hostile it finds, and how much of what is
-// not it flags.
-//
-// A corpus is a directory with malicious.jsonl and benign.jsonl, one object a line. It is given from outside; none comes with
-// the program, since such collections hold other people's texts.
-package eval
+package main
 
 import (
 	"bufio"
@@ -23,12 +18,12 @@ import (
 
 // Files of a corpus.
 const (
-	MaliciousFile = "malicious.jsonl"
-	BenignFile    = "benign.jsonl"
+	maliciousFile = "malicious.jsonl"
+	benignFile    = "benign.jsonl"
 )
 
-// Row is one labelled definition.
-type Row struct {
+// row is one labelled definition.
+type row struct {
 	ID        string          `json:"id"`
 	Malicious bool            `json:"-"` // from the file it stands in
 	Class     string          `json:"class"`
@@ -47,10 +42,10 @@ type Row struct {
 // maxLine bounds a row, in bytes.
 const maxLine = 64 << 20
 
-// Load reads the corpus in dir.
-func Load(dir string) ([]Row, error) {
-	var rows []Row
-	for _, name := range []string{MaliciousFile, BenignFile} {
+// load reads the corpus in dir.
+func load(dir string) ([]row, error) {
+	var rows []row
+	for _, name := range []string{maliciousFile, benignFile} {
 		f, err := os.Open(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s is no corpus: it has no %s", dir, name)
@@ -58,7 +53,7 @@ func Load(dir string) ([]Row, error) {
 		if err != nil {
 			return nil, err
 		}
-		read, err := decode(f, name == MaliciousFile)
+		read, err := decode(f, name == maliciousFile)
 		f.Close()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
@@ -68,25 +63,25 @@ func Load(dir string) ([]Row, error) {
 	return rows, nil
 }
 
-func decode(r io.Reader, malicious bool) ([]Row, error) {
-	var rows []Row
+func decode(r io.Reader, malicious bool) ([]row, error) {
+	var rows []row
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
 	for n := 1; lines.Scan(); n++ {
 		if len(strings.TrimSpace(lines.Text())) == 0 {
 			continue
 		}
-		row := Row{Malicious: malicious}
-		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+		r := row{Malicious: malicious}
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
-		rows = append(rows, row)
+		rows = append(rows, r)
 	}
 	return rows, lines.Err()
 }
 
 // item makes the row what Scan takes, and its context: what the corpus says stands beside it.
-func (r *Row) item(own map[string][]string) (scan.Item, scan.Context) {
+func (r *row) item(own map[string][]string) (scan.Item, scan.Context) {
 	name := nameOf(r.Tool)
 	item := scan.Item{Kind: r.Kind, Name: name, Raw: r.Tool}
 	if r.Kind == "instructions" {
@@ -121,36 +116,31 @@ func nameOf(definition []byte) string {
 	return of.Name
 }
 
-// Verdict is what was found in a row.
-type Verdict struct {
-	Row      *Row
-	Findings []scan.Finding
-	Took     time.Duration
+// verdict is what was found in a row.
+type verdict struct {
+	row      *row
+	severity scan.Severity // of the gravest finding; scan.Info if there is none
+	took     time.Duration
 }
 
-// Severity is that of the gravest finding, scan.Info if there is none.
-func (v *Verdict) Severity() scan.Severity {
-	worst := scan.Info
-	for _, f := range v.Findings {
-		worst = max(worst, f.Severity)
-	}
-	return worst
-}
-
-// Judge scans every row.
-func Judge(rows []Row) []Verdict {
+// judge scans every row.
+func judge(rows []row) []verdict {
 	own := map[string][]string{}
 	for i := range rows {
 		if r := &rows[i]; !r.Malicious && r.Kind == "tool" {
 			own[r.Server] = append(own[r.Server], nameOf(r.Tool))
 		}
 	}
-	verdicts := make([]Verdict, 0, len(rows))
+	verdicts := make([]verdict, 0, len(rows))
 	for i := range rows {
 		item, ctx := rows[i].item(own)
 		start := time.Now()
 		findings := scan.Scan(item, ctx)
-		verdicts = append(verdicts, Verdict{Row: &rows[i], Findings: findings, Took: time.Since(start)})
+		v := verdict{row: &rows[i], took: time.Since(start)}
+		for _, f := range findings {
+			v.severity = max(v.severity, f.Severity)
+		}
+		verdicts = append(verdicts, v)
 	}
 	return verdicts
 }

@@ -1,4 +1,4 @@
-package eval
+package main
 
 import (
 	"slices"
@@ -8,31 +8,25 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
-// Flagged is the severity from which on a definition counts as flagged. What is below is told and never counted.
-const Flagged = scan.Medium
+// flaggedFrom is the severity from which on a definition counts as flagged. What is below is reported and never counted.
+const flaggedFrom = scan.Medium
 
-// Rate counts a group of rows, or of servers.
-type Rate struct {
+// rate counts a group of rows, or of servers.
+type rate struct {
 	All     int `json:"all"`
 	Flagged int `json:"flagged"`
 	Blocked int `json:"blocked"`
 }
 
-func (r *Rate) count(s scan.Severity) {
+func (r *rate) count(s scan.Severity) {
 	r.All++
-	if s >= Flagged {
+	if s >= flaggedFrom {
 		r.Flagged++
 	}
 	if s >= scan.Block {
 		r.Blocked++
 	}
 }
-
-// Share is the flagged part, from 0 to 1.
-func (r Rate) Share() float64 { return share(r.Flagged, r.All) }
-
-// BlockShare is the blocked part, from 0 to 1.
-func (r Rate) BlockShare() float64 { return share(r.Blocked, r.All) }
 
 func share(n, all int) float64 {
 	if all == 0 {
@@ -41,18 +35,18 @@ func share(n, all int) float64 {
 	return float64(n) / float64(all)
 }
 
-// Report is the measure of a corpus.
-type Report struct {
-	Tiers       map[string]Rate `json:"tiers"`
-	Sources     map[string]Rate `json:"sources"` // of what is hostile, tiers T1 and T2
-	Classes     map[string]Rate `json:"classes"`
-	Surfaces    map[string]Rate `json:"surfaces"`
+// report is the measure of a corpus.
+type report struct {
+	Tiers       map[string]rate `json:"tiers"`
+	Sources     map[string]rate `json:"sources"` // of what is hostile, tiers T1 and T2
+	Classes     map[string]rate `json:"classes"`
+	Surfaces    map[string]rate `json:"surfaces"`
 	MacroSource float64         `json:"macro_source"` // mean of the sources' shares
-	Characters  Rate            `json:"characters"`   // invisible, bidirectional, tag, variation-selector, terminal and private-use rows
-	RealTools   Rate            `json:"real_tools"`
-	RealServers Rate            `json:"real_servers"`
-	Hard        Rate            `json:"hard_negatives"`
-	Benign      map[string]Rate `json:"benign"`
+	Characters  rate            `json:"characters"`   // invisible, bidirectional, tag, variation-selector, terminal and private-use rows
+	RealTools   rate            `json:"real_tools"`
+	RealServers rate            `json:"real_servers"`
+	Hard        rate            `json:"hard_negatives"`
+	Benign      map[string]rate `json:"benign"`
 	Mean        time.Duration   `json:"mean_ns"`
 	P99         time.Duration   `json:"p99_ns"`
 }
@@ -61,19 +55,25 @@ type Report struct {
 var realClasses = []string{"official_server", "real_server", "real_server_in_the_wild", "benign_name_collision"}
 
 // characterClasses are about what can't be seen.
-var characterClasses = []string{"unicode_tags", "bidi", "variation_selectors", "ansi", "private_use", "zws", "zero_width", "invisible", "soft_hyphen", "nul_and_control", "unicode_smuggling"}
+var characterClasses = []string{
+	"unicode_tags", "bidi", "variation_selectors", "ansi", "private_use", "zws", "zero_width", "invisible", "soft_hyphen",
+	"nul_and_control", "unicode_smuggling",
+}
 
-// Measure counts verdicts.
-func Measure(verdicts []Verdict) *Report {
-	r := &Report{Tiers: map[string]Rate{}, Sources: map[string]Rate{}, Classes: map[string]Rate{}, Surfaces: map[string]Rate{}, Benign: map[string]Rate{}}
+// measure counts verdicts.
+func measure(verdicts []verdict) *report {
+	r := &report{
+		Tiers: map[string]rate{}, Sources: map[string]rate{}, Classes: map[string]rate{}, Surfaces: map[string]rate{},
+		Benign: map[string]rate{},
+	}
 	servers := map[string]scan.Severity{}
 	var times []time.Duration
 	var sum time.Duration
 	for i := range verdicts {
 		v := &verdicts[i]
-		times = append(times, v.Took)
-		sum += v.Took
-		if v.Row.Malicious {
+		times = append(times, v.took)
+		sum += v.took
+		if v.row.Malicious {
 			r.malicious(v)
 		} else {
 			r.benign(v, servers)
@@ -82,8 +82,8 @@ func Measure(verdicts []Verdict) *Report {
 	for _, worst := range servers {
 		r.RealServers.count(worst)
 	}
-	for _, rate := range r.Sources {
-		r.MacroSource += rate.Share() / float64(len(r.Sources))
+	for _, of := range r.Sources {
+		r.MacroSource += share(of.Flagged, of.All) / float64(len(r.Sources))
 	}
 	if len(times) > 0 {
 		slices.Sort(times)
@@ -92,33 +92,33 @@ func Measure(verdicts []Verdict) *Report {
 	return r
 }
 
-func (r *Report) malicious(v *Verdict) {
-	s := v.Severity()
-	add(r.Tiers, v.Row.Tier, s)
-	add(r.Classes, v.Row.Class, s)
-	if v.Row.Tier == "T1" || v.Row.Tier == "T2" {
-		add(r.Sources, v.Row.Source, s)
-		add(r.Surfaces, v.Row.Surface, s)
+func (r *report) malicious(v *verdict) {
+	s := v.severity
+	add(r.Tiers, v.row.Tier, s)
+	add(r.Classes, v.row.Class, s)
+	if v.row.Tier == "T1" || v.row.Tier == "T2" {
+		add(r.Sources, v.row.Source, s)
+		add(r.Surfaces, v.row.Surface, s)
 	}
-	if slices.ContainsFunc(characterClasses, func(c string) bool { return strings.Contains(v.Row.Class, c) }) {
+	if slices.ContainsFunc(characterClasses, func(c string) bool { return strings.Contains(v.row.Class, c) }) {
 		r.Characters.count(s)
 	}
 }
 
-func (r *Report) benign(v *Verdict, servers map[string]scan.Severity) {
-	s := v.Severity()
-	add(r.Benign, v.Row.Class, s)
+func (r *report) benign(v *verdict, servers map[string]scan.Severity) {
+	s := v.severity
+	add(r.Benign, v.row.Class, s)
 	switch {
-	case slices.Contains(realClasses, v.Row.Class):
+	case slices.Contains(realClasses, v.row.Class):
 		r.RealTools.count(s)
-		servers[v.Row.Server] = max(servers[v.Row.Server], s)
-	case v.Row.Class == "hard_negative":
+		servers[v.row.Server] = max(servers[v.row.Server], s)
+	case v.row.Class == "hard_negative":
 		r.Hard.count(s)
 	}
 }
 
-func add(to map[string]Rate, key string, s scan.Severity) {
-	rate := to[key]
-	rate.count(s)
-	to[key] = rate
+func add(to map[string]rate, key string, s scan.Severity) {
+	of := to[key]
+	of.count(s)
+	to[key] = of
 }

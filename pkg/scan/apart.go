@@ -1,34 +1,9 @@
 package scan
 
 import (
-	"slices"
 	"strings"
 	"sync"
 )
-
-// morseCode has the letters a to z in the International Morse code (ITU-R M.1677).
-const morseCode = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
-
-func morse(s string, fn func(form, plain string)) {
-	if strings.Count(s, "-")+strings.Count(s, ".") < 40 {
-		return
-	}
-	var plain strings.Builder
-	codes := strings.Fields(morseCode)
-	for word := range strings.FieldsSeq(s) {
-		switch i := slices.Index(codes, word); {
-		case i >= 0:
-			plain.WriteByte(byte('a' + i))
-		case word == "/" || word == "|":
-			plain.WriteByte(' ')
-		default:
-			plain.WriteString(word)
-		}
-	}
-	if len(plain.String())*2 < len(s) && readable(plain.String()) {
-		fn("Morse code", plain.String())
-	}
-}
 
 // cuts are the joints of strings in pieces.
 var cuts = sync.OnceValue(func() *strings.Replacer {
@@ -118,51 +93,4 @@ func split(s string) (plain, of string) {
 		}
 	}
 	return apart.String(), names.String()
-}
-
-// letterShare is how often letters stand in English, in thousandths, from a to z.
-var letterShare = [26]int{82, 15, 28, 43, 127, 22, 20, 61, 70, 2, 8, 40, 24, 67, 75, 19, 1, 60, 63, 91, 28, 10, 24, 2, 20, 1}
-
-// unshift reads a text whose letters were moved along the alphabet, or mirrored, if it is one: "" if it is English already.
-func unshift(s string) string {
-	var n [26]int
-	all := 0
-	for i := range len(s) {
-		if c := s[i] | 0x20; c >= 'a' && c <= 'z' {
-			n[c-'a']++
-			all++
-		}
-	}
-	if all < 20 || 2*all < len(s) {
-		return ""
-	}
-	fits := func(letter func(int) int) (sum int) {
-		for i, count := range n {
-			sum += count * letterShare[letter(i)]
-		}
-		return sum
-	}
-	best, how := fits(func(i int) int { return i })*5/4, (func(int) int)(nil)
-	for shift := 1; shift < 26; shift++ {
-		letter := func(i int) int { return (i + shift) % 26 }
-		if f := fits(letter); f > best {
-			best, how = f, letter
-		}
-	}
-	mirrored := func(i int) int { return 25 - i }
-	if f := fits(mirrored); f > best {
-		how = mirrored
-	}
-	if how == nil {
-		return ""
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z':
-			return 'a' + rune(how(int(r-'a')))
-		case r >= 'A' && r <= 'Z':
-			return 'A' + rune(how(int(r-'A')))
-		}
-		return r
-	}, s)
 }
