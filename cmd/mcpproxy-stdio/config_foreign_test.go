@@ -12,6 +12,7 @@ import (
 
 // One file with entries of many clients runs as each of them means it.
 func TestEntriesOfOtherClients(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	folder := t.TempDir()
 	for path, text := range map[string]string{filepath.Join(folder, ".env"): "FROM_FILE=\"a b\"\nOWN=file\n", filepath.Join(folder, "bad.env"): "NODE_OPTIONS=--require ./x\n"} {
@@ -85,6 +86,7 @@ func TestEntriesOfOtherClients(t *testing.T) {
 
 // Check recognises other forms by name, and nothing in them passes for an empty configuration.
 func TestCheckOfOtherForms(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	for text, want := range map[string]string{
 		"[mcp_servers.a]\ncommand = \"npx\"\n":                          "config.json:1:1: error: this is Codex's config.toml (TOML)",

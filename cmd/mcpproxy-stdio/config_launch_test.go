@@ -13,6 +13,7 @@ import (
 )
 
 func TestReferences(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	folder := t.TempDir()
 	h := newHome(t).set(entries{
@@ -36,6 +37,7 @@ func TestReferences(t *testing.T) {
 }
 
 func TestReferenceToNoWorkspace(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{"a": entryOf(mcptest.Server{Name: "a", Mark: mark}, map[string]any{"args": []string{"-test.run=^$", "${workspaceFolder}"}})}, nil)
 	c := h.initialized("") // in the home directory, which is no workspace
@@ -53,6 +55,7 @@ func envOf(t *testing.T, c *mcptest.Client, name string) map[string]string {
 }
 
 func TestEnvironmentOfAServer(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{"a": entryOf(mcptest.Server{Name: "a", Mark: mark}, map[string]any{"env": map[string]string{"OWN": "own", "TERM": "dumb"}})}, nil)
 	c := h.run("", "", []string{"ANTHROPIC_API_KEY=sk-planted", "AWS_SECRET_ACCESS_KEY=planted", "GITHUB_TOKEN=planted", "LD_PRELOAD_X=planted", "NODE_OPTIONS=--planted",
@@ -88,6 +91,7 @@ func TestEnvironmentOfAServer(t *testing.T) {
 }
 
 func TestWorkingDirectory(t *testing.T) {
+	t.Parallel()
 	root, given, cwd, other := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
 	for name, tc := range map[string]struct {
 		roots   bool
@@ -143,6 +147,7 @@ func real(t *testing.T, dir string) string {
 
 // What must not run is told with its reason and never run: no process has its mark.
 func TestRefusedEntries(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	a := func(more map[string]any) json.RawMessage {
 		return entryOf(mcptest.Server{Name: "x", Mark: mark + "refused"}, more)
@@ -182,6 +187,7 @@ func TestRefusedEntries(t *testing.T) {
 }
 
 func TestDuplicateNames(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	one := string(calm(mcptest.Server{Name: "one", Mark: mark}))
 	array := func(entry string) string { return strings.Replace(entry, "{", `{"name":"twin","protocol":"stdio",`, 1) }
@@ -197,6 +203,7 @@ func TestDuplicateNames(t *testing.T) {
 
 // A workspace's own file is shown, and nothing of it is run.
 func TestWorkspaceFile(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	folder := t.TempDir()
 	write := func(servers entries) {

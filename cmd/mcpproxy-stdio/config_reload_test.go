@@ -22,6 +22,7 @@ func told(t *testing.T, c *mcptest.Client, change func()) {
 }
 
 func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	a := calm(mcptest.Server{Name: "a", Mark: mark})
 	b := func(more map[string]any) json.RawMessage { return entryOf(mcptest.Server{Name: "b", Mark: mark}, more) }
@@ -93,6 +94,7 @@ func TestConfigChangesTakeEffectAtOnce(t *testing.T) {
 }
 
 func TestCallsInFlightSurviveAChangeElsewhere(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	a, b := calm(mcptest.Server{Name: "a", Mark: mark}), calm(mcptest.Server{Name: "b", Mark: mark})
 	h := newHome(t).set(entries{"a": a, "b": b}, nil).learned()
@@ -111,6 +113,7 @@ func TestCallsInFlightSurviveAChangeElsewhere(t *testing.T) {
 }
 
 func TestBrokenEdit(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	a := calm(mcptest.Server{Name: "a", Mark: mark})
 	h := newHome(t).set(entries{"a": a}, nil)
@@ -145,6 +148,7 @@ func TestBrokenEdit(t *testing.T) {
 }
 
 func TestConfigAppearsLater(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t)
 	h.config = filepath.Join(h.dir, "not", "there", "yet", "config.json")
@@ -167,6 +171,7 @@ func TestConfigAppearsLater(t *testing.T) {
 }
 
 func TestConfigThroughALink(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t)
 	link := h.config
@@ -189,6 +194,7 @@ func TestConfigThroughALink(t *testing.T) {
 
 // A subscription goes on when the server's entry is changed: it is started again without being called.
 func TestSubscriptionSurvivesAChange(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	a := func(more map[string]any) json.RawMessage {
 		return entryOf(mcptest.Server{Name: "a", Mark: mark}, more)

@@ -28,6 +28,7 @@ func launchOf(name string, opts mcptest.Server) map[string]any {
 }
 
 func TestOwnToolAddHoldsBack(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t)
 	first := string(calm(mcptest.Server{Name: "first", Mark: mark}))
@@ -79,6 +80,7 @@ func TestOwnToolAddHoldsBack(t *testing.T) {
 }
 
 func TestOwnToolOperations(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 	c := h.initialized("")
@@ -145,6 +147,7 @@ func TestOwnToolOperations(t *testing.T) {
 }
 
 func TestOwnToolErrors(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil)
 	c := h.initialized("")
@@ -184,6 +187,7 @@ func TestOwnToolErrors(t *testing.T) {
 
 // Nothing that the proxy says holds the value of a variable, a header, or a secret argument.
 func TestNoSecretIsTold(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	secrets := []string{"hunter2-in-env", "hunter2-in-header", "hunter2-resolved", "hunter2-in-url", "hunter2-added"}
 	log := filepath.Join(t.TempDir(), "log")
@@ -240,6 +244,7 @@ func TestNoSecretIsTold(t *testing.T) {
 }
 
 func TestOwnToolIsSmall(t *testing.T) {
+	t.Parallel()
 	marked(t)
 	c := newHome(t).initialized("")
 	size := 0

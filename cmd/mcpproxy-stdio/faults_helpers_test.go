@@ -96,7 +96,7 @@ type entries map[string]json.RawMessage
 // set writes the configuration, with options at its top level.
 func (h *home) set(servers entries, top map[string]any) *home {
 	h.t.Helper()
-	whole := map[string]any{"mcpServers": servers}
+	whole := map[string]any{"mcpServers": servers, "first_list_wait": "60s"} // on a busy machine servers start slowly
 	for k, v := range top {
 		whole[k] = v
 	}

@@ -24,6 +24,7 @@ func goodAndRemote(t *testing.T, opts mcptest.HTTPOptions, options map[string]an
 }
 
 func TestHTTPErrors(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]struct {
 		fault mcptest.HTTPFault
 		want  []string
@@ -58,6 +59,7 @@ func TestHTTPErrors(t *testing.T) {
 }
 
 func TestHTTPDroppedAnswers(t *testing.T) {
+	t.Parallel()
 	for _, sse := range []bool{false, true} {
 		for _, where := range []mcptest.Cut{mcptest.CutBeforeAnswer, mcptest.CutInAnswer, mcptest.CutAfterAnswer} {
 			name := map[bool]string{false: "JSON ", true: "SSE "}[sse] + string(where)
@@ -90,6 +92,7 @@ func TestHTTPDroppedAnswers(t *testing.T) {
 }
 
 func TestHTTPDroppedStreamIsResumed(t *testing.T) {
+	t.Parallel()
 	c, srv := goodAndRemote(t, mcptest.HTTPOptions{SSE: true, Prime: true, Retry: 50 * time.Millisecond}, nil)
 	for _, f := range []mcptest.HTTPFault{mcptest.Dropped(mcptest.CutBeforeAnswer), mcptest.Dropped(mcptest.CutInAnswer), mcptest.Polled()} {
 		f.RPC = "tools/call"
@@ -101,6 +104,7 @@ func TestHTTPDroppedStreamIsResumed(t *testing.T) {
 }
 
 func TestHTTPSessionLost(t *testing.T) {
+	t.Parallel()
 	c, srv := goodAndRemote(t, mcptest.HTTPOptions{}, nil)
 	c.Call("logging/setLevel", map[string]any{"level": "error"})
 	uri := uriOf(t, c, "bad")
@@ -125,6 +129,7 @@ func TestHTTPSessionLost(t *testing.T) {
 }
 
 func TestHTTPSessionLostWithManyCalls(t *testing.T) {
+	t.Parallel()
 	c, srv := goodAndRemote(t, mcptest.HTTPOptions{}, nil)
 	srv.LoseSessions()
 	const n = 16
@@ -141,6 +146,7 @@ func TestHTTPSessionLostWithManyCalls(t *testing.T) {
 
 // A server behind a load balancer that forgets each session at once must not be initialized in a loop.
 func TestHTTPServerThatForgetsEachSession(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	mux := http.NewServeMux()
 	var inits atomicInt
@@ -178,6 +184,7 @@ func TestHTTPServerThatForgetsEachSession(t *testing.T) {
 }
 
 func TestHTTPServerDownAtFirst(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	srv := mcptest.NewHTTP(t, mcptest.HTTPOptions{Server: mcptest.Server{Name: "bad", Capabilities: settled}})
 	down := mcptest.Status(503)
@@ -197,12 +204,14 @@ func TestHTTPServerDownAtFirst(t *testing.T) {
 }
 
 func TestHTTPServerThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	c, srv := goodAndRemote(t, mcptest.HTTPOptions{}, nil)
 	srv.Stop()
 	meanwhile(t, c, func() { tells(t, c.Tool("bad__echo", nil), `server "bad"`, "127.0.0.1") })
 }
 
 func TestHTTPServerCrash(t *testing.T) {
+	t.Parallel()
 	c, srv := goodAndRemote(t, mcptest.HTTPOptions{SSE: true}, nil)
 	done := make(chan mcptest.Response, 1)
 	go func() { done <- c.Tool("bad__never", nil) }()
@@ -213,6 +222,7 @@ func TestHTTPServerCrash(t *testing.T) {
 }
 
 func TestHTTPSlowServer(t *testing.T) {
+	t.Parallel()
 	c, srv := goodAndRemote(t, mcptest.HTTPOptions{}, map[string]any{"call_timeout": "400ms"})
 	slow := mcptest.HTTPFault{RPC: "tools/call", Hang: 200 * time.Millisecond}
 	srv.Inject(slow)
@@ -225,6 +235,7 @@ func TestHTTPSlowServer(t *testing.T) {
 }
 
 func TestOldSSEServer(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	srv := mcptest.NewHTTP(t, mcptest.HTTPOptions{Server: mcptest.Server{Name: "bad", Capabilities: settled}})
 	entry := withOptions(remote(srv.SSEURL), map[string]any{"type": "sse"})

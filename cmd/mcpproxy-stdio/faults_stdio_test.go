@@ -22,6 +22,7 @@ func goodAndBad(t *testing.T, bad mcptest.Server, options map[string]any) *home 
 }
 
 func TestServerKilledInACall(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{}, nil).initialized("")
 	before := pidOf(t, c, "bad")
 	c.Tool("bad__stderr", map[string]any{"text": "the last words"})
@@ -34,6 +35,7 @@ func TestServerKilledInACall(t *testing.T) {
 }
 
 func TestEveryCallInFlightIsTold(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{}, nil).initialized("")
 	answers(t, c, "bad")
 	const n = 20
@@ -52,6 +54,7 @@ func TestEveryCallInFlightIsTold(t *testing.T) {
 }
 
 func TestServerKilledBetweenCalls(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{}, nil).initialized("")
 	for range 5 {
 		pid := pidOf(t, c, "bad")
@@ -67,6 +70,7 @@ func TestServerKilledBetweenCalls(t *testing.T) {
 }
 
 func TestHangInInitializeDelaysNobody(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{
 		"bad":  entryOf(mcptest.Server{Name: "bad", Mark: mark, Faults: []mcptest.Fault{mcptest.FaultHangInitialize}}, map[string]any{"start_timeout": "20s"}),
@@ -96,6 +100,7 @@ func TestHangInInitializeDelaysNobody(t *testing.T) {
 }
 
 func TestHangInInitializeEndsAtStartTimeout(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{Faults: []mcptest.Fault{mcptest.FaultHangInitialize}, StderrText: "waiting for godot"},
 		map[string]any{"start_timeout": "400ms"}).initialized("")
 	meanwhile(t, c, func() {
@@ -108,6 +113,7 @@ func TestHangInInitializeEndsAtStartTimeout(t *testing.T) {
 }
 
 func TestStartGoesOnWithoutTheCall(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{InitDelay: 1200 * time.Millisecond}, map[string]any{"start_wait": "200ms", "start_timeout": "30s"}).initialized("")
 	meanwhile(t, c, func() {
 		tells(t, c.Tool("bad__incr", nil), `server "bad"`, "still starting, not run", "call again")
@@ -122,6 +128,7 @@ func TestStartGoesOnWithoutTheCall(t *testing.T) {
 }
 
 func TestCancelledWhileStarting(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{InitDelay: 500 * time.Millisecond}, nil).initialized("")
 	c.Send(`{"jsonrpc":"2.0","id":"waiting","method":"tools/call","params":{"name":"bad__incr","arguments":{}}}`)
 	c.Send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"waiting"}}`)
@@ -136,6 +143,7 @@ func TestCancelledWhileStarting(t *testing.T) {
 }
 
 func TestExitAtStart(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{Faults: []mcptest.Fault{mcptest.FaultExitAtStart}, ExitCode: 3, StderrText: "error: TOKEN_FILE is missing\n  at line 12"}, nil).initialized("")
 	meanwhile(t, c, func() {
 		tells(t, c.Tool("bad__echo", nil), `server "bad"`, "did not start", "exited with status 3", "TOKEN_FILE is missing", "at line 12", "Check its command")
@@ -147,6 +155,7 @@ func TestExitAtStart(t *testing.T) {
 }
 
 func TestNoSuchCommand(t *testing.T) {
+	t.Parallel()
 	h := goodAndBad(t, mcptest.Server{}, map[string]any{"command": "no-such-program-here", "args": nil})
 	c := h.initialized("")
 	c.List("tools/list")
@@ -156,6 +165,7 @@ func TestNoSuchCommand(t *testing.T) {
 }
 
 func TestHalfALine(t *testing.T) {
+	t.Parallel()
 	t.Run("answering initialize", func(t *testing.T) {
 		c := goodAndBad(t, mcptest.Server{Faults: []mcptest.Fault{mcptest.FaultHalfLine}}, map[string]any{"start_timeout": "400ms"}).initialized("")
 		meanwhile(t, c, func() { tells(t, c.Tool("bad__echo", nil), `server "bad"`, "did not start", "start_timeout") })
@@ -183,6 +193,7 @@ func TestHalfALine(t *testing.T) {
 }
 
 func TestHugeLine(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{}, nil).initialized("")
 	c.Timeout = time.Minute
 	pid := pidOf(t, c, "bad")
@@ -200,6 +211,7 @@ func TestHugeLine(t *testing.T) {
 }
 
 func TestNoiseAndOddServers(t *testing.T) {
+	t.Parallel()
 	for name, opts := range map[string]mcptest.Server{
 		"noise on stdout": {Faults: []mcptest.Fault{mcptest.FaultGarbageStdout}},
 		"stderr flood":    {Faults: []mcptest.Fault{mcptest.FaultStderrFlood}, StderrBytes: 64 << 20},
@@ -238,6 +250,7 @@ func TestNoiseAndOddServers(t *testing.T) {
 }
 
 func TestPagesWithoutEnd(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []mcptest.Fault{mcptest.FaultPagesForever, mcptest.FaultPagesLoop} {
 		t.Run(string(fault), func(t *testing.T) {
 			mark := marked(t)
@@ -263,6 +276,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 }
 
 func TestForkHoldsThePipe(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []mcptest.Fault{mcptest.FaultFork, mcptest.FaultForkGroup} {
 		t.Run(string(fault), func(t *testing.T) {
 			c := goodAndBad(t, mcptest.Server{Faults: []mcptest.Fault{fault}}, nil).initialized("")
@@ -287,6 +301,7 @@ func TestForkHoldsThePipe(t *testing.T) {
 }
 
 func TestServerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{Faults: []mcptest.Fault{mcptest.FaultNoRead}, NoReadAfter: 12}, map[string]any{"call_timeout": "600ms"}).initialized("")
 	answers(t, c, "bad")
 	for n := 0; !c.Tool("bad__echo", map[string]any{"message": "still reading"}).IsError(); n++ {
@@ -314,6 +329,7 @@ func TestServerThatDoesNotRead(t *testing.T) {
 }
 
 func TestCallTimeoutCountsFromTheLastProgress(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{InitDelay: 700 * time.Millisecond}, map[string]any{"call_timeout": "500ms"}).initialized("")
 	// A start is no call.
 	answers(t, c, "bad")
@@ -329,6 +345,7 @@ func TestCallTimeoutCountsFromTheLastProgress(t *testing.T) {
 }
 
 func TestAnswerAfterTheTimeout(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{Faults: []mcptest.Fault{mcptest.FaultAnswerCancelled}}, map[string]any{"call_timeout": "300ms"}).initialized("")
 	tells(t, c.Tool("bad__sleep", map[string]any{"ms": 600}), "no answer in time")
 	time.Sleep(500 * time.Millisecond)
@@ -345,6 +362,7 @@ func TestAnswerAfterTheTimeout(t *testing.T) {
 }
 
 func TestIdleStop(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{}, map[string]any{"idle_timeout": "300ms"}).initialized("")
 	pid := pidOf(t, c, "bad")
 	if !mcptest.WaitGone(pid, 5*time.Second) {
@@ -394,6 +412,7 @@ func uriOf(t testing.TB, c *mcptest.Client, name string) string {
 
 // A call that comes while the server is being stopped for idleness starts the next one. The server is slow to end.
 func TestCallDuringIdleStop(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{ExitDelay: 400 * time.Millisecond}, map[string]any{"idle_timeout": "150ms"}).initialized("")
 	for range 3 {
 		pid := pidOf(t, c, "bad")
@@ -408,6 +427,7 @@ func TestCallDuringIdleStop(t *testing.T) {
 }
 
 func TestCrashLoopingServersDoNotSpin(t *testing.T) {
+	t.Parallel()
 	for name, opts := range map[string]mcptest.Server{
 		"exits at start":      {Faults: []mcptest.Fault{mcptest.FaultExitAtStart}, ExitCode: 1},
 		"exits after a while": {ExitAfterInit: 50 * time.Millisecond, ExitCode: 1},
@@ -440,6 +460,7 @@ func TestCrashLoopingServersDoNotSpin(t *testing.T) {
 }
 
 func TestEagerServerIsStartedAgain(t *testing.T) {
+	t.Parallel()
 	c := goodAndBad(t, mcptest.Server{}, map[string]any{"start": "eager"}).initialized("")
 	soon(t, 5*time.Second, "it runs without being called", func() bool { return stateOf(t, c, "bad") == "running" })
 	pid := pidOf(t, c, "bad")

@@ -15,6 +15,7 @@ import (
 
 // Who may run this program with any arguments can't run any program with it.
 func TestHiddenCommandsServeOnlyUs(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	touched, block := filepath.Join(dir, "touched"), filepath.Join(dir, "env")
 	if err := os.WriteFile(block, []byte("\x04\x00\x00\x00A=B\x00"), 0o600); err != nil { // what a shim reads first
@@ -52,6 +53,7 @@ func TestHiddenCommandsServeOnlyUs(t *testing.T) {
 
 // The agent's keys are in the proxy's environment: a server of the same user reads neither that nor its memory, and servers run as before.
 func TestServersCannotReadTheProxy(t *testing.T) {
+	t.Parallel()
 	top, err := os.MkdirTemp("", "proxy")
 	if err != nil {
 		t.Fatal(err)

@@ -170,6 +170,7 @@ func TestIsolatedEverything(t *testing.T) {
 
 // The cost of confinement, for people: nothing is judged.
 func TestIsolatedLatency(t *testing.T) {
+	t.Parallel()
 	b := sharedBoxes(t)
 	text, _ := json.Marshal(mcptest.Server{Capabilities: json.RawMessage(quick)})
 	program := mcptest.BuildStatic(t, "github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest/mcpserver")

@@ -63,6 +63,7 @@ func TestMainIsSmall(t *testing.T) {
 // TestOnePlaceForHTTPClients: proxies and certificates are decided in oauth/outbound.go. The Docker engine and our own
 // pages on 127.0.0.1 are reached in other ways.
 func TestOnePlaceForHTTPClients(t *testing.T) {
+	t.Parallel()
 	allowed := map[string]bool{"oauth/outbound.go": true, "oauth/share.go": true, "docker/engine.go": true}
 	root := os.DirFS("../../pkg")
 	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {

@@ -96,6 +96,7 @@ func flooded(t *testing.T) (*home, string) {
 }
 
 func TestClientThatReadsLate(t *testing.T) {
+	t.Parallel()
 	h, _ := flooded(t)
 	d := h.deaf(t)
 	d.flood()
@@ -174,6 +175,7 @@ func TestEndingOfAClientThatDoesNotRead(t *testing.T) {
 
 // A client that no longer reads our stderr must not end us with SIGPIPE at the first line of the log.
 func TestClosedStderr(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark, Faults: []mcptest.Fault{mcptest.FaultGarbageStdout}})}, nil)
 	r, w, err := os.Pipe()

@@ -42,6 +42,7 @@ func heldWithoutState(t *testing.T, prepare, mend func(h *home), want string) {
 }
 
 func TestStateDirectoryIsAFile(t *testing.T) {
+	t.Parallel()
 	heldWithoutState(t, func(h *home) {
 		os.MkdirAll(filepath.Dir(h.state()), 0o700)
 		if err := os.WriteFile(h.state(), nil, 0o600); err != nil {
@@ -51,6 +52,7 @@ func TestStateDirectoryIsAFile(t *testing.T) {
 }
 
 func TestStateDirectoryIsReadOnly(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 && runtime.GOOS != "windows" {
 		heldWithoutState(t, func(h *home) {
 			os.MkdirAll(h.state(), 0o500)
@@ -66,6 +68,7 @@ func TestStateDirectoryIsReadOnly(t *testing.T) {
 }
 
 func TestRecordsAreALink(t *testing.T) {
+	t.Parallel()
 	heldWithoutState(t, func(h *home) {
 		os.MkdirAll(h.state(), 0o700)
 		if err := os.Symlink(t.TempDir(), filepath.Join(h.state(), "records")); err != nil {
@@ -75,6 +78,7 @@ func TestRecordsAreALink(t *testing.T) {
 }
 
 func TestRecordsCanBeWrittenByOthers(t *testing.T) {
+	t.Parallel()
 	heldWithoutState(t, func(h *home) {
 		dir := filepath.Join(h.state(), "records")
 		os.MkdirAll(dir, 0o700)
@@ -85,6 +89,7 @@ func TestRecordsCanBeWrittenByOthers(t *testing.T) {
 }
 
 func TestDiskIsFull(t *testing.T) {
+	t.Parallel()
 	heldWithoutState(t, func(h *home) {
 		os.MkdirAll(h.state(), 0o700)
 		if !mountTiny(t, h.state(), false) {
@@ -99,6 +104,7 @@ func TestDiskIsFull(t *testing.T) {
 
 // A damaged record is neither used nor replaced: its server is held, and the others go on.
 func TestDamagedRecords(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil).learned()
 	files, _ := filepath.Glob(filepath.Join(h.state(), "records", "*"))
@@ -131,6 +137,7 @@ func TestDamagedRecords(t *testing.T) {
 }
 
 func TestManyAtOnceOnAnEmptyState(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{
 		"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark, Tools: 300})}, map[string]any{"first_list_wait": "60s"})
@@ -163,6 +170,7 @@ func TestManyAtOnceOnAnEmptyState(t *testing.T) {
 }
 
 func TestKilledDuringTheFirstStart(t *testing.T) {
+	t.Parallel()
 	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark, Tools: 500})}, nil)
 	for range 20 {

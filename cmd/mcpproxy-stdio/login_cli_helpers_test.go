@@ -28,7 +28,6 @@ type desktop struct {
 
 // newDesktop has the servers given beside bed, whose entry gets more options.
 func newDesktop(t *testing.T, more map[string]any, others entries) *desktop {
-	t.Parallel()
 	d := &desktop{home: newHome(t), bed: mcptest.NewTestbed(t), browser: mcptest.NewBrowserProgram(t)}
 	all := entries{"bed": withOptions(remote(d.bed.MCP), more)}
 	for name, entry := range others {

@@ -18,6 +18,7 @@ import (
 
 // From one end to the other: the browser opens, all proxies have the login, and nobody has it after the logout.
 func TestLoginByHand(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, nil, entries{"off": withOptions(remote("https://example.com/mcp"), map[string]any{"enabled": false})})
 	running := d.proxy()
 	running.List("tools/list")
@@ -56,6 +57,7 @@ func TestLoginByHand(t *testing.T) {
 }
 
 func TestLoginByPaste(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, nil, nil)
 	w := d.open([]string{"SSH_CONNECTION=192.0.2.1 1 192.0.2.2 22"}, "login", "bed", "--paste")
 	page := w.await(loginPage, "")
@@ -105,6 +107,7 @@ func TestLoginByPaste(t *testing.T) {
 
 // The login that a tool has begun in a running proxy is finished on a terminal: there is one login and no second one.
 func TestLoginByPasteForARunningProxy(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, nil, nil)
 	c := d.proxy()
 	c.List("tools/list")
@@ -139,6 +142,7 @@ func TestLoginByPasteForARunningProxy(t *testing.T) {
 }
 
 func TestLoginByDevice(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, map[string]any{"oauth": map[string]any{"client_id": "device", "account": "work"}}, nil)
 	w := d.open(nil, "login", "bed", "--device")
 	page := w.await(`\n(http://127\.0\.0\.1:\d+/device)\n`, "")
@@ -160,6 +164,7 @@ func TestLoginByDevice(t *testing.T) {
 
 // Without a browser here the address is shown, with why, and how the browser of another machine gets here.
 func TestLoginWithoutABrowser(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, nil, nil)
 	for name, c := range map[string]struct {
 		env  []string
@@ -187,6 +192,7 @@ func TestLoginWithoutABrowser(t *testing.T) {
 }
 
 func TestLoginThatFails(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, nil, nil)
 	w := d.open(nil, "login", "bed", "--no-browser")
 	w.await("Waiting for you", "\x03")
@@ -214,6 +220,7 @@ func TestLoginThatFails(t *testing.T) {
 }
 
 func TestLoginRefuses(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, map[string]any{"quarantined": true}, entries{
 		"local": calm(mcptest.Server{Name: "x"}),
 		"off":   withOptions(remote("https://example.com/mcp"), map[string]any{"enabled": false}),
@@ -255,6 +262,7 @@ func TestLoginRefuses(t *testing.T) {
 
 // A person who has approved that a server is contacted can log in to it; who approves it on a terminal does both at once.
 func TestLoginToAHeldServer(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, map[string]any{"quarantined": true}, nil)
 	w := d.open([]string{"PAGER=cat", "CLAUDECODE=", "AI_AGENT=", "AGENT="}, "approve", "bed")
 	w.answer("to start it once", "bed #\n")

@@ -24,6 +24,7 @@ func together(t testing.TB, clients []*mcptest.Client, tool string) {
 // TestAttack16OneBrowserForManyProcesses: six windows that need the login at once open one browser, and all are served. What the browser prints does not
 // get among the messages (group 24).
 func TestAttack16OneBrowserForManyProcesses(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, `{"login":"browser"}`)
 	browser := mcptest.NewBrowserProgram(t)
 	clients := make([]*mcptest.Client, processes)
@@ -54,6 +55,7 @@ func TestAttack16OneBrowserForManyProcesses(t *testing.T) {
 
 // TestAttack15ManyProcessesOneExpiredToken: one of six windows renews, the others take over what it got, and the login stays alive.
 func TestAttack15ManyProcessesOneExpiredToken(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, "")
 	const life = 6 * time.Second // of an access token, which is renewed after half of it
 	rounds := 20
@@ -93,6 +95,7 @@ func TestAttack15ManyProcessesOneExpiredToken(t *testing.T) {
 
 // TestAttack15CrashWithTheLock: a process that is killed while it renews, or while a person is asked, holds up nobody.
 func TestAttack15CrashWithTheLock(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, "")
 	asker := h.initialized("")
 	abandoned := login(t, asker, nil).URL

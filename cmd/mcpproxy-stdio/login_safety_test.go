@@ -14,6 +14,7 @@ import (
 // TestAttack22NoSecretsAnywhere: after logins, renewals, refusals and a logout no token, code, verifier or secret is in anything that a client, a log or a
 // person was given, nor in any file but the records of the logins.
 func TestAttack22NoSecretsAnywhere(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, `{"client_id":"static-post","client_secret":"post secret/2"}`)
 	b.Faults(map[string]any{"as": map[string]any{"accessTokenTTL": 2}})
 	logFile := filepath.Join(h.dir, "log")
@@ -87,6 +88,7 @@ func TestAttack22NoSecretsAnywhere(t *testing.T) {
 // TestHeldServerIsNotLoggedInTo: what waits for a person's approval is not contacted by a login either; once it may be looked at, it may be logged in to, and
 // what it offers then is reviewed as that of any other.
 func TestHeldServerIsNotLoggedInTo(t *testing.T) {
+	t.Parallel()
 	b := mcptest.NewTestbed(t)
 	h := newHome(t).configure(entries{})
 	c := h.initialized("")
@@ -108,6 +110,7 @@ func TestHeldServerIsNotLoggedInTo(t *testing.T) {
 
 // TestRefusedHeaderIsAnError: an entry with a key of its own is not logged in to instead when the key is refused.
 func TestRefusedHeaderIsAnError(t *testing.T) {
+	t.Parallel()
 	b := mcptest.NewTestbed(t)
 	good := b.Mint(nil)
 	for _, header := range []string{"Authorization", "X-Api-Key"} {

@@ -12,6 +12,7 @@ import (
 // TestLoginByTool is the whole way of a person whose client shows text alone: a call says what to do, the tool gives an address, a browser logs
 // in, and the same call works, with no restart; also when the login was lost on the way, and for more than was granted at first.
 func TestLoginByTool(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, "")
 	c := h.initialized("")
 	needsLogin(t, c, "whoami")
@@ -70,6 +71,7 @@ func TestLoginByTool(t *testing.T) {
 
 // TestLoginTakesConfiguredNames: nothing else can be logged in to.
 func TestLoginTakesConfiguredNames(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, "")
 	c := h.initialized("")
 	for _, name := range []string{"other", b.MCP, "", "bed "} {
@@ -81,6 +83,7 @@ func TestLoginTakesConfiguredNames(t *testing.T) {
 
 // TestLoginByURLElicitation: a client that can show addresses does so; what its person answers counts.
 func TestLoginByURLElicitation(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, "")
 	c := h.initialized(urlCapable)
 	action := "accept"
@@ -127,6 +130,7 @@ func TestLoginByURLElicitation(t *testing.T) {
 
 // TestLoginRequiredError: a client that can show addresses gets the one of the login with the first call that needs it (-32042), once.
 func TestLoginRequiredError(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, "")
 	c := h.initialized(urlCapable)
 	r := c.Tool("bed__whoami", nil)
@@ -157,6 +161,7 @@ func TestLoginRequiredError(t *testing.T) {
 
 // TestAttack25NoElicitationUndeclared: a client that did not say that it shows addresses is never asked to, nor given -32042.
 func TestAttack25NoElicitationUndeclared(t *testing.T) {
+	t.Parallel()
 	for _, caps := range []string{"", `{"elicitation":{}}`, `{"elicitation":{"form":{}}}`} {
 		h, _ := newBed(t, "")
 		c := h.initialized(caps)
@@ -173,6 +178,7 @@ func TestAttack25NoElicitationUndeclared(t *testing.T) {
 
 // TestWaitingCallsGoOn: calls that come while a person logs in are served when that is done.
 func TestWaitingCallsGoOn(t *testing.T) {
+	t.Parallel()
 	h, _ := newBed(t, "")
 	c := h.initialized("")
 	needsLogin(t, c, "whoami")
@@ -197,6 +203,7 @@ func TestWaitingCallsGoOn(t *testing.T) {
 
 // TestLoginToolTells: it waits only where there is something to wait for, says why a login failed, and takes no invented accounts.
 func TestLoginToolTells(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, "")
 	c := h.initialized("")
 	begun := time.Now()
@@ -230,6 +237,7 @@ func TestLoginToolTells(t *testing.T) {
 
 // TestQuarantinedServerIsNotLoggedInTo: a server that a person has put into quarantine is not contacted by a login.
 func TestQuarantinedServerIsNotLoggedInTo(t *testing.T) {
+	t.Parallel()
 	h, b := newBed(t, "")
 	c := h.initialized("")
 	visits(t, login(t, c, nil).URL)

@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		os.Exit(cli.Main(os.Args[1:]))
 	}
 	keyring.MockInitWithError(errors.New("tests look at the state of proxies without a keyring"))
+	mcptest.MostlyWaiting()
 	os.Exit(m.Run())
 }
 

@@ -41,6 +41,7 @@ func stillness(pid, least int) (n int) {
 // TestNoisyServer: what one server says unasked stands in the way of another's answer with no more than its part of the queue, however
 // little the client reads. Nothing of it is lost but log messages, and its own answer comes after it.
 func TestNoisyServer(t *testing.T) {
+	t.Parallel()
 	const count, size = 800, 100 << 10
 	pad := mcptest.Text(size)
 	for name, line := range map[string]string{

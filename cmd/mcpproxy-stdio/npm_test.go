@@ -90,6 +90,7 @@ func directly(t *testing.T, root string, env []string, command string, args ...s
 
 // TestNPMStdio: the three reference servers behind one proxy, over stdio.
 func TestNPMStdio(t *testing.T) {
+	t.Parallel()
 	everything, files, memory := npmServer(t, "server-everything"), npmServer(t, "server-filesystem"), npmServer(t, "server-memory")
 	h := newHome(t)
 	root, err := filepath.EvalSymlinks(t.TempDir())
@@ -203,6 +204,7 @@ func useEverything(t *testing.T, c *mcptest.Client, prefix string) {
 
 // TestNPMHTTP: server-everything over streamable HTTP and over the old SSE transport is what it is over stdio.
 func TestNPMHTTP(t *testing.T) {
+	t.Parallel()
 	everything := npmServer(t, "server-everything")
 	loopback, err := filepath.Abs("../../testdata/conformance/loopback.cjs")
 	if err != nil {

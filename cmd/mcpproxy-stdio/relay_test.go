@@ -11,6 +11,7 @@ import (
 )
 
 func TestFirstListIsWhole(t *testing.T) {
+	t.Parallel()
 	mcptest.CheckProcesses(t, "")
 	h := newHome(t).configure(map[string]json.RawMessage{
 		"a": server(mcptest.Server{Name: "a"}), "b": server(mcptest.Server{Name: "b"})})
@@ -38,6 +39,7 @@ func TestFirstListIsWhole(t *testing.T) {
 }
 
 func TestOldDefinitionsAreReadAgain(t *testing.T) {
+	t.Parallel()
 	h := newHome(t).configure(map[string]json.RawMessage{"a": server(mcptest.Server{TextVersion: 11})})
 	c := h.initialized("")
 	if list := c.Call("tools/list", nil); !strings.Contains(string(list.Result), "(text 11)") {
@@ -71,6 +73,7 @@ func TestOldDefinitionsAreReadAgain(t *testing.T) {
 }
 
 func TestACallHearsThatItsServerStarts(t *testing.T) {
+	t.Parallel()
 	h := newHome(t).configure(map[string]json.RawMessage{"a": server(mcptest.Server{})})
 	h.initialized("").List("tools/list")
 	h.configure(map[string]json.RawMessage{"a": server(mcptest.Server{InitDelay: 3 * time.Second})})

@@ -9,6 +9,7 @@ import (
 
 // TestRunnersObeyNoWorkspaceInASandbox: a confined runner that is shown the workspace obeys it as little.
 func TestRunnersObeyNoWorkspaceInASandbox(t *testing.T) {
+	t.Parallel()
 	needs(t, "sandbox (bubblewrap)")
 	for _, name := range []string{"node-options", "registry", "a program", "a package"} {
 		for _, line := range [][]string{{"npx", "-y", demoPackage, "a", "-b"}, {"npx", "-y", "--package", demoPackage, "demo-server", "a", "-b"}, {"env", "npx", "-y", demoPackage, "a", "-b"}} {

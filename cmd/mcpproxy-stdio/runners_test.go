@@ -147,6 +147,7 @@ var npmAttacks = map[string]map[string]string{
 
 // TestRunnersObeyNoWorkspace: a server that a runner of npm packages starts works in the workspace, which has no say in what is started.
 func TestRunnersObeyNoWorkspace(t *testing.T) {
+	t.Parallel()
 	for name, files := range npmAttacks {
 		for i, line := range [][]string{{"npx", "-y", demoPackage, "a", "-b"}, {"npm", "exec", "--yes", "--package=" + demoPackage, "--", "demo-server", "a", "-b"}, {"env", "npx", "-y", demoPackage, "a", "-b"}} {
 			if i > 0 && name != "node-options" && name != "a program" {
@@ -169,6 +170,7 @@ func TestRunnersObeyNoWorkspace(t *testing.T) {
 
 // TestOtherRunnersObeyNoWorkspace: so it is with the other package managers, each with the files that it obeys.
 func TestOtherRunnersObeyNoWorkspace(t *testing.T) {
+	t.Parallel()
 	bunfig := map[string]string{"bunfig.toml": "preload = [\"./evil.ts\"]\n[install]\nregistry = \"http://127.0.0.1:9/\"\n", "evil.ts": "JSMARK", ".env": "NODE_OPTIONS=planted\n",
 		"tsconfig.json": `{"compilerOptions":{"paths":{"fs":["./evil.ts"],"readline":["./evil.ts"]}}}`}
 	for name, tt := range map[string]struct {
@@ -214,6 +216,7 @@ func TestOtherRunnersObeyNoWorkspace(t *testing.T) {
 
 // TestRunnersThatStayWhole: a runner that can't be taken apart works in a directory of its own, and so does what it starts.
 func TestRunnersThatStayWhole(t *testing.T) {
+	t.Parallel()
 	for name, line := range map[string][]string{
 		"a call":          {"npx", "-y", "-p", demoPackage, "-c", "demo-server a -b"},
 		"another option":  {"npx", "-y", "--frobnicate=1", "-p", demoPackage, "demo-server", "a", "-b"},
@@ -252,6 +255,7 @@ for line in sys.stdin:
 
 // TestModulesObeyNoWorkspace: python -m finds its module, and all that the module imports, outside of the workspace that it works in.
 func TestModulesObeyNoWorkspace(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("python3 is not installed")
 	}
@@ -292,6 +296,7 @@ func TestModulesObeyNoWorkspace(t *testing.T) {
 // A directory that the person named in their own file is theirs: a runner obeys the project there, and where there is none its package is
 // installed as everywhere.
 func TestRunnersInANamedDirectory(t *testing.T) {
+	t.Parallel()
 	project := map[string]string{"package.json": `{"scripts":{"start":"node s.js"}}`, "node_modules/.bin/local-server": strings.ReplaceAll(scriptServer, "VERSION", "local"), "s.js": strings.ReplaceAll(scriptServer, "VERSION", "script")}
 	for name, tt := range map[string]struct {
 		files map[string]string
@@ -362,6 +367,7 @@ func (r *runnerRig) age() {
 // A newer version under a floating tag is found in the background, started the next time, and told. A pin keeps the version, byte for
 // byte, and brings it back when its files are gone.
 func TestRunnerVersions(t *testing.T) {
+	t.Parallel()
 	r := newRunnerRig(t)
 	c := r.serve(nil, "npx", "-y", demoPackage)
 	if w := whereabouts(t, c); w.Version != "1.0.0" {
@@ -446,6 +452,7 @@ func (r *runnerRig) installationOf() any {
 
 // A package that can't be installed is told with the installer's own words, without the server's secrets; a held server installs nothing.
 func TestRunnerFailures(t *testing.T) {
+	t.Parallel()
 	r := newRunnerRig(t)
 	c := r.serve(nil, "npx", "-y", "@mcpproxy-demo/missing")
 	tells(t, c.Tool("demo__where", nil), `server "demo"`, "installing @mcpproxy-demo/missing failed", "404")

@@ -13,6 +13,7 @@ import (
 // TestNoPatternIsCompiledAtStart: a regular expression is compiled when it is first used, since every package's variables are made in every
 // process, and most processes use few of them.
 func TestNoPatternIsCompiledAtStart(t *testing.T) {
+	t.Parallel()
 	files := token.NewFileSet()
 	err := filepath.WalkDir("../../pkg", func(path string, entry fs.DirEntry, err error) error {
 		switch {

@@ -16,6 +16,7 @@ import (
 // TestTranscripts replays what eleven real clients sent to one server, through the proxy to a scripted one that lists its
 // tools as the recorded one did: only after the handshake, and by the client's abilities.
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("../../testdata/clients/transcripts/*.jsonl")
 	if err != nil || len(files) < 27 {
 		t.Fatalf("%d transcripts: %v", len(files), err)

@@ -9,12 +9,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,10 +30,7 @@ func TestMain(m *testing.M) {
 	if order := os.Getenv(envCrash); order != "" {
 		crashOwner(order)
 	}
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		f.Value.Set("4") // they mostly wait for their engine
-	}
+	mcptest.MostlyWaiting()
 	os.Exit(mcptest.Run(m))
 }
 

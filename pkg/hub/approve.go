@@ -45,6 +45,9 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	case !strings.EqualFold(p.Digest, digest):
 		return builtin.Outcome{}, fmt.Errorf("server %s: %w: its digest is %s; look at it again with quarantine_review", strconv.Quote(name), quarantine.ErrDigest, p.Digest)
 	}
+	a.h.mu.Lock()
+	before := a.h.tried[st.key]
+	a.h.mu.Unlock()
 	decision, why, err := a.decide(ctx, st, p, code)
 	if err != nil {
 		return builtin.Outcome{}, err
@@ -54,9 +57,15 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	}
 	a.h.log.Info().Str("server", name).Str("decision", decision).Msg("approved")
 	a.h.mu.Lock()
-	delete(a.h.tried, st.key)
+	again := before != look{} && a.h.tried[st.key] == before
+	if again { // else the store's watcher saw the approval first, and has begun the one start that it is
+		delete(a.h.tried, st.key)
+	}
 	a.h.mu.Unlock()
 	a.h.recall()
+	if again {
+		a.h.apply()
+	}
 	a.h.unflag(st.key)
 	if decision != "inspect" {
 		a.s.Refresh(ctx)

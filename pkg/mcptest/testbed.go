@@ -2,9 +2,9 @@ package mcptest
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,7 +25,7 @@ const EnvOAuth = "MCPPROXY_TEST_OAUTH"
 const testbedTimeout = 20 * time.Second // to start, and for one answer of the admin endpoint
 
 // Testbed is a real OAuth 2.1 authorization server and an MCP server that it
-// protects, in a process of their own: testdata/oauth-testbed, whose README says
+// protects: testdata/oauth-testbed, whose README says
 // what they know and can be made to do wrong. Its methods fail the test if the
 // testbed does not answer.
 type Testbed struct {
@@ -31,12 +33,10 @@ type Testbed struct {
 	Issuer string // of the authorization server
 	Admin  string // URL of the admin endpoint
 
-	t      testing.TB
-	admin  *http.Client
-	cmd    *exec.Cmd
-	stdin  io.Closer // its end ends the testbed
-	stderr bytes.Buffer
-	done   bool
+	t     testing.TB
+	admin *http.Client
+	n     int // its number in the process
+	done  bool
 }
 
 // Request is one request that a testbed has answered.
@@ -60,42 +60,99 @@ func (r Request) Param(name string) string {
 // NewTestbed starts a testbed, which ends with the test. The arguments are
 // those of testbed.mjs, such as "--issuer-path", "/tenant1". Without Node or the
 // installed packages the test is skipped; with MCPPROXY_TEST_NO_SKIP it fails.
+// All testbeds of a test binary are in one process, since Node takes as long to start as a test does.
 func NewTestbed(t testing.TB, args ...string) *Testbed {
 	t.Helper()
-	node, dir := testbedFiles(t)
+	node, sources, packages := testbedFiles(t)
 	b := &Testbed{t: t, admin: &http.Client{Timeout: testbedTimeout, Transport: &http.Transport{DisableKeepAlives: true}}}
-	b.cmd = exec.Command(node, append([]string{filepath.Join(dir, "testbed.mjs")}, args...)...)
-	b.cmd.Stderr = &b.stderr
-	// Otherwise a grandchild of Node would keep Wait from coming back; there is none.
-	b.cmd.WaitDelay = stopTimeout
-	stdin, err := b.cmd.StdinPipe()
+	if err := testbeds.begin(node, sources, packages); err != nil {
+		t.Fatalf("mcptest: testbed: %v", err)
+	}
+	if args == nil {
+		args = []string{}
+	}
+	b.n = int(testbeds.last.Add(1))
+	at, err := testbeds.order(map[string]any{"start": b.n, "args": args})
 	if err != nil {
-		t.Fatalf("mcptest: testbed: %v", err)
-	}
-	stdout, err := b.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatalf("mcptest: testbed: %v", err)
-	}
-	if err := b.cmd.Start(); err != nil {
-		t.Fatalf("mcptest: testbed: %v", err)
-	}
-	b.stdin = stdin
-	t.Cleanup(b.Stop)
-	slow := time.AfterFunc(testbedTimeout, func() { _ = b.cmd.Process.Kill() })
-	line, _ := bufio.NewReader(stdout).ReadBytes('\n')
-	slow.Stop()
-	var at struct{ MCP, Issuer, Admin string }
-	if err := json.Unmarshal(line, &at); err != nil {
-		b.Stop() // so that all of stderr is there
-		t.Fatalf("mcptest: the testbed did not start: %s", b.stderr.String())
+		t.Fatalf("mcptest: the testbed did not start: %v", err)
 	}
 	b.MCP, b.Issuer, b.Admin = at.MCP, at.Issuer, at.Admin
+	t.Cleanup(b.Stop)
 	return b
 }
 
-// testbedFiles gives Node and a folder with the sources as they are in this
-// repository, beside the installed packages.
-func testbedFiles(t testing.TB) (node, dir string) {
+// testbeds is the process with all testbeds of this test binary. It ends when its stdin does, with us.
+var testbeds testbedProcess
+
+type testbedProcess struct {
+	last  atomic.Int64 // number of the latest testbed
+	begun sync.Once
+	err   error
+
+	mu     sync.Mutex // one order at a time
+	cmd    *exec.Cmd
+	stdin  io.Writer
+	stdout *bufio.Reader
+	stderr string // a file: a goroutine that copies would count as a leak
+}
+
+// begin starts the process, once.
+func (p *testbedProcess) begin(node, sources, packages string) error {
+	p.begun.Do(func() {
+		dir, err := os.MkdirTemp("", "testbed") // a module's imports are looked up from where the file really is: so a copy
+		if err == nil {
+			err = os.CopyFS(dir, os.DirFS(sources))
+		}
+		if err == nil {
+			err = os.Symlink(packages, filepath.Join(dir, "node_modules"))
+		}
+		p.stderr = filepath.Join(dir, "stderr")
+		stderr, errErr := os.Create(p.stderr)
+		if p.err = errors.Join(err, errErr); p.err != nil {
+			return
+		}
+		defer stderr.Close()
+		p.cmd = exec.Command(node, filepath.Join(dir, "testbed.mjs"), "--many", "--remove", dir)
+		p.cmd.Stderr = stderr
+		stdin, err := p.cmd.StdinPipe()
+		stdout, outErr := p.cmd.StdoutPipe()
+		if p.err = errors.Join(err, outErr); p.err != nil {
+			return
+		}
+		p.stdin, p.stdout = stdin, bufio.NewReader(stdout)
+		p.err = p.cmd.Start()
+	})
+	return p.err
+}
+
+// order sends one order and gives the answer to it.
+func (p *testbedProcess) order(order map[string]any) (answer struct{ MCP, Issuer, Admin, Error string }, err error) {
+	line, err := json.Marshal(order)
+	if err != nil {
+		return answer, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slow := time.AfterFunc(testbedTimeout, func() { _ = p.cmd.Process.Kill() })
+	defer slow.Stop()
+	if _, err = p.stdin.Write(append(line, '\n')); err == nil {
+		line, err = p.stdout.ReadBytes('\n')
+	}
+	if err == nil {
+		err = json.Unmarshal(line, &answer)
+	}
+	if err == nil && answer.Error != "" {
+		err = errors.New(answer.Error)
+	}
+	if err != nil {
+		stderr, _ := os.ReadFile(p.stderr)
+		return answer, fmt.Errorf("%w; on stderr: %s", err, stderr)
+	}
+	return answer, nil
+}
+
+// testbedFiles gives Node, the testbed's sources in this repository, and the folder of the installed packages.
+func testbedFiles(t testing.TB) (node, sources, packages string) {
 	t.Helper()
 	missing := t.Skipf
 	if os.Getenv("MCPPROXY_TEST_NO_SKIP") != "" {
@@ -105,23 +162,15 @@ func testbedFiles(t testing.TB) (node, dir string) {
 	if err != nil {
 		missing("needs Node: %v", err)
 	}
-	packages, err := filepath.Abs(filepath.Join(os.Getenv(EnvOAuth), "node_modules"))
+	packages, err = filepath.Abs(filepath.Join(os.Getenv(EnvOAuth), "node_modules"))
 	if _, statErr := os.Stat(filepath.Join(packages, "oidc-provider")); os.Getenv(EnvOAuth) == "" || err != nil || statErr != nil {
 		missing("needs the OAuth testbed: set %s to a folder that testdata/oauth-testbed was installed into", EnvOAuth)
 	}
-	sources, err := repositoryFile("testdata/oauth-testbed")
+	sources, err = repositoryFile("testdata/oauth-testbed")
 	if err != nil {
 		t.Fatalf("mcptest: testbed: %v", err)
 	}
-	// A module's imports are looked up from where the file really is: so a copy.
-	dir = t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(sources)); err != nil {
-		t.Fatalf("mcptest: testbed: %v", err)
-	}
-	if err := os.Symlink(packages, filepath.Join(dir, "node_modules")); err != nil {
-		t.Fatalf("mcptest: testbed: %v", err)
-	}
-	return node, dir
+	return node, sources, packages
 }
 
 // repositoryFile gives the path of a file of this repository; tests run in their package's folder.
@@ -148,10 +197,9 @@ func (b *Testbed) Stop() {
 		return
 	}
 	b.done = true
-	_ = b.stdin.Close()
-	late := time.AfterFunc(stopTimeout, func() { _ = b.cmd.Process.Kill() })
-	_ = b.cmd.Wait() // how it ended tells nothing
-	late.Stop()
+	if _, err := testbeds.order(map[string]any{"stop": b.n}); err != nil {
+		b.t.Errorf("mcptest: testbed: %v", err)
+	}
 }
 
 // Faults merges these switches into the present ones: {"as": {…}, "rs": {…}}.
