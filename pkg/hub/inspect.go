@@ -40,6 +40,9 @@ func (nobody) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InternalError, "Nobody is there to answer: the server is only being listed", nil)))
 }
 
+// Answered implements upstream.Owner: nobody calls.
+func (nobody) Answered(*upstream.Call, *jsonrpc.Message, error) {}
+
 // Started implements upstream.Owner.
 func (nobody) Started(*upstream.Instance) {}
 

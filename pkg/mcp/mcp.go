@@ -75,6 +75,7 @@ const (
 	InvalidParams  = -32602
 	InternalError  = -32603
 
+	ResourceNotFound       = -32002 // MCP 2025-11-25, resources, error handling: of the revisions with a handshake
 	URLElicitationRequired = -32042 // MCP 2025-11-25, elicitation; to clients of that revision only
 )
 

@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -11,56 +10,33 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// calls are the client's open requests and the progress tokens it gave.
+// calls are the client's open requests that can be cancelled, by their raw ids. Two requests may have one id, against the protocol; then
+// the later one is known.
 type calls struct {
-	mu     sync.Mutex
-	open   map[string]*call // by the client's raw id
-	tokens map[uint64]*token
-	next   uint64
+	mu   sync.Mutex
+	open map[string]*upstream.Call
 }
 
-// token is a progress token: servers see a number of ours, so that two of them, or two clients, never mix theirs up.
-type token struct {
-	raw  []byte // as the client wrote it
-	call *call
-}
-
-func (c *calls) add(one *call) {
+func (c *calls) add(one *upstream.Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.open[one.key] = one
+	c.open[string(one.Request.Bytes(one.Request.ID))] = one
 }
 
-// remove forgets a request that is over. A token of a call that became a task goes on being used.
-func (c *calls) remove(one *call, answer *jsonrpc.Message) {
+// remove forgets a request that is over.
+func (c *calls) remove(one *upstream.Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open[one.key] == one {
-		delete(c.open, one.key)
+	if id := one.Request.Bytes(one.Request.ID); c.open[string(id)] == one {
+		delete(c.open, string(id))
 	}
-	if one.token != 0 && !(one.task && answer != nil && answer.Kind == jsonrpc.Result) {
-		delete(c.tokens, one.token)
-	}
-}
-
-// take removes a request that waits and tells whether this is the first time: it is either served or cancelled. Two
-// requests may have one id, against the protocol; then the map knows the later one only.
-func (c *calls) take(one *call) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.open[one.key] == one {
-		delete(c.open, one.key)
-	}
-	first := !one.taken
-	one.taken = true
-	return first
 }
 
 // whileOpen calls f, which must not wait, if the request is open; its answer is not sent before f is done.
-func (c *calls) whileOpen(one *call, f func()) bool {
+func (c *calls) whileOpen(one *upstream.Call, f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open[one.key] != one {
+	if c.open[string(one.Request.Bytes(one.Request.ID))] != one {
 		return false
 	}
 	f()
@@ -79,78 +55,39 @@ func (c *calls) makesTask(in *upstream.Instance) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, one := range c.open {
-		if one.task && one.in == in {
+		if one.Task && one.To() == in {
 			return true
 		}
 	}
 	return false
 }
 
-// dropToken forgets the progress token of a call, if it has one.
-func (c *calls) dropToken(one *call) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.tokens, one.token)
-}
-
-func (c *calls) addToken(raw []byte, one *call) uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.next++
-	c.tokens[c.next] = &token{raw, one}
-	return c.next
-}
-
-func (c *calls) find(id []byte) *call {
+func (c *calls) find(id []byte) *upstream.Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.open[string(id)]
 }
 
-func (c *calls) token(raw []byte) *token {
-	n, ok := jsonrpc.Number(raw)
-	if !ok {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.tokens[n]
+// closeCall ends a request that is not given to a server. It is false if the client has cancelled it.
+func (s *Session) closeCall(c *upstream.Call) bool {
+	s.calls.remove(c)
+	return c.End()
 }
 
 // cancel serves the client's notifications/cancelled. A request that is unknown or answered already is left alone.
 func (s *Session) cancel(m *jsonrpc.Message, p mcp.Params) {
-	c := s.calls.find(m.Bytes(p.ID))
-	if c == nil {
-		return
+	if c := s.calls.find(m.Bytes(p.ID)); c != nil && c.Cancel(m, p.ID) {
+		s.calls.remove(c)
+		c.Reply(jsonrpc.Frame{})
 	}
-	if c.in == nil { // it waits for a server to be listed
-		if s.calls.take(c) {
-			c.reply.none()
-		}
-		return
-	}
-	taken := c.in.Cancel(c.up, func(id uint64) []byte {
-		return jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.ID, With: strconv.AppendUint(nil, id, 10)})
-	})
-	if !taken {
-		return
-	}
-	s.calls.remove(c, nil)
-	c.reply.none()
 }
-
-// none says that no answer will come; a batch has to know.
-func (r reply) none() { r(jsonrpc.Frame{}) }
 
 // progress passes a server's progress on under the client's token. After the result there is none, and another server's
 // token is not its to use.
 func (s *Session) progress(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
-	t := s.calls.token(m.Bytes(p.Progress))
-	if t == nil || t.call.in != in {
-		return
+	if c := in.Progress(m.Bytes(p.Progress)); c != nil {
+		s.pass(in, jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], c.Request.Bytes(c.Params.Token), m.Raw[p.Progress.End:]})
 	}
-	t.call.up.Touch()
-	s.pass(in, jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], t.raw, m.Raw[p.Progress.End:]})
 }
 
 const (
@@ -161,7 +98,8 @@ const (
 // tellStart reports, as progress of a call that waits for its server to start, that it does: a first start may download for
 // minutes. The numbers rise towards 0, so that what the server itself reports later goes on
 // rising.
-func (s *Session) tellStart(c *call, token []byte) {
+func (s *Session) tellStart(c *upstream.Call) {
+	in, token := c.To(), c.Request.Bytes(c.Params.Token)
 	tick := time.NewTicker(startSilent)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -171,11 +109,11 @@ func (s *Session) tellStart(c *call, token []byte) {
 		case <-tick.C:
 		}
 		tick.Reset(startNotice)
-		if c.in.Hello() != nil {
+		if in.Hello() != nil {
 			return
 		}
-		status := c.in.Status()
-		message := fmt.Sprintf("Server %q is starting, for %s", c.in.Name(), time.Since(status.Since).Round(time.Second))
+		status := in.Status()
+		message := fmt.Sprintf("Server %q is starting, for %s", in.Name(), time.Since(status.Since).Round(time.Second))
 		if status.Stage != "" {
 			message += ": " + status.Stage
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
 // hello is what the client said in its handshake.
@@ -37,12 +38,12 @@ func (s *Session) can(path ...string) bool {
 }
 
 // initialize answers the handshake from what is known, before any server is touched (MCP 2025-11-25, lifecycle).
-func (s *Session) initialize(m *jsonrpc.Message, r reply) {
+func (s *Session) initialize(c *upstream.Call) {
 	if s.greeted() {
-		r.fail(m, mcp.InvalidRequest, "Invalid request: already initialized")
+		fail(c, mcp.InvalidRequest, "Invalid request: already initialized")
 		return
 	}
-	params := m.Bytes(m.Params)
+	params := c.Request.Bytes(c.Request.Params)
 	asked := string(jsonrpc.Unquote(mcp.Field(params, "protocolVersion")))
 	capabilities, info := mcp.Field(params, "capabilities"), mcp.Field(params, "clientInfo")
 	if len(capabilities) == 0 || capabilities[0] != '{' {
@@ -67,7 +68,7 @@ func (s *Session) initialize(m *jsonrpc.Message, r reply) {
 	if text := view.Instructions(s.host.About(s)); text != "" {
 		b = jsonrpc.AppendQuote(append(b, `,"instructions":`...), text)
 	}
-	r.result(m, append(b, '}'))
+	result(c, append(b, '}'))
 	s.host.Begin(s)
 }
 

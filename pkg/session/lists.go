@@ -102,8 +102,8 @@ func (s *Session) ForgetCatalog() {
 }
 
 // list serves the four list methods from the catalog. Resources are data: running servers are asked for them.
-func (s *Session) list(m *jsonrpc.Message, p mcp.Params, k catalog.Kind, r reply) {
-	cursor := mcp.String(m.Raw, p.Cursor)
+func (s *Session) list(c *upstream.Call, k catalog.Kind) {
+	cursor := mcp.String(c.Request.Raw, c.Params.Cursor)
 	s.spawn(func() {
 		if cursor == "" {
 			s.host.AwaitFirst(s.ctx, s, "")
@@ -111,16 +111,16 @@ func (s *Session) list(m *jsonrpc.Message, p mcp.Params, k catalog.Kind, r reply
 		if k == catalog.Resources && cursor == "" {
 			s.askResources()
 		}
-		result, err := s.page(k, cursor)
+		page, err := s.page(k, cursor)
 		if errors.Is(err, catalog.ErrCursor) {
-			r.fail(m, mcp.InvalidParams, "Invalid params: "+err.Error())
+			fail(c, mcp.InvalidParams, "Invalid params: "+err.Error())
 			return
 		}
 		if cursor == "" {
-			s.notice.serve(k, result)
+			s.notice.serve(k, page)
 			s.noteListed(k)
 		}
-		r.result(m, result)
+		result(c, page)
 	})
 }
 
@@ -236,7 +236,7 @@ func (s *Session) announce(forced bool, kinds ...catalog.Kind) {
 		n.since = time.Now()
 	}
 	if wait := min(coalesce, coalesceMost-time.Since(n.since)); n.timer == nil {
-		n.timer = time.AfterFunc(wait, func() { s.sendNotices() })
+		n.timer = time.AfterFunc(wait, func() { s.spawn(func() { s.sendNotices() }) })
 	} else {
 		n.timer.Reset(wait)
 	}

@@ -29,7 +29,7 @@ func (s *Session) CanAskURL() bool { return s.can("elicitation", "url") }
 
 // offerLogin answers a request that needs a login with its address, to a client that can show it, once for each server: people who are
 // asked too often stop reading. It tells whether it answers.
-func (s *Session) offerLogin(m *jsonrpc.Message, r reply, err error) bool {
+func (s *Session) offerLogin(c *upstream.Call, err error) bool {
 	var needed *oauth.RequiredError
 	if !errors.As(err, &needed) || !s.CanAskURL() {
 		return false
@@ -46,16 +46,16 @@ func (s *Session) offerLogin(m *jsonrpc.Message, r reply, err error) bool {
 		defer cancel()
 		f, failed := s.startLogin(ctx, needed)
 		if failed != nil {
-			s.unserved(m, m.MethodName(), r, errors.Join(err, failed))
+			s.unserved(c, errors.Join(err, failed))
 			return
 		}
 		if f.Shown().URL == "" { // no person was needed, or somebody was quicker
-			s.unserved(m, m.MethodName(), r, fmt.Errorf("server %q: it was logged in to meanwhile; the call was not run, call again", needed.Server))
+			s.unserved(c, fmt.Errorf("server %q: it was logged in to meanwhile; the call was not run, call again", needed.Server))
 			return
 		}
 		id := rand.Text()
 		data, _ := json.Marshal(map[string]any{"elicitations": []any{LoginQuestion(needed.Server, id, f.Shown())}})
-		r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.URLElicitationRequired, err.Error(), data)))
+		c.Reply(jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), mcp.URLElicitationRequired, err.Error(), data)))
 		if f.Wait(s.ctx) == nil {
 			s.LoginDone(id)
 		}

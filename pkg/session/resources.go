@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
@@ -8,57 +9,6 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
-
-// resource serves resources/read, subscribe and unsubscribe: at the server that owns the URI, and at no other.
-func (s *Session) resource(m *jsonrpc.Message, p mcp.Params, r reply, last bool) bool {
-	method := m.MethodName()
-	uri := mcp.String(m.Raw, p.URI)
-	if uri == "" {
-		r.fail(m, mcp.InvalidParams, "Invalid params: uri is missing")
-		return true
-	}
-	if !last && s.links.busy() {
-		return false // it may be in a result that the client has just read
-	}
-	if last {
-		s.links.wait(s.ctx)
-	}
-	server, original := s.ownerOf(uri)
-	if method == mcp.Unsubscribe {
-		s.mu.Lock()
-		if was, ok := s.subs[uri]; ok {
-			server = was
-		}
-		s.mu.Unlock()
-	}
-	if server == "" && !last {
-		return false
-	}
-	if server == "" {
-		r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), resourceNotFound, "Resource not found: "+nobodyShowed(uri),
-			append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))))
-		return true
-	}
-	in, err := s.instance(server)
-	if err != nil {
-		r.fail(m, mcp.InternalError, err.Error())
-		return true
-	}
-	c := &call{method: method, result: func(*jsonrpc.Message) {
-		if original == uri { // the one who answered goes on being asked; who was asked by name, by name
-			s.view().Shows(server, uri)
-		}
-		s.subscribed(method, uri, in)
-	}}
-	if original != uri {
-		c.edits = []jsonrpc.Edit{{At: p.URI, With: jsonrpc.Quote(original)}}
-	}
-	s.relay(m, p, in, c, r)
-	return true
-}
-
-// resourceNotFound is the code of the revisions with a handshake (MCP 2025-11-25, resources, error handling).
-const resourceNotFound = -32002
 
 // nobodyShowed says why a URI can't be asked for, and how it can.
 func nobodyShowed(uri string) string {
@@ -93,6 +43,17 @@ func (s *Session) ownerOf(uri string) (server, original string) {
 		return all[0].Name, uri
 	}
 	return "", uri
+}
+
+// subscribedOrOwner is ownerOf; a subscription is ended at the server that it was made at.
+func (s *Session) subscribedOrOwner(method, uri string) (server, original string) {
+	server, original = s.ownerOf(uri)
+	if method == mcp.Unsubscribe {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		server = cmp.Or(s.subs[uri], server)
+	}
+	return server, original
 }
 
 // clientURI is a server's URI as the client knows it: as it subscribed to it, else as it is listed; "" for one that

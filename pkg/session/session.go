@@ -112,8 +112,7 @@ func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
 	s := &Session{host: host, conn: conn, opts: opts, log: opts.Log,
 		instances: map[string]*upstream.Instance{}, ending: map[*upstream.Instance]bool{}, subs: map[string]string{}, asked: map[string]bool{}}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
-	s.calls.open = map[string]*call{}
-	s.calls.tokens = map[uint64]*token{}
+	s.calls.open = map[string]*upstream.Call{}
 	s.back.open = map[uint64]*backCall{}
 	s.back.tokens = map[uint64]*backToken{}
 	s.tasks.owner = map[string]string{}
@@ -189,15 +188,4 @@ func (s *Session) pass(in *upstream.Instance, f jsonrpc.Frame) {
 		s.log.Debug().Err(err).Msg("the client is gone")
 		s.end(nil)
 	}
-}
-
-// A reply takes the answer to one request: s.write, or a batch that collects.
-type reply func(jsonrpc.Frame)
-
-func (r reply) result(m *jsonrpc.Message, result []byte) {
-	r(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), result)))
-}
-
-func (r reply) fail(m *jsonrpc.Message, code int, text string) {
-	r(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), code, text, nil)))
 }

@@ -17,30 +17,31 @@ type tasks struct {
 }
 
 // heldTask keeps its server up, and the progress token of its call in use.
-type heldTask struct {
-	in   *upstream.Instance
-	call *call
+type heldTask struct{ call *upstream.Call }
+
+func (h heldTask) release() {
+	h.call.To().Forget(h.call)
+	h.call.To().Hold(-1)
 }
 
 const ambiguous = "\x00"
 
 // learnTask notes the owner of the task that a call was answered with.
-func (s *Session) learnTask(answer *jsonrpc.Message, in *upstream.Instance, c *call) {
+func (s *Session) learnTask(answer *jsonrpc.Message, c *upstream.Call) {
 	id := string(jsonrpc.Unquote(mcp.Field(answer.Bytes(answer.Result), "task", "taskId")))
 	if id == "" {
-		s.calls.dropToken(c)
+		c.To().Forget(c)
 		return
 	}
-	s.tasks.note(id, in.Name())
+	s.tasks.note(id, c.To().Name())
 	s.tasks.mu.Lock()
 	was, held := s.tasks.held[id]
-	s.tasks.held[id] = heldTask{in, c}
+	s.tasks.held[id] = heldTask{c}
 	s.tasks.mu.Unlock()
 	if held {
-		s.calls.dropToken(was.call)
-		was.in.Hold(-1)
+		was.release()
 	}
-	in.Hold(1)
+	c.To().Hold(1)
 }
 
 // releaseTask lets the server of a task go that is over; its result may be asked for again.
@@ -50,8 +51,7 @@ func (s *Session) releaseTask(id string) {
 	delete(s.tasks.held, id)
 	s.tasks.mu.Unlock()
 	if held {
-		s.calls.dropToken(h.call)
-		h.in.Hold(-1)
+		h.release()
 	}
 }
 
@@ -128,8 +128,7 @@ func (s *Session) forgetTasks(in *upstream.Instance) {
 	t.mu.Lock()
 	n := 0
 	for id, h := range t.held {
-		if h.in == in {
-			s.calls.dropToken(h.call)
+		if h.call.To() == in {
 			delete(t.held, id)
 			n++
 		}
@@ -168,13 +167,13 @@ func (s *Session) withTasks() []*upstream.Instance {
 }
 
 // task serves tasks/get, tasks/result and tasks/cancel at the owner of the task.
-func (s *Session) task(m *jsonrpc.Message, p mcp.Params, method string, r reply) {
-	id := mcp.String(m.Raw, p.TaskID)
+func (s *Session) task(c *upstream.Call) {
+	id := mcp.String(c.Request.Raw, c.Params.TaskID)
 	s.tasks.mu.Lock()
 	server, known := s.tasks.owner[id]
 	s.tasks.mu.Unlock()
 	if server == ambiguous {
-		r.fail(m, mcp.InvalidParams, "Invalid params: two servers have a task with this id; it can't be told whose is meant")
+		fail(c, mcp.InvalidParams, "Invalid params: two servers have a task with this id; it can't be told whose is meant")
 		return
 	}
 	var in *upstream.Instance
@@ -186,18 +185,16 @@ func (s *Session) task(m *jsonrpc.Message, p mcp.Params, method string, r reply)
 		in = all[0]
 	}
 	if in == nil {
-		r.fail(m, mcp.InvalidParams, "Invalid params: unknown taskId")
+		fail(c, mcp.InvalidParams, "Invalid params: unknown taskId")
 		return
 	}
-	c := &call{method: method}
-	if method != mcp.TasksGet {
-		c.result = func(*jsonrpc.Message) { s.releaseTask(id) }
-	}
-	s.relay(m, p, in, c, r)
+	c.Target = id
+	s.calls.add(c)
+	s.relay(c, in)
 }
 
 // listTasks serves tasks/list: what all running servers list, on one page.
-func (s *Session) listTasks(m *jsonrpc.Message, r reply) {
+func (s *Session) listTasks(c *upstream.Call) {
 	s.spawn(func() {
 		var all [][]byte
 		for _, in := range s.withTasks() {
@@ -220,6 +217,6 @@ func (s *Session) listTasks(m *jsonrpc.Message, r reply) {
 			}
 			b = append(b, item...)
 		}
-		r.result(m, append(b, `]}`...))
+		result(c, append(b, `]}`...))
 	})
 }

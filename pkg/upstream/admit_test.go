@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
 
@@ -41,10 +40,7 @@ func TestCallWhileTheOwnerIsTold(t *testing.T) {
 	t.Cleanup(func() { in.Close(0) })
 	in.Start()
 	<-owner.told
-	out := make(chan outcome, 1)
-	in.Do(&Call{Method: "tools/call", Kind: catalog.Tools, Item: "t",
-		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, "tools/call", nil)) },
-		Done:  func(_ *jsonrpc.Message, err error) { out <- outcome{err: err} }})
+	out := doTool(t, in, "t")
 	select {
 	case o := <-out:
 		t.Fatalf("it did not wait: %v", o.err)
@@ -61,9 +57,7 @@ func TestCallWhileTheOwnerIsTold(t *testing.T) {
 		t.Errorf("asked about %s, want %s", got, want)
 	}
 	// What the server does not list is refused at once.
-	in.Do(&Call{Method: "tools/call", Kind: catalog.Tools, Item: "other",
-		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, "tools/call", nil)) },
-		Done:  func(_ *jsonrpc.Message, err error) { out <- outcome{err: err} }})
+	out = doTool(t, in, "other")
 	if o := wait(t, out); !errors.Is(o.err, ErrNotOffered) {
 		t.Error(o.err)
 	}

@@ -14,48 +14,106 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
-// Call is one request to a server. Its fields are set before Do and not changed after.
+// Call is one open request to a server, from the message that asked for it to the answer. What was asked is set before Do, and not
+// changed after.
 type Call struct {
-	Method string
-	Kind   catalog.Kind // of a call that names an item
-	Item   string       // as the server calls it; "": none
-	// Frame writes the request under the id it got upstream.
-	Frame func(id uint64) jsonrpc.Frame
-	// Done is called exactly once unless the call is cancelled: with the answer, a Result or a Failure, or with the reason why there is none.
-	Done func(answer *jsonrpc.Message, err error)
+	Method  string
+	Kind    catalog.Kind // of a call that names an item
+	Item    string       // as the server calls it; "": none
+	Target  string       // what it names as its client does: a tool, a URI, a task
+	Request *jsonrpc.Message
+	Params  mcp.Params            // of Request
+	Rename  jsonrpc.Edit          // of Request: what the server is sent instead; the id and the progress token are replaced besides
+	Task    bool                  // it asks to run as a task: its progress goes on after the answer
+	Began   time.Time             // when it was asked for
+	Reply   func(f jsonrpc.Frame) // takes the answer to its client; an empty frame says that none will come
 
-	pieces  bool   // Done takes a result that is no JSON as well, and checks the pieces it uses
-	own     bool   // not a client's: call_timeout is not for it, and it is asked on one connection only
-	id      uint64 // 0: not sent
-	retried bool
+	to       atomic.Pointer[Instance]            // nil: it was not given to a server so far
+	asked    []byte                              // raw params of a request of our own, for which there is no Request
+	answered func(m *jsonrpc.Message, err error) // takes the answer to it
+	rough    bool                                // it takes a result that is no JSON as well, and checks the pieces it uses
+
+	id      uint64 // that the server knows it by; 0: not sent
+	token   uint64 // that the server knows its progress by; 0: it has none
+	retried bool   // it has been sent again
 	timer   *time.Timer
 	over    atomic.Bool
 	sign    atomic.Int64 // when progress last came, Unix nanoseconds
 }
 
-// Touch notes a sign of life: call_timeout counts from the last one.
-func (c *Call) Touch() { c.sign.Store(time.Now().UnixNano()) }
+// own tells a request of our own: call_timeout is not for it, and it is asked on one connection only.
+func (c *Call) own() bool { return c.answered != nil }
 
-func (c *Call) finish(answer *jsonrpc.Message, err error) {
-	if c.over.CompareAndSwap(false, true) {
-		c.Done(answer, err)
+// frame is the request as the server gets it: as it was asked, but for the id, the progress token and what it names.
+func (c *Call) frame() jsonrpc.Frame {
+	if c.own() {
+		return jsonrpc.Whole(jsonrpc.NewRequest(c.id, c.Method, c.asked))
 	}
+	var room [3]jsonrpc.Edit
+	edits := append(room[:0], jsonrpc.Edit{At: c.Request.ID, With: strconv.AppendUint(nil, c.id, 10)})
+	if c.token != 0 {
+		edits = append(edits, jsonrpc.Edit{At: c.Params.Token, With: strconv.AppendUint(nil, c.token, 10)})
+	}
+	if c.Rename.At.End != 0 {
+		edits = append(edits, c.Rename)
+	}
+	return jsonrpc.Whole(jsonrpc.Splice(c.Request.Raw, edits...))
 }
 
-// Do sends the call, starting the server first if need be. It does not wait.
+// To is the instance that the call was given to, nil if there is none so far.
+func (c *Call) To() *Instance { return c.to.Load() }
+
+// End ends a call that is not to go to a server any more. It is false if the call is over already, or was cancelled.
+func (c *Call) End() bool { return c.over.CompareAndSwap(false, true) }
+
+// Cancel takes the call back: if it waits it is never sent, and if it was sent the server is told, with the client's notification m, in
+// which the id stands at id. Nobody is told of an answer after Cancel returned true; false means that the call was over already.
+func (c *Call) Cancel(m *jsonrpc.Message, id jsonrpc.Span) bool {
+	if !c.End() {
+		return false
+	}
+	if in := c.To(); in != nil { // else Do finds that it is over
+		in.withdraw(c, func(n []byte) []byte { return jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: id, With: n}) })
+	}
+	return true
+}
+
+// touch notes a sign of life: call_timeout counts from the last one.
+func (c *Call) touch() { c.sign.Store(time.Now().UnixNano()) }
+
+// finish gives the answer to the call, a Result or a Failure, or the reason why there is none: once, and never after a cancellation. The
+// progress of a call that became a task goes on.
+func (in *Instance) finish(c *Call, answer *jsonrpc.Message, err error) {
+	if !c.End() {
+		return
+	}
+	if c.own() {
+		c.answered(answer, err)
+		return
+	}
+	if c.token != 0 && !(c.Task && answer != nil && answer.Kind == jsonrpc.Result) {
+		in.Forget(c)
+	}
+	in.owner.Answered(c, answer, err)
+}
+
+// Do sends the call, starting the server first if need be. It does not wait. What becomes of the call is told to the owner.
 func (in *Instance) Do(c *Call) {
+	c.to.Store(in)
 	in.mu.Lock()
 	err := in.admit(c)
 	in.mu.Unlock()
 	if err != nil {
-		c.finish(nil, err)
+		in.finish(c, nil, err)
 	}
 }
 
 // admit sends the call or lets it wait; mu is held.
 func (in *Instance) admit(c *Call) error {
-	switch in.state {
-	case Ready:
+	switch {
+	case c.over.Load(): // cancelled meanwhile
+		return nil
+	case in.state == Ready:
 		if wait, refused := in.lists.judge(c, in.spec.Admit); refused != nil {
 			return in.refusal(refused)
 		} else if !wait {
@@ -67,14 +125,14 @@ func (in *Instance) admit(c *Call) error {
 			conn := in.conn
 			in.runs.Go(func() { conn.Close(stopGrace) })
 		}
-	case Idle, NeedsLogin:
+	case in.state == Idle, in.state == NeedsLogin:
 		in.start()
-	case Failed:
+	case in.state == Failed:
 		if wait := time.Until(in.nextTry); wait > 0 {
 			return in.notBefore(wait)
 		}
 		in.start()
-	case Closed:
+	case in.state == Closed:
 		return &Error{Server: in.spec.Name, Cause: ErrClosed}
 	}
 	in.park(c)
@@ -107,12 +165,17 @@ func (in *Instance) notBefore(wait time.Duration) error {
 func (in *Instance) send(c *Call) error {
 	in.nextID++
 	c.id = in.nextID
+	if c.Params.Token.End != 0 && c.token == 0 {
+		in.nextToken++
+		c.token = in.nextToken
+		in.tokens[c.token] = c
+	}
 	stopTimer(c.timer)
-	if in.spec.CallTimeout > 0 && !c.own {
-		c.Touch()
+	if in.spec.CallTimeout > 0 && !c.own() {
+		c.touch()
 		c.timer = time.AfterFunc(in.spec.CallTimeout, func() { in.expire(c) })
 	}
-	if err := in.conn.Send(c.Frame(c.id)); err != nil {
+	if err := in.conn.Send(c.frame()); err != nil {
 		stopTimer(c.timer)
 		return &Error{Server: in.spec.Name, Step: "could not be reached", Cause: err}
 	}
@@ -162,7 +225,7 @@ func (in *Instance) giveUp(c *Call) {
 	} else if conn != nil {
 		e.Tail = tail(conn.Diagnostics())
 	}
-	c.finish(nil, e)
+	in.finish(c, nil, e)
 }
 
 // expire ends a call that got no answer within call_timeout of its last sign of life.
@@ -173,38 +236,56 @@ func (in *Instance) expire(c *Call) {
 		in.mu.Unlock()
 		return
 	}
-	if in.Cancel(c, nil) {
-		c.finish(nil, &Error{Server: in.spec.Name, Step: "during the call", Cause: ErrTimeout,
-			Remedy: fmt.Sprintf("call_timeout of this server is %s", in.spec.CallTimeout)})
-	}
+	in.withdraw(c, cancelled)
+	in.finish(c, nil, &Error{Server: in.spec.Name, Step: "during the call", Cause: ErrTimeout,
+		Remedy: fmt.Sprintf("call_timeout of this server is %s", in.spec.CallTimeout)})
 }
 
-// Cancel takes the call back: one that waits is never sent, for one that was sent the server is told. Done is not called
-// after Cancel returned true; false means that the call was over already. notice writes the notification; nil for a plain one.
-func (in *Instance) Cancel(c *Call, notice func(id uint64) []byte) bool {
+// withdraw takes a call that is over from those that wait or were sent. The server is told of the latter in the notification that notice
+// writes for its raw id.
+func (in *Instance) withdraw(c *Call, notice func(id []byte) []byte) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	stopTimer(c.timer)
+	in.forget(c)
 	if i := slices.Index(in.waiting, c); i >= 0 {
 		in.waiting = slices.Delete(in.waiting, i, i+1)
-		stopTimer(c.timer)
-		in.rest()
-		return !c.over.Load()
-	}
-	if in.pending[c.id] != c || c.id == 0 {
-		return false
-	}
-	delete(in.pending, c.id)
-	stopTimer(c.timer)
-	if notice == nil {
-		notice = func(id uint64) []byte {
-			return jsonrpc.NewNotification(mcp.Cancelled, append(strconv.AppendUint([]byte(`{"requestId":`), id, 10), '}'))
-		}
-	}
-	if in.conn != nil {
-		in.conn.Send(jsonrpc.Whole(notice(c.id)))
+	} else if in.pending[c.id] != c {
+		return
+	} else if delete(in.pending, c.id); in.conn != nil {
+		in.conn.Send(jsonrpc.Whole(notice(strconv.AppendUint(nil, c.id, 10))))
 	}
 	in.rest()
-	return true
+}
+
+// cancelled is the plain notification that a request of a raw id is cancelled.
+func cancelled(id []byte) []byte {
+	return jsonrpc.NewNotification(mcp.Cancelled, slices.Concat([]byte(`{"requestId":`), id, []byte("}")))
+}
+
+// forget drops the progress token of a call; mu is held.
+func (in *Instance) forget(c *Call) { delete(in.tokens, c.token) }
+
+// Forget drops the progress token of a call that became a task.
+func (in *Instance) Forget(c *Call) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.forget(c)
+}
+
+// Progress is the call that a server reports progress of under a raw token, nil if none goes on under it.
+func (in *Instance) Progress(token []byte) *Call {
+	n, ok := jsonrpc.Number(token)
+	if !ok {
+		return nil
+	}
+	in.mu.Lock()
+	c := in.tokens[n]
+	in.mu.Unlock()
+	if c != nil {
+		c.touch()
+	}
+	return c
 }
 
 // ask makes a request of our own and waits for the raw result, which may be no JSON.
@@ -214,9 +295,7 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 		err error
 	}
 	answer := make(chan reply, 1)
-	c := &Call{Method: method, own: true, pieces: true,
-		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
-		Done:  func(m *jsonrpc.Message, err error) { answer <- reply{m, err} }}
+	c := &Call{Method: method, asked: params, rough: true, answered: func(m *jsonrpc.Message, err error) { answer <- reply{m, err} }}
 	in.mu.Lock()
 	if in.state != Ready {
 		in.mu.Unlock()
@@ -244,7 +323,9 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 		}
 		return r.m.Bytes(r.m.Result), nil
 	case <-ctx.Done():
-		in.Cancel(c, nil)
+		if c.End() {
+			in.withdraw(c, cancelled)
+		}
 		return nil, fmt.Errorf("no answer to %s in time: %w", method, ctx.Err())
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
@@ -173,6 +174,7 @@ func (c *scripted) Close(time.Duration) {
 
 // watcher is an Owner that takes notes.
 type watcher struct {
+	answers
 	mu     sync.Mutex
 	states []State
 	listed int
@@ -213,25 +215,70 @@ type outcome struct {
 	err    error
 }
 
-// do makes a call of a method and gives its outcome; it fails the test if Done is called twice.
-func do(t *testing.T, in *Instance, method string) (*Call, chan outcome) {
-	out := make(chan outcome, 2)
-	c := &Call{Method: method}
-	c.Frame = func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, nil)) }
-	var once sync.Mutex
-	c.Done = func(m *jsonrpc.Message, err error) {
-		if !once.TryLock() {
-			t.Error("Done was called twice")
-			return
-		}
-		o := outcome{err: err}
-		if m != nil {
-			o.result = string(m.Bytes(m.Result))
-		}
-		out <- o
+// answers is the part of an Owner that takes the answers of calls.
+type answers struct{ calls sync.Map }
+
+// Answered implements Owner: what has no open call, such as a second answer to one, is a fault.
+func (a *answers) Answered(c *Call, m *jsonrpc.Message, err error) {
+	out, open := a.calls.LoadAndDelete(c)
+	if !open {
+		panic("a call was answered twice, or not made by a test")
 	}
+	o := outcome{err: err}
+	if m != nil {
+		o.result = string(m.Bytes(m.Result))
+	}
+	out.(chan outcome) <- o
+}
+
+func (a *answers) expect(c *Call) chan outcome {
+	out := make(chan outcome, 1)
+	a.calls.Store(c, out)
+	return out
+}
+
+// do makes a call of a method and gives its outcome.
+func do(t *testing.T, in *Instance, method string) (*Call, chan outcome) {
+	return doCall(in, newCall(t, method))
+}
+
+// newCall is a call without params.
+func newCall(t *testing.T, method string) *Call {
+	t.Helper()
+	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":"client","method":"` + method + `"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Call{Method: method, Request: &m}
+}
+
+func doCall(in *Instance, c *Call) (*Call, chan outcome) {
+	out := in.owner.(interface{ expect(c *Call) chan outcome }).expect(c)
 	in.Do(c)
 	return c, out
+}
+
+// cancel takes a call back as a client does that wrote its id in its own way.
+func cancel(t *testing.T, c *Call) bool {
+	t.Helper()
+	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"reason":"r","requestId":"client"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := mcp.ReadParams(&m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Cancel(&m, p.ID)
+}
+
+// doTool calls a tool.
+func doTool(t *testing.T, in *Instance, name string) chan outcome {
+	t.Helper()
+	c := newCall(t, "tools/call")
+	c.Kind, c.Item = catalog.Tools, name
+	_, out := doCall(in, c)
+	return out
 }
 
 func wait(t *testing.T, out chan outcome) outcome {

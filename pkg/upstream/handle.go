@@ -26,7 +26,7 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 	switch m.Kind {
 	case jsonrpc.Result, jsonrpc.Failure:
 		if c := in.take(m.Bytes(m.ID)); c != nil {
-			c.finish(&m, nil)
+			in.finish(c, &m, nil)
 		} else {
 			in.spec.Log.Debug().Str("server", in.spec.Name).Msg("answer to no open request")
 		}
@@ -65,16 +65,16 @@ func (in *Instance) malformed(conn Conn, m *jsonrpc.Message, err error) {
 	c := in.take(id)
 	switch {
 	case c == nil:
-	case c.pieces && jsonrpc.Broken(err) && m.Result.End != 0 && m.Error.End == 0:
+	case c.rough && jsonrpc.Broken(err) && m.Result.End != 0 && m.Error.End == 0:
 		m.Kind = jsonrpc.Result
-		c.finish(m, nil)
-	case ok && !c.pieces:
-		c.finish(&mended, nil)
+		in.finish(c, m, nil)
+	case ok && !c.rough:
+		in.finish(c, &mended, nil)
 	default:
 		if m.Error.End != 0 && !jsonrpc.Broken(err) {
 			err = fmt.Errorf("%w. The error it gave: %s", err, in.excerpt(m.Bytes(m.Error)))
 		}
-		c.finish(nil, &Error{Server: in.spec.Name, Step: brokenAnswer, Cause: err})
+		in.finish(c, nil, &Error{Server: in.spec.Name, Step: brokenAnswer, Cause: err})
 	}
 }
 
@@ -93,7 +93,7 @@ func (in *Instance) take(id []byte) *Call {
 	if c != nil {
 		delete(in.pending, n)
 		stopTimer(c.timer)
-		if in.spec.IdleTimeout > 0 && !c.own {
+		if in.spec.IdleTimeout > 0 && !c.own() {
 			in.rest()
 		}
 	}
@@ -107,11 +107,13 @@ func (in *Instance) failed(f *transport.Failed) {
 	if c == nil {
 		return
 	}
-	if f.NotRun && errors.Is(f.Err, transport.ErrSessionLost) && !c.retried && !c.own {
+	if f.NotRun && errors.Is(f.Err, transport.ErrSessionLost) && !c.retried && !c.own() {
 		c.retried = true
 		in.mu.Lock()
 		in.lists.stale = true // hold it until the next handshake
-		in.park(c)
+		if !c.over.Load() {
+			in.park(c)
+		}
 		in.mu.Unlock()
 		return
 	}
@@ -122,5 +124,5 @@ func (in *Instance) failed(f *transport.Failed) {
 	case errors.Is(f.Err, jsonrpc.ErrSyntax), errors.Is(f.Err, jsonrpc.ErrInvalid):
 		step = brokenAnswer
 	}
-	c.finish(nil, &Error{Server: in.spec.Name, Step: step, Cause: f.Err})
+	in.finish(c, nil, &Error{Server: in.spec.Name, Step: step, Cause: f.Err})
 }

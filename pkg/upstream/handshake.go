@@ -21,13 +21,7 @@ func (in *Instance) handshake(conn Conn) *Call {
 	params = append(append(params, `,"capabilities":`...), in.spec.Capabilities...)
 	params = append(append(params, `,"clientInfo":`...), in.spec.ClientInfo...)
 	params = append(params, '}')
-	return &Call{
-		Method: mcp.Initialize, own: true, pieces: true,
-		Frame: func(id uint64) jsonrpc.Frame {
-			return jsonrpc.Whole(jsonrpc.NewRequest(id, mcp.Initialize, params))
-		},
-		Done: func(m *jsonrpc.Message, err error) { in.handshaken(conn, m, err) },
-	}
+	return &Call{Method: mcp.Initialize, asked: params, rough: true, answered: func(m *jsonrpc.Message, err error) { in.handshaken(conn, m, err) }}
 }
 
 // handshaken takes what became of an initialize.

@@ -8,6 +8,7 @@ package upstream
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -60,6 +61,8 @@ type Spec struct {
 type Owner interface {
 	// FromServer gets each request and notification that the instance does not handle itself.
 	FromServer(in *Instance, m *jsonrpc.Message)
+	// Answered is called once for each call that was not cancelled: with the answer, a Result or a Failure, or with the reason why there is none.
+	Answered(c *Call, answer *jsonrpc.Message, err error)
 	// Started is called after the handshake, before any waiting call is sent.
 	Started(in *Instance)
 	// Listed is called when lists of the server were read, and when more became known of them. A list in live that is nil
@@ -109,40 +112,41 @@ type Instance struct {
 
 	Unread jsonrpc.Share // the owner's: what its client has to read of what the server said unasked
 
-	mu       sync.Mutex
-	state    State
-	since    time.Time
-	why      error
-	failures int
-	nextTry  time.Time
-	retry    *time.Timer
-	starts   int
-	lives    int
-	said     string // what Diagnostics was at the end of the last run
-	noise    int    // bad messages in this run
-	pulse    pulse
-	conn     Conn
-	gone     chan struct{} // closed when the run that owns conn is over
-	hello    *Hello
-	asks     string   // the revision that the server was found to take; "": what the client asked for
-	tried    []string // revisions that were asked for in this start
-	older    bool     // the server refused one, and the next one has been asked for
-	nextID   uint64
-	pending  map[uint64]*Call
-	waiting  []*Call
-	lists    lists
-	holds    int
-	took     time.Duration // Status.Took
-	place    *place        // of the start in the queue, nil if it takes none
-	hurried  bool          // somebody waits for the start
-	again    bool          // start when the run that is ending has ended
-	corked   bool
-	idle     *time.Timer
+	mu                sync.Mutex
+	state             State
+	since             time.Time
+	why               error
+	failures          int
+	nextTry           time.Time
+	retry             *time.Timer
+	starts            int
+	lives             int
+	said              string // what Diagnostics was at the end of the last run
+	noise             int    // bad messages in this run
+	pulse             pulse
+	conn              Conn
+	gone              chan struct{} // closed when the run that owns conn is over
+	hello             *Hello
+	asks              string   // the revision that the server was found to take; "": what the client asked for
+	tried             []string // revisions that were asked for in this start
+	older             bool     // the server refused one, and the next one has been asked for
+	nextID, nextToken uint64
+	pending           map[uint64]*Call
+	tokens            map[uint64]*Call // of calls that were sent, and of those that became tasks, by progress token
+	waiting           []*Call
+	lists             lists
+	holds             int
+	took              time.Duration // Status.Took
+	place             *place        // of the start in the queue, nil if it takes none
+	hurried           bool          // somebody waits for the start
+	again             bool          // start when the run that is ending has ended
+	corked            bool
+	idle              *time.Timer
 }
 
 // New makes an instance; nothing is started.
 func New(spec Spec, owner Owner) *Instance {
-	return &Instance{spec: spec, owner: owner, state: Idle, since: time.Now(), closing: make(chan struct{}), pending: map[uint64]*Call{}}
+	return &Instance{spec: spec, owner: owner, state: Idle, since: time.Now(), closing: make(chan struct{}), pending: map[uint64]*Call{}, tokens: map[uint64]*Call{}}
 }
 
 // WaitsForLogin tells whether the server's start waits for a person who is to log in.
@@ -223,6 +227,7 @@ func (in *Instance) set(s State, why error) {
 	}
 	if s != Ready {
 		in.hello, in.lists = nil, lists{}
+		maps.DeleteFunc(in.tokens, func(_ uint64, c *Call) bool { return c.over.Load() }) // of tasks
 	}
 }
 
@@ -265,7 +270,7 @@ func (in *Instance) Close(grace time.Duration) {
 	in.leaveQueue()
 	in.mu.Unlock()
 	for _, c := range calls {
-		c.finish(nil, &Error{Server: in.spec.Name, Step: "during the call", Cause: ErrClosed})
+		in.finish(c, nil, &Error{Server: in.spec.Name, Step: "during the call", Cause: ErrClosed})
 	}
 	if conn != nil {
 		conn.Close(grace)
@@ -345,6 +350,11 @@ func (in *Instance) busy() bool {
 func (in *Instance) Send(f jsonrpc.Frame) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.sendNote(f)
+}
+
+// sendNote is Send; mu is held.
+func (in *Instance) sendNote(f jsonrpc.Frame) {
 	if in.conn != nil && in.state == Ready {
 		if err := in.conn.Send(f); err != nil {
 			in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Msg("message dropped")
@@ -376,16 +386,16 @@ func (in *Instance) Run() int {
 
 // Reply is Send for an answer to a request of an earlier moment: a later run of the server does not get it.
 func (in *Instance) Reply(run int, f jsonrpc.Frame) {
-	if in.Run() == run {
-		in.Send(f)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.starts == run {
+		in.sendNote(f)
 	}
 }
 
 // Tell makes a request whose answer nobody waits for, if the server runs.
 func (in *Instance) Tell(method string, params []byte) {
-	c := &Call{Method: method, own: true,
-		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, method, params)) },
-		Done:  func(*jsonrpc.Message, error) {}}
+	c := &Call{Method: method, asked: params, answered: func(*jsonrpc.Message, error) {}}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.state == Ready {

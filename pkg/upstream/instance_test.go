@@ -128,7 +128,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	c, out := do(t, in, "x/first")
 	_, second := do(t, in, "x/second")
 	until(t, "initialize was sent", func() bool { return s.count("initialize") == 1 })
-	if !in.Cancel(c, nil) || in.Cancel(c, nil) {
+	if !cancel(t, c) || cancel(t, c) {
 		t.Error("Cancel: want true, then false")
 	}
 	s.last().say(`{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{}}}`)
@@ -145,7 +145,7 @@ func TestCancelWhenSent(t *testing.T) {
 	in, _ := newInstance(t, s, nil)
 	c, out := do(t, in, "x/never")
 	until(t, "it was sent", func() bool { return s.count("x/never") == 1 })
-	if !in.Cancel(c, nil) || s.count("notifications/cancelled") != 1 {
+	if !cancel(t, c) || s.count("notifications/cancelled") != 1 {
 		t.Error("the server was not told")
 	}
 	s.last().say(`{"jsonrpc":"2.0","id":2,"result":{}}`) // all the same
@@ -255,10 +255,7 @@ func TestIdleStopWhileACallIsHeld(t *testing.T) {
 		spec.IdleTimeout = 50 * time.Millisecond
 		spec.Admit = func(catalog.Kind, string, string) error { return nil }
 	})
-	out := make(chan outcome, 1)
-	in.Do(&Call{Method: "tools/call", Item: "late",
-		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, "tools/call", nil)) },
-		Done:  func(_ *jsonrpc.Message, err error) { out <- outcome{err: err} }})
+	out := doTool(t, in, "late")
 	if o := wait(t, out); !errors.Is(o.err, ErrNotOffered) {
 		t.Error(o.err)
 	}
@@ -363,7 +360,7 @@ func TestRaces(t *testing.T) {
 			all.Go(func() {
 				time.Sleep(time.Duration(i) * 300 * time.Microsecond)
 				c, out := do(t, in, "x/ask")
-				if i%3 == 0 && in.Cancel(c, nil) {
+				if i%3 == 0 && cancel(t, c) {
 					return
 				}
 				wait(t, out)

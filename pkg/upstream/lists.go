@@ -143,7 +143,7 @@ func (l *lists) judge(c *Call, admit func(catalog.Kind, string, string) error) (
 	switch {
 	case l.stale:
 		return true, nil
-	case c.Item == "" || admit == nil:
+	case c.Item == "" || c.Kind == catalog.Resources || admit == nil:
 		return false, nil
 	}
 	digest, listed := l.told[c.Kind][c.Item]

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
 // starts are instances of one queue, whose servers say nothing until they are let.
@@ -65,9 +63,7 @@ func (s *starts) want(names ...string) {
 
 // call makes a call that waits for the start.
 func (s *starts) call(name string) *Call {
-	c := &Call{Method: "x/ask", Done: func(*jsonrpc.Message, error) {},
-		Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, "x/ask", nil)) }}
-	s.all[name].Do(c)
+	c, _ := do(s.t, s.all[name], "x/ask")
 	return c
 }
 
@@ -213,7 +209,7 @@ func TestQueueAgain(t *testing.T) {
 		s.start("b", Wanted, 0)
 		s.start("c", Wanted, 0)
 		c := s.call("c")
-		s.all["c"].Cancel(c, nil)
+		cancel(s.t, c)
 		s.answer("a")
 		s.want("a", "c")
 		s.answer("c")

@@ -221,7 +221,7 @@ func (in *Instance) release(conn Conn, digests [catalog.Kinds]map[string]string)
 	failed := in.flush()
 	in.mu.Unlock()
 	for c, err := range failed {
-		c.finish(nil, err)
+		in.finish(c, nil, err)
 	}
 }
 
@@ -301,14 +301,14 @@ func (in *Instance) ended(conn Conn, err error) {
 			during.Step = "ended during the call, which may have been carried out in part"
 			during.Remedy = "It is started again by the next call"
 		}
-		c.finish(nil, &during)
+		in.finish(c, nil, &during)
 	}
 	for _, c := range unsent {
 		before := *e
 		if e.Step == "ended" {
 			before.Step = "ended before the call was sent"
 		}
-		c.finish(nil, &before)
+		in.finish(c, nil, &before)
 	}
 	in.owner.Changed(in) // all of this run is over before the next one begins
 	in.mu.Lock()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
 // A server whose list fails has a reason, whatever the failure is, and a call to it is told the reason.
@@ -51,11 +50,8 @@ func TestListThatFails(t *testing.T) {
 				if strings.Count(text, `server "x"`) != 1 {
 					t.Errorf("the server is named more than once: %s", text)
 				}
-				out := make(chan error, 1)
-				in.Do(&Call{Method: "tools/call", Kind: catalog.Tools, Item: "t",
-					Frame: func(id uint64) jsonrpc.Frame { return jsonrpc.Whole(jsonrpc.NewRequest(id, "tools/call", nil)) },
-					Done:  func(_ *jsonrpc.Message, err error) { out <- err }})
-				if err := <-out; !errors.Is(err, ErrNotListed) || !strings.Contains(err.Error(), tc.want) {
+				out := doTool(t, in, "t")
+				if err := (<-out).err; !errors.Is(err, ErrNotListed) || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("the call: %v", err)
 				}
 				if w.listed == 0 {
