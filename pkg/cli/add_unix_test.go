@@ -14,6 +14,7 @@ import (
 
 // What a person adds is their own; what appears in the file later is not.
 func TestAddOnATerminalIsOwn(t *testing.T) {
+	t.Parallel()
 	for _, before := range []string{"", "{ // mine\n}\n", `{ "mcpServers": [ { "name": "old", "protocol": "stdio", "command": "x" } ] } // end`} {
 		t.Run(before, func(t *testing.T) { addOwn(newPlace(t), before) })
 	}
@@ -63,6 +64,7 @@ func addOwn(p *place, before string) {
 
 // A server that was known under the name before leaves nothing behind.
 func TestAddAgainForgetsTheOldOne(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.write("config.json", map[string]any{"notes": map[string]any{"command": "x"}})
 	s, _ := p.entry("config.json", "notes")
@@ -83,6 +85,7 @@ func TestAddAgainForgetsTheOldOne(t *testing.T) {
 }
 
 func TestAddUnderAnAgentIsHeld(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	text := p.open([]string{"CLAUDECODE=1"}, "add", "notes", "--look", "--", "mcpproxy-stdio", "demo-server", "notes").end(0)
 	if !strings.Contains(text, "and held, because") {
@@ -96,6 +99,7 @@ func TestAddUnderAnAgentIsHeld(t *testing.T) {
 
 // A server that was approved under the name, and removed, is none that an agent can bring back.
 func TestAgentCantBringBack(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	args := []string{"add", "notes", "--", "mcpproxy-stdio", "demo-server", "notes"}
 	on := p.open(nil, args...)
@@ -115,6 +119,7 @@ func TestAgentCantBringBack(t *testing.T) {
 }
 
 func TestImportOnATerminalIsOwn(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.write("other.json", map[string]any{"notes": map[string]any{"command": "mcpproxy-stdio", "args": []string{"demo-server", "notes"}, "env": map[string]string{"A": "${HOME}"}}})
 	on := p.open(nil, "import", p.path("other.json"))
@@ -131,6 +136,7 @@ func TestImportOnATerminalIsOwn(t *testing.T) {
 
 // An entry that the other file quarantines stays held, also if a person imports it. The descriptions of VS Code's inputs are copied.
 func TestImportKeepsQuarantine(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	demo := `"command": "mcpproxy-stdio", "args": ["demo-server", "notes"], `
 	text := `{"inputs": [{"id": "t", "description": "Token of \u202ex", "password": true}], "servers": {
@@ -157,6 +163,7 @@ func TestImportKeepsQuarantine(t *testing.T) {
 
 // A keyring is looked for before the value is asked for.
 func TestSecretSetLooksForAKeyringFirst(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for name, want := range map[string]string{"t": "the keyring cannot be used: locked", "a b": "cannot be a name"} {
 		on := p.open([]string{"TEST_KEYRING_ERROR=locked"}, "secret", "set", name)
@@ -167,6 +174,7 @@ func TestSecretSetLooksForAKeyringFirst(t *testing.T) {
 }
 
 func TestLooksSecret(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, value string
 		want        bool

@@ -13,6 +13,7 @@ import (
 
 // One question covers a file that is not taken for the person's own: it names the file and the reason, and shows every launch.
 func TestApproveAll(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	flagged := server(clean(0))
 	flagged["quarantined"] = true

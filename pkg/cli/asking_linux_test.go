@@ -49,6 +49,7 @@ func (p *place) agent(how string, env []string, command string) (screen, code st
 
 // Whatever an agent does with its environment, what it starts is not taken for a person.
 func TestAgentCantApprove(t *testing.T) {
+	t.Parallel()
 	const refused = "seems to be an agent's"
 	for name, tt := range map[string]struct {
 		how  string
@@ -81,6 +82,7 @@ func TestAgentCantApprove(t *testing.T) {
 
 // Neither a code nor a held definition is shown to an agent, and what it adds is not a person's own.
 func TestAgentIsShownNoCode(t *testing.T) {
+	t.Parallel()
 	p := workshop(t, clean(0))
 	for _, how := range []string{`eval "$RUN"`, `setsid -f sh -c "$RUN"`} {
 		if screen, code := p.agent(how, nil, "review tools"); code != "0" || shownCode(screen) != "" || !strings.Contains(screen, "held, not run") {
@@ -101,6 +103,7 @@ func TestAgentIsShownNoCode(t *testing.T) {
 
 // A person who sits beside an agent is none.
 func TestPersonBesideAnAgent(t *testing.T) {
+	t.Parallel()
 	p := workshop(t, clean(0))
 	done := make(chan struct{})
 	defer func() { <-done }()
@@ -124,6 +127,7 @@ func TestPersonBesideAnAgent(t *testing.T) {
 
 // What was typed before a question was shown does not answer it.
 func TestTypeAheadIsForgotten(t *testing.T) {
+	t.Parallel()
 	p := workshop(t, clean(0))
 	s := p.open([]string{"PAGER=sh -c 'read x </dev/tty; cat'"}, "approve", "tools", "--no-pager")
 	s.await("", "tools\ntools 0000\n\n")
@@ -133,6 +137,7 @@ func TestTypeAheadIsForgotten(t *testing.T) {
 }
 
 func TestInstantAnswerIsNoPersons(t *testing.T) {
+	t.Parallel()
 	in, typed, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

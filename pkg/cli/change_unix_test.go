@@ -12,6 +12,7 @@ import (
 // What a person enables on a terminal is not held, whether they disabled it, a script did, or a file was edited to enable it; what a person
 // disables no script enables.
 func TestEnableOnATerminal(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	entry := func(enabled bool) map[string]any {
 		return map[string]any{"command": "mcpproxy-stdio", "args": []string{"demo-server", "notes"}, "enabled": enabled}

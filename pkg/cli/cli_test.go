@@ -19,6 +19,7 @@ import (
 
 // The README documents every option; nothing else keeps the two together.
 func TestReadmeListsEveryOption(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +39,7 @@ func TestReadmeListsEveryOption(t *testing.T) {
 
 // What stands in the README as JSON can be pasted into a configuration: all of it has the form of our own or of a client's.
 func TestReadmeExamplesAreRight(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +58,7 @@ func TestReadmeExamplesAreRight(t *testing.T) {
 
 // A newcomer reads what it does, installs it and moves in, before anything else; tests come last. Clients with a window get the full path.
 func TestReadmeBeginsWithItsUse(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +82,7 @@ func TestReadmeBeginsWithItsUse(t *testing.T) {
 
 // Help is read by people in a hurry: short lines, and none of the turns of phrase that had to be read twice.
 func TestHelpReadsWell(t *testing.T) {
+	t.Parallel()
 	puzzling := regexp.MustCompile(`(?i)behind it stand|waits? of|takes? (it|the decision) over|all trust|a person|by itself; a proxy|mind that|proxy that runs|` +
 		`of which|is looked for|at once, however|how the logins|less one line|what confines|hostile text`)
 	var walk func(c *cobra.Command)
@@ -104,6 +108,7 @@ func TestHelpReadsWell(t *testing.T) {
 }
 
 func TestPlain(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"plain – text":          "plain – text",
 		"a\x1b[31mred":          `a\u001b[31mred`,
@@ -121,6 +126,7 @@ func TestPlain(t *testing.T) {
 }
 
 func TestTableFitsTheTerminal(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	p := &printer{w: &out, width: 40}
 	p.table([]column{{title: "NAME"}, {title: "LAUNCH", cut: true}, {title: "TOOLS", right: true}, {title: "STATE"}}, [][]string{
@@ -138,6 +144,7 @@ naïve  x                     12  refused
 }
 
 func TestShortLaunchShowsNoSecret(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		server config.Server
 		want   string
@@ -158,6 +165,7 @@ func TestShortLaunchShowsNoSecret(t *testing.T) {
 
 // A program that is no proxy: this test binary does not know --config and ends.
 func TestTrySaysWhichStepFailed(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestPassesOn(t *testing.T) {
+	t.Parallel()
 	for line, want := range map[string]bool{
 		"sh|-c|mcpproxy-stdio":                          true,
 		"/bin/bash|-lc|exec mcpproxy-stdio":             true,
@@ -39,6 +40,7 @@ func TestPassesOn(t *testing.T) {
 }
 
 func TestClientStarted(t *testing.T) {
+	t.Parallel()
 	at, ok := clientStarted()
 	if ok && (at.After(time.Now()) || at.Before(time.Now().Add(-10*365*24*time.Hour))) {
 		t.Error(at)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestDefinitionLines(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, raw, want string }{
 		{"pieces of a text", `{"d":"one\ntwo\n\nthree"}`, "{\n  \"d\": \"one\\n\"\n       \"two\\n\\n\"\n       \"three\"\n}"},
 		{"an escape that hides a letter", `{"d":"\u0069gnore \u0022 \\"}`, "{\n  \"d\": \"ignore \\\" \\\\\"\n}"},
@@ -24,6 +25,7 @@ func TestDefinitionLines(t *testing.T) {
 }
 
 func TestDifferenceLines(t *testing.T) {
+	t.Parallel()
 	old, changed := `{"name":"a","description":"First.\nSecond."}`, `{"description":"First.\nThird.","name":"a"}`
 	want := `@@ -1,5 +1,5 @@| {|   "description": "First.\n"|-                 "Second.",|+                 "Third.",|   "name": "a"| }`
 	if got := strings.Join(differenceLines([]byte(old), []byte(changed)), "|"); got != want {

@@ -100,6 +100,7 @@ func newDesktop(t *testing.T, service bool) *desktop {
 var onDesktop = regexp.MustCompile(`Type "([^"]*)()" and the four digits of the desktop notification ([^:]*): $`)
 
 func TestDigitsOnTheDesktop(t *testing.T) {
+	t.Parallel()
 	d := newDesktop(t, true)
 	p := workshop(t, clean(0))
 	p.env = append(p.env, "DBUS_SESSION_BUS_ADDRESS="+d.address)
@@ -148,6 +149,7 @@ func TestDigitsOnTheDesktop(t *testing.T) {
 
 // Where nothing can be shown, nothing is approved.
 func TestNoDesktopToShowDigitsOn(t *testing.T) {
+	t.Parallel()
 	for name, d := range map[string]*desktop{"no bus": {address: "unix:path=/nowhere"}, "no service": newDesktop(t, false)} {
 		t.Run(name, func(t *testing.T) {
 			p := workshop(t, clean(0))

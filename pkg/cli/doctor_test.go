@@ -52,6 +52,7 @@ var (
 )
 
 func TestDoctorTellsWhatAServerGets(t *testing.T) {
+	t.Parallel()
 	missing := t.TempDir() + "/missing"
 	here := config.Launch{Command: testProgram(t)}
 	for _, c := range []struct {
@@ -110,6 +111,7 @@ func TestDoctorTellsWhatAServerGets(t *testing.T) {
 
 // What is dangerous is told, and what an engine says is never written raw.
 func TestDoctorDescribesAnEngine(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		engine *dockerEngine
@@ -159,6 +161,7 @@ func TestDoctorDescribesAnEngine(t *testing.T) {
 }
 
 func TestDoctorTellsOfTheSandbox(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		sandboxAbilities
 		want string
@@ -177,6 +180,7 @@ func TestDoctorTellsOfTheSandbox(t *testing.T) {
 }
 
 func TestDoctorFindsEachEngineOnce(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	es := newEngines([]string{"HOME=" + home, "DOCKER_HOST=unix:///one.sock"})
 	first, same, other := es.find(""), es.find("unix:///one.sock"), es.find("unix:///two.sock")
@@ -204,6 +208,7 @@ func TestDoctorFindsEachEngineOnce(t *testing.T) {
 
 // One screen of 80 columns, as it is: change it with care.
 func TestDoctorOnANarrowTerminal(t *testing.T) {
+	t.Parallel()
 	iso := func(asks string, i config.Isolation, e *dockerEngine) *treatedServer {
 		i.Type = asks
 		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e, launch: config.Launch{Command: testProgram(t), Isolation: &i}, known: hub.Server{Written: &config.Server{Isolation: &config.Isolation{}}}}

@@ -77,6 +77,7 @@ func confinedServers() map[string]any {
 }
 
 func TestDoctorOnATerminal(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	host, _ := fakeEngine(t, answering(t, able()))
 	p.write("config.json", confinedServers())
@@ -100,6 +101,7 @@ func TestDoctorOnATerminal(t *testing.T) {
 
 // Programs rely on these names.
 func TestDoctorJSON(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	host, _ := fakeEngine(t, answering(t, able()))
 	p.write("config.json", confinedServers())
@@ -215,6 +217,7 @@ func TestDoctorJSON(t *testing.T) {
 
 // An engine that answers with an error is none; what a workspace names is not asked before a person has approved it.
 func TestDoctorAsksOnlyWhomItMay(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	broken, _ := fakeEngine(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

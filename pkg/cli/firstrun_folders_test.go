@@ -8,6 +8,7 @@ import (
 
 // TestDoubtIn: a configuration in the folder that a client has open is the folder's, unless that is no project's folder.
 func TestDoubtIn(t *testing.T) {
+	t.Parallel()
 	project := t.TempDir()
 	file := filepath.Join(project, "sub", "mcp_config.json")
 	for folder, want := range map[string]string{

@@ -14,6 +14,7 @@ import (
 
 // A server that changes: what differs waits, is shown as a difference, is one question, and stays in the history.
 func TestChangesOfAnApprovedServer(t *testing.T) {
+	t.Parallel()
 	tool := func(text, schema string) string {
 		return `{"name":"find","description":"` + text + `","inputSchema":{"type":"object","properties":{"` + schema + `":{"type":"string"}}}}`
 	}

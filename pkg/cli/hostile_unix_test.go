@@ -21,6 +21,7 @@ const deceit = "\x00\x07\x1b[8m\x1b]0;t\x07\r\x7f\u0080\u009b2J\u00a0\u00ad\u061
 
 // No command writes such a character, whatever a configuration or a server says, for people and as JSON.
 func TestNoCommandDeceives(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	evil := strings.ReplaceAll(deceit, "\x00", "")
 	listed := mcptest.Server{Builtins: []string{"echo"}, Instructions: "I " + evil, ExtraTools: raws(toolOf("t"+evil, "d"+evil)), ExtraPrompts: raws(toolOf("p"+evil, evil))}

@@ -10,6 +10,7 @@ import (
 
 // TestItemsNotShown: the review says which items clients are not shown as the server sent them; their names only where those may be read.
 func TestItemsNotShown(t *testing.T) {
+	t.Parallel()
 	var items []quarantine.Item
 	add := func(kind quarantine.Kind, id, raw string) {
 		items = append(items, quarantine.Item{Kind: kind, ID: id, Digest: "d", Raw: []byte(raw)})

@@ -15,6 +15,7 @@ import (
 
 // What an inspection found is scanned before it is approved: that is when it matters.
 func TestScanOfWhatWaits(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.write("config.json", map[string]any{"held": server(mcptest.Server{Name: "held"})})
 	s, _ := p.entry("config.json", "held")

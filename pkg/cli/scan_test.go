@@ -66,6 +66,7 @@ func exitCode(err error) int {
 }
 
 func TestScanShapes(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		text  string
 		items int
@@ -101,6 +102,7 @@ func TestScanShapes(t *testing.T) {
 }
 
 func TestScanKinds(t *testing.T) {
+	t.Parallel()
 	items, err := definitions([]byte(`[` + cleanTool + `,{"name":"p","arguments":[]},{"uri":"u","name":"r"},{"uriTemplate":"t","name":"x"}]`))
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +117,7 @@ func TestScanKinds(t *testing.T) {
 }
 
 func TestScanForPeople(t *testing.T) {
+	t.Parallel()
 	out, err := runScan(t, "", write(t, "tools.json", `{"tools":[`+cleanTool+`,`+hiddenTool+`,`+orderTool+`]}`))
 	if exitCode(err) != ExitProblems {
 		t.Errorf("exit %v", err)
@@ -136,6 +139,7 @@ func TestScanForPeople(t *testing.T) {
 }
 
 func TestScanJSON(t *testing.T) {
+	t.Parallel()
 	out, err := runScan(t, "["+cleanTool+","+hiddenTool+"]", "-", "--json")
 	if exitCode(err) != ExitProblems {
 		t.Errorf("exit %v", err)
@@ -157,6 +161,7 @@ func TestScanJSON(t *testing.T) {
 
 // A check of what readers of SARIF 2.1.0 rely on; the whole schema is not ours to carry.
 func TestScanSARIF(t *testing.T) {
+	t.Parallel()
 	out, _ := runScan(t, "", write(t, "my tools.json", "["+hiddenTool+","+orderTool+"]"), "--sarif")
 	var log struct {
 		Version string
@@ -200,6 +205,7 @@ func TestScanSARIF(t *testing.T) {
 }
 
 func TestScanUsage(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		args []string
 		code int
@@ -229,6 +235,7 @@ func TestScanFileWithoutPath(t *testing.T) {
 }
 
 func TestPrinterEscapesPlaces(t *testing.T) {
+	t.Parallel()
 	var b bytes.Buffer
 	r := &scanReport{}
 	r.add(scan.Item{Kind: "tool", Name: "a\x1b[2Jb"}, []scan.Finding{{Rule: "override", Severity: scan.High, Place: "/in\u202eput", Message: "m"}})

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 	}
 	mcptest.Main()
 	mockKeyring()
+	mcptest.MostlyWaiting()
 	testscript.Main(m, map[string]func(){"mcpproxy-stdio": func() {
 		mockKeyring()
 		ClientStarted = func() (time.Time, bool) { return time.Now(), true } // the tests are older than their files
@@ -49,6 +50,7 @@ func mockKeyring() {
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

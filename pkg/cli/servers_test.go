@@ -13,6 +13,7 @@ import (
 
 // How a server last fared is shown where that counts: not of one that is disabled.
 func TestServersShowsTheLastFailure(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		lately  hub.Lately
 		enabled bool

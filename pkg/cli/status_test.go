@@ -4,6 +4,7 @@ import "testing"
 
 // The state, what waits and what looks malicious are one status, and its colour follows from it.
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		state           string
 		waits, suspects int

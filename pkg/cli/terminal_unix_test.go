@@ -29,7 +29,6 @@ type place struct {
 }
 
 func newPlace(t *testing.T) *place {
-	t.Parallel()
 	p := &place{t: t, dir: t.TempDir()}
 	for _, sub := range []string{"state", "config", "home", "project/.mcpproxy"} {
 		if err := os.MkdirAll(filepath.Join(p.dir, sub), 0o700); err != nil {
