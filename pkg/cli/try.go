@@ -59,7 +59,6 @@ type trial struct {
 	self   string
 	log    *os.File
 	client *client
-	tools  []string
 	pids   []int // of the demonstration servers
 }
 
@@ -79,10 +78,10 @@ func (t *trial) run() (err error) {
 	}()
 	t.out.line(t.out.paint(bold, "One MCP server in front of three: the proxy is started as an editor starts it."))
 	t.out.line()
-	for _, s := range steps {
+	for _, s := range script {
 		from := time.Now()
 		t.out.passing(fmt.Sprintf("  %-10s  …", s.name))
-		said, more, err := s.do(t)
+		more, err := t.take(s)
 		t.out.passing("")
 		if t.ctx.Err() != nil && err != nil {
 			return err
@@ -92,7 +91,8 @@ func (t *trial) run() (err error) {
 			return errTold
 		}
 		took := fmt.Sprintf("%d ms", time.Since(from).Milliseconds())
-		t.out.line(t.out.paint(green, "✓"), fmt.Sprintf(" %-10s  %-55s ", s.name, said), t.out.paint(dim, fmt.Sprintf("%8s", took)))
+		said := fmt.Sprintf(" %-10s  %-55s ", s.name, s.said)
+		t.out.line(t.out.paint(green, "✓"), said, t.out.paint(dim, fmt.Sprintf("%8s", took)))
 		for _, line := range more {
 			t.out.wrapped(details, dim, line)
 		}
@@ -101,6 +101,25 @@ func (t *trial) run() (err error) {
 	t.out.line(fmt.Sprintf("All of it worked, in %.1f s. Your own configuration was not touched.", time.Since(begin).Seconds()))
 	t.out.line("Next: `mcpproxy-stdio check` says where to list your own servers.")
 	return nil
+}
+
+// take does what a step consists of, and returns what is shown below it.
+func (t *trial) take(s step) (more []string, err error) {
+	if s.do != nil {
+		if more, err = s.do(t); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range s.calls {
+		shown, err := t.call(c)
+		if err != nil {
+			return nil, err
+		}
+		if s.do == nil {
+			more = shown
+		}
+	}
+	return more, nil
 }
 
 // failed says which step failed, what was expected and what came, and what the proxy logged.
