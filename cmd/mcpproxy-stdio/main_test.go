@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"os"
@@ -35,6 +36,12 @@ func TestMain(m *testing.M) {
 		// are about the client start the proxy through another process, with envClient set.
 		if os.Getenv(envClient) == "" {
 			cli.ClientStarted = func() (time.Time, bool) { return time.Now(), true }
+		}
+		if key := os.Getenv(envLandedKey); key != "" {
+			keyring.MockInit()
+			if err := keyring.Set("mcpproxy-stdio oauth", "token encryption key", base64.StdEncoding.EncodeToString([]byte(key))); err != nil {
+				panic(err)
+			}
 		}
 		store.AccountHome = func() string { return os.Getenv(envAccount) }
 		if os.Getenv(envLasting) != "" {
