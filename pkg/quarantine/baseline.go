@@ -27,6 +27,7 @@ const (
 	BrokenFile      = "the configuration file could not be read when mcpproxy-stdio first ran"
 	RemovedBaseline = "what was recorded of the configuration file was removed from the state directory"
 	otherName       = "the configuration file is known under another name"
+	oldBaseline     = "what was recorded of the configuration file has no seal: an older version wrote it, or somebody else"
 )
 
 // ReadBaseline returns the baseline of a configuration file, nil if it has never been run.
@@ -48,6 +49,12 @@ func (b *Book) decodeBaseline(path string, data []byte) (*Baseline, error) {
 		return nil, err
 	}
 	base := &Baseline{}
+	if _, _, _, sealed := cutSeal(data); !sealed && errors.Is(err, errSeal) {
+		if json.Unmarshal(data, base) == nil && slices.Contains(strictness, base.Approval) {
+			// Of what anybody may have written, only the stricter policy counts.
+			return &Baseline{Config: path, Taken: base.Taken, Approval: Stricter(config.ApprovalHuman, base.Approval), Doubt: oldBaseline}, nil
+		}
+	}
 	if err == nil {
 		if err = json.Unmarshal(text, base); err == nil && !slices.Contains(strictness, base.Approval) {
 			err = ErrFormat

@@ -117,7 +117,7 @@ func (b *Book) explain(file string, err error) error {
 
 // Why a record is not believed.
 const (
-	unsealedRecord = "its record was not written by mcpproxy-stdio, or was changed since"
+	unsealedRecord = "its record has no valid seal: an older version wrote it, or somebody else"
 	staleRecord    = "its record is not the one of the last decision in the log: an old one was put back, or the log was changed"
 	removedRecord  = "its record was removed"
 )
@@ -142,16 +142,22 @@ func (b *Book) decode(path, server string, data []byte) (*Record, error) {
 		return nil, err
 	}
 	last := ix.Last[file]
-	doubted := &Record{Config: path, Server: server, Last: last}
 	switch {
 	case !sealed:
-		doubted.Doubt = unsealedRecord
-		return doubted, nil
+		return r.doubted(path, server, last, unsealedRecord), nil
 	case last != r.Last && !slices.ContainsFunc(r.Outbox, func(e Entry) bool { return e.ID == last }):
-		doubted.Doubt = staleRecord
-		return doubted, nil
+		return r.doubted(path, server, last, staleRecord), nil
 	}
 	return r, nil
+}
+
+// doubted is what counts of a record that anybody may have written, such as one of a version before records were sealed: what it takes
+// away from the server, and nothing that it allows.
+func (r *Record) doubted(path, server, last, doubt string) *Record {
+	return &Record{
+		Config: path, Server: server, Last: last, Doubt: doubt,
+		Tool: r.Tool, Flagged: r.Flagged, Blocked: r.Blocked, Refused: r.Refused, Unasked: r.Unasked,
+	}
 }
 
 // ErrUnchanged is returned by a change that has nothing to write.

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
@@ -373,3 +375,59 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// What a version before seals recorded allows nothing, but what it took away stays away: a blocked tool when all of the file is approved in
+// one step, a rejected server by not being part of that step.
+func TestRecordsWithoutSealKeepRestraints(t *testing.T) {
+	b := newBook(t)
+	c := configOf(t, "/c.json", `{"mcpServers":{"blocks":`+plainEntry+`,"refused":`+plainEntry+`,"added":`+plainEntry+`}}`)
+	for name, change := range map[string]func(*Record){
+		"blocks":  func(r *Record) { r.Baseline(c.Server("blocks"), "test"); r.Block("a", Means{}) },
+		"refused": func(r *Record) { r.Reject(Means{}) },
+		"added":   func(r *Record) { r.Hold() },
+	} {
+		r := &Record{Config: "/c.json", Server: name}
+		change(r)
+		if err := b.store.Write(fileOf(name), r.Encode()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := []byte(`{"config":"/c.json","taken":"2026-11-23T00:00:00Z","approval":"oob"}` + "\n")
+	if err := b.store.Write(baselineName("/c.json"), old); err != nil {
+		t.Fatal(err)
+	}
+	if base := must(b.TakeBaseline(c, ""))(t); base.Doubt != oldBaseline || base.Approval != config.ApprovalOOB {
+		t.Fatalf("%+v", base)
+	}
+	if err := b.store.Write(baselineName("/c.json"), bytes.Replace(old, []byte("oob"), []byte("off"), 1)); err != nil {
+		t.Fatal(err)
+	}
+	if base := must(b.ReadBaseline("/c.json"))(t); base.Approval != config.ApprovalHuman {
+		t.Errorf("nobody confirmed %s", base.Approval)
+	}
+	var whole []*config.Server
+	for _, s := range c.Servers {
+		r := must(b.Read("/c.json", s.Name))(t)
+		if r.State(s) != HeldLaunch || r.Doubt != unsealedRecord {
+			t.Errorf("%s is %s: %s", s.Name, r.State(s), r.Doubt)
+		}
+		if r.OfWholeFile(s) {
+			whole = append(whole, s)
+		}
+	}
+	if len(whole) != 1 || whole[0].Name != "blocks" {
+		t.Fatalf("approved together: %v", whole)
+	}
+	if err := b.ApproveFile("/c.json", whole, Means{How: "terminal"}); err != nil {
+		t.Fatal(err)
+	}
+	r := must(b.Read("/c.json", "blocks"))(t)
+	if r.State(whole[0]) != Approved || !slices.Equal(r.Blocked, []string{"a"}) {
+		t.Errorf("%s, blocked %v", r.State(whole[0]), r.Blocked)
+	}
+	if base := must(b.ReadBaseline("/c.json"))(t); base.Doubt != "" {
+		t.Error(base.Doubt)
+	}
+}
+
+func fileOf(server string) string { return name(recordsDir, "/c.json", server) }
