@@ -189,10 +189,10 @@ func forAccount(server *config.Server, account string) (*config.Server, error) {
 
 // loginTo is the login of a remote server as its entry is resolved here.
 func loginTo(logins *oauth.Logins, server *config.Server, workspace string) (*oauth.Login, error) {
-	launch, faults := resolve(server, workspace)
-	if len(faults) > 0 {
-		return nil, errors.New(strings.Join(faults, "; "))
+	plan := planHere(server, workspace)
+	if plan.Refusal != nil {
+		return nil, errors.New(strings.Join(refusalWords(plan.Refusal), "; "))
 	}
-	target, _ := oauth.TargetOf(server, launch)
+	target, _ := oauth.TargetOf(server, plan.Launch)
 	return logins.For(target)
 }

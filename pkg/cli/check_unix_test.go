@@ -94,11 +94,8 @@ func TestCheckDecidesAsTheStart(t *testing.T) {
 				continue // it can be run without being read
 			}
 			checked := inspectServer(hub.Server{Written: server, Effective: server, Recorded: hub.Recorded{Record: approvedRecord(server)}}, workspace)
-			l, err := server.Resolve(config.Resolver{Env: os.LookupEnv, Workspace: workspace})
-			if err != nil {
-				t.Fatal(err)
-			}
-			conn, err := (&upstream.Start{Server: server, Launch: l, Environ: os.Environ(), Workspace: workspace, State: t.TempDir(),
+			plan := launch.New(server, launch.Context{Environ: os.Environ(), Workspace: workspace})
+			conn, err := (&upstream.Start{Plan: plan, State: t.TempDir(),
 				Gate: upstream.Gate{Programs: func([]launch.Program) error { return errors.New("not approved") }}, Log: zerolog.Nop()}).Dial()
 			if err == nil {
 				conn.Close(0)

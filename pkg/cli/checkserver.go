@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
@@ -96,112 +95,68 @@ func inspectServer(k hub.Server, workspace string) checkedServer {
 		return c
 	}
 	c.State = stateOK
-	needs := workspace == "" && needsWorkspace(s)
-	if needs {
-		workspace = workingDir() // for the other references
-	}
-	resolved, faults := resolve(s, workspace)
-	if len(faults) > 0 {
-		c.State, c.Why = stateUnresolved, faults
+	plan := planHere(s, workspace)
+	if plan.Refusal != nil || s.Protocol != config.ProtocolStdio {
+		c.refuse(plan.Refusal)
 		return c
 	}
-	if needs {
-		c.State, c.Why = stateNoWorkspace, []string{"it uses ${workspaceFolder}, so it starts where your client has a folder open – check it there, or with --workspace DIR"}
+	process, refused := plan.As(plan.Usual())
+	if c.refuse(refused); refused != nil {
 		return c
 	}
-	if s.Protocol == config.ProtocolStdio {
-		if state, why := refusedStart(k, resolved, workspace); state != "" {
-			c.State, c.Why = state, []string{why}
-		}
+	if state, why = unapproved(k, process); state != "" {
+		c.State, c.Why = state, []string{why}
 	}
-	if c.State == stateOK && resolved.Isolation.Confined() {
-		kind := config.IsolationDocker // auto prefers it
-		if resolved.Isolation.Type == config.IsolationSandbox {
-			kind = config.IsolationSandbox
-		}
-		c.lacks(lacks(s, resolved, kind, workspace))
+	if process.Lack != nil {
+		c.Why = append(c.Why, process.Lack.Error())
 	}
 	return c
 }
 
-// needsWorkspace tells whether a server can't be started without a workspace.
-func needsWorkspace(s *config.Server) bool {
-	_, err := s.Resolve(config.Resolver{ // all else is there
-		Env:     func(string) (string, bool) { return "x", true },
-		Keyring: func(string) (string, error) { return "x", nil },
-	})
-	return errors.Is(err, config.ErrNoWorkspace)
+// planHere is what would run for a server that a client starts from this terminal.
+func planHere(s *config.Server, workspace string) *launch.Plan {
+	return launch.New(s, launch.Context{Environ: os.Environ(), Keyring: secret.Get, Workspace: workspace, Dir: workingDir()})
 }
 
-// lacks takes in what the server's confinement does not give it.
-func (c *checkedServer) lacks(lack *launch.Lack) {
-	if lack.Sure() {
+// refuse takes in why a server can't be started, nil if it can.
+func (c *checkedServer) refuse(r *launch.Refusal) {
+	if r == nil {
+		return
+	}
+	c.Why = refusalWords(r)
+	switch r.Reason {
+	case launch.Unresolved:
+		c.State = stateUnresolved
+		c.Why = nil // it is no fault that there is no workspace
+		for _, fault := range r.Faults {
+			if !errors.Is(fault, config.ErrNoWorkspace) {
+				c.Why = append(c.Why, fault.Error())
+			}
+		}
+	case launch.NoWorkspace:
+		c.State = stateNoWorkspace
+		c.Why = []string{"it uses ${workspaceFolder}, so it starts where your client has a folder open – check it there, or with --workspace DIR"}
+	case launch.NoProgram:
+		c.State = stateNoProgram
+	case launch.Lacking:
 		c.State = stateLacking
-	}
-	if lack != nil {
-		c.Why = append(c.Why, lack.Error())
+	default:
+		c.State = stateCannotRun
 	}
 }
 
-// lacks compares a server with its confinement, as a start does.
-func lacks(s *config.Server, l config.Launch, kind, workspace string) *launch.Lack {
-	if l.Dir == "" {
-		l.Dir = workingDir()
-	}
-	program := ""
-	if kind == config.IsolationSandbox {
-		if found, err := launch.Prepare(s, l, os.Environ(), workspace); err == nil {
-			program = found.Path
+// refusalWords say why a server can't be started, where the state of the machine is not why.
+func refusalWords(r *launch.Refusal) (why []string) {
+	switch r.Reason {
+	case launch.Unresolved, launch.NoWorkspace:
+		for _, fault := range r.Faults {
+			why = append(why, fault.Error())
 		}
+		return why
+	case launch.NoProgram:
+		return []string{fmt.Sprintf("the command %q was not found in PATH – install it, or give its full path in command", r.Command)}
 	}
-	return launch.Lacks(s, l, kind, program, workspace)
-}
-
-// resolve replaces the references and returns a fault for each that can't be. Resolve itself stops at the first one.
-func resolve(s *config.Server, workspace string) (config.Launch, []string) {
-	type answer struct {
-		value string
-		err   error
-	}
-	known := map[string]answer{} // a keyring can take seconds
-	keyring := func(name string) (string, error) {
-		got, asked := known[name]
-		if !asked {
-			got.value, got.err = secret.Get(name)
-			known[name] = got
-		}
-		return got.value, got.err
-	}
-	r := config.Resolver{Env: os.LookupEnv, Keyring: keyring, Workspace: workspace}
-	launch, err := s.Resolve(r)
-	if err == nil {
-		return launch, nil
-	}
-	strip := func(err error) string { return strings.TrimPrefix(err.Error(), s.Name+": ") }
-	faults := []string{strip(err)}
-	env, keys := s.References()
-	for _, name := range slices.Concat(env, keys) {
-		only := config.Resolver{ // all others are there
-			Env: func(n string) (string, bool) {
-				if n == name {
-					return os.LookupEnv(n)
-				}
-				return "x", true
-			},
-			Keyring: func(n string) (string, error) {
-				if n == name {
-					return keyring(n)
-				}
-				return "x", nil
-			},
-			Workspace: workspace,
-		}
-		_, err := s.Resolve(only)
-		if err != nil && errors.Is(err, config.ErrUnresolved) && !slices.Contains(faults, strip(err)) {
-			faults = append(faults, strip(err))
-		}
-	}
-	return launch, faults
+	return []string{r.Error()}
 }
 
 // shortLaunch says what is run or reached. Arguments, paths and queries of URLs often are the secret: of these only what certainly
@@ -247,40 +202,9 @@ func shortURL(text string) string {
 	return short
 }
 
-// refusedStart tells what keeps a local server from being started, as far as it is known without an engine; state is "" for nothing.
-func refusedStart(k hub.Server, l config.Launch, workspace string) (state, why string) {
-	iso := l.Isolation
-	if iso.Confined() {
-		if err := upstream.Planted(iso, l.Dir); err != nil {
-			return stateCannotRun, err.Error()
-		}
-	}
-	if !iso.OnThisMachine() {
-		return "", ""
-	}
-	if state, why = findProgram(k, l, workspace); state != "" || !iso.Confined() {
-		return state, why
-	}
-	if why = missingMount(iso); why != "" {
-		state = stateCannotRun
-	}
-	return state, why
-}
-
-// findProgram looks for the program as a start would. state is what keeps it from being started, "" if nothing does: it is not there, or
-// files of the workspace that decide what is run wait for a person.
-func findProgram(k hub.Server, l config.Launch, workspace string) (state, why string) {
-	if l.Dir == "" {
-		l.Dir = workingDir()
-	}
-	found, err := launch.Prepare(k.Written, l, os.Environ(), workspace)
-	var missing *launch.NotFoundError
-	if errors.As(err, &missing) {
-		return stateNoProgram, fmt.Sprintf("the command %q was not found in PATH – install it, or give its full path in command", missing.Command)
-	} else if err != nil {
-		return stateCannotRun, err.Error()
-	}
-	programs, err := found.Programs(context.Background())
+// unapproved tells which files of the workspace decide what is run and wait for a person; state is "" for none.
+func unapproved(k hub.Server, process *launch.Process) (state, why string) {
+	programs, err := process.Programs(context.Background())
 	if err != nil {
 		return stateCannotRun, err.Error()
 	}

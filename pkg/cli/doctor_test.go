@@ -13,6 +13,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
@@ -51,10 +52,17 @@ var (
 	noneHere   = sandboxAbilities{Why: elsewhere}
 )
 
+// planned gives the server the plan of a program with an isolation.
+func (s *treatedServer) planned(program string, iso *config.Isolation) {
+	server := &config.Server{Command: program, Isolation: iso}
+	s.known = hub.Server{Written: server}
+	s.plan = &launch.Plan{Server: server, Launch: config.Launch{Command: program, Isolation: iso}}
+}
+
 func TestDoctorTellsWhatAServerGets(t *testing.T) {
 	t.Parallel()
 	missing := t.TempDir() + "/missing"
-	here := config.Launch{Command: testProgram(t)}
+	here := testProgram(t)
 	for _, c := range []struct {
 		name string
 		iso  config.Isolation
@@ -89,8 +97,8 @@ func TestDoctorTellsWhatAServerGets(t *testing.T) {
 			"does not start: the mount " + missing + " cannot be used: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &treatedServer{Name: "s", Protocol: "stdio", State: stateEnabled, Asks: c.iso.Type, Image: "node:24", launch: here, known: hub.Server{Written: &config.Server{Isolation: &c.iso}}}
-			s.launch.Isolation = &c.iso
+			s := &treatedServer{Name: "s", Protocol: "stdio", State: stateEnabled, Asks: c.iso.Type, Image: "node:24"}
+			s.planned(here, &c.iso)
 			if c.iso.Type != config.IsolationSandbox {
 				s.engine = engineWith(c.info)
 			}
@@ -211,7 +219,8 @@ func TestDoctorOnANarrowTerminal(t *testing.T) {
 	t.Parallel()
 	iso := func(asks string, i config.Isolation, e *dockerEngine) *treatedServer {
 		i.Type = asks
-		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e, launch: config.Launch{Command: testProgram(t), Isolation: &i}, known: hub.Server{Written: &config.Server{Isolation: &config.Isolation{}}}}
+		s := &treatedServer{Protocol: "stdio", State: stateEnabled, Asks: asks, Image: "node:24", engine: e}
+		s.planned(testProgram(t), &i)
 		if e != nil {
 			e.Servers = append(e.Servers, "x")
 		}

@@ -132,6 +132,22 @@ func (e *dockerEngine) ask(ctx context.Context) {
 	e.warn(e.asked.Info)
 }
 
+// away is why the engine can't be used, nil if it can.
+func (e *dockerEngine) away() error {
+	if e.Reachable {
+		return nil
+	}
+	return errors.New(e.why())
+}
+
+// why says why the engine can't be used, with the remedy.
+func (e *dockerEngine) why() string {
+	if e.Remedy == "" {
+		return e.Error
+	}
+	return e.Error + ". " + e.Remedy
+}
+
 func (e *dockerEngine) describe(info *system.Info) {
 	e.Version, e.OS, e.Arch, e.System = info.ServerVersion, info.OSType, info.Architecture, info.OperatingSystem
 	e.CgroupVersion, e.CgroupDriver, e.Runtime, e.Storage = info.CgroupVersion, info.CgroupDriver, info.DefaultRuntime, info.Driver

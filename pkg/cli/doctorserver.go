@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
@@ -42,10 +41,9 @@ type treatedServer struct {
 
 	short  string // why, where the report tells the rest elsewhere
 	free   bool   // nobody said that it is not to be confined
-	launch config.Launch
+	plan   *launch.Plan
 	engine *dockerEngine
 	known  hub.Server
-	in     string // the workspace
 }
 
 // isolationAsked is the type of isolation that a server asks for, "" for one that runs elsewhere.
@@ -66,7 +64,7 @@ func wantsIsolation(asked string) bool { return asked != "" && asked != config.I
 // engine before a person has approved that.
 func (es *engines) admit(k hub.Server, workspace string) *treatedServer {
 	written := k.Written
-	s := &treatedServer{Name: written.Name, Protocol: written.Protocol, Workspace: written.Workspace, Asks: isolationAsked(written), free: written.Isolation == nil, known: k, in: workspace}
+	s := &treatedServer{Name: written.Name, Protocol: written.Protocol, Workspace: written.Workspace, Asks: isolationAsked(written), free: written.Isolation == nil, known: k}
 	iso := written.Isolation
 	if iso.Confined() && iso.Type != config.IsolationSandbox {
 		s.Image = iso.ImageFor(written.Command)
@@ -76,22 +74,14 @@ func (es *engines) admit(k hub.Server, workspace string) *treatedServer {
 		s.nothing("", why)
 		return s
 	}
-	launch, faults := resolve(written, workspace)
-	if len(faults) > 0 {
-		s.nothing("", faults...)
-		return s
-	}
-	s.launch = launch
-	switch {
+	s.plan = planHere(written, workspace)
+	switch iso := s.plan.Launch.Isolation; {
+	case s.refused(s.plan.Refusal):
 	case written.Protocol != config.ProtocolStdio:
 		s.Gets = getsElsewhere
-	case written.OwnContainer():
-		s.asProgram(getsOwn)
-	case !launch.Isolation.Confined():
-		s.asProgram(getsNone)
-	case launch.Isolation.Type != config.IsolationSandbox:
-		s.Image = launch.Isolation.Image
-		s.engine = es.find(launch.Isolation.DockerHost)
+	case iso.Confined() && iso.Type != config.IsolationSandbox:
+		s.Image = iso.Image
+		s.engine = es.find(iso.DockerHost)
 		s.engine.Servers = append(s.engine.Servers, s.Name)
 	}
 	return s
@@ -101,29 +91,78 @@ func (s *treatedServer) nothing(short string, why ...string) {
 	s.Gets, s.short, s.Why = getsNothing, short, why
 }
 
-// asProgram is for what starts as a program of this machine.
-func (s *treatedServer) asProgram(gets string) {
-	if state, why := findProgram(s.known, s.launch, s.in); state != "" {
+// refused takes in why the server can't be started, and tells whether there is a reason.
+func (s *treatedServer) refused(r *launch.Refusal) bool {
+	if r == nil {
+		return false
+	}
+	if r.Reason == launch.Lacking {
+		s.State = stateLacking
+	}
+	if r.Reason != launch.NoConfinement {
+		s.nothing("", refusalWords(r)...)
+		return true
+	}
+	short, why := "no sandbox can be made here, see above", ""
+	switch {
+	case r.Option != "":
+		short = "a sandbox cannot give isolation." + r.Option
+		why = short
+	case r.Sandbox != nil:
+		why = r.Sandbox.Error()
+	}
+	switch {
+	case r.Sandbox == nil:
+		s.nothing("its Docker engine can't be used, see above", s.engine.why())
+	case r.Engine == nil:
+		s.nothing(short, why)
+	default:
+		s.nothing("no Docker engine can be used, and "+short, "Docker: "+s.engine.why(), "Sandbox: "+why)
+	}
+	return true
+}
+
+// treat tells what the server would get if it was started now, once the engines were asked.
+func (s *treatedServer) treat(here sandboxAbilities) {
+	if s.Gets != "" {
+		return
+	}
+	way, refused := s.plan.Way(launch.Machine{
+		Engine: func(docker.Endpoint) error { return s.engine.away() }, Sandbox: func() sandbox.Abilities { return sandbox.Abilities(here) },
+	})
+	if refused == nil && way.Kind == config.IsolationDocker && !s.engine.Reachable { // a start finds that out when it makes the container
+		refused = &launch.Refusal{Reason: launch.NoConfinement, Engine: s.engine.away()}
+	}
+	if s.refused(refused) {
+		return
+	}
+	process, refused := s.plan.As(way.Kind)
+	if s.refused(refused) {
+		return
+	}
+	if state, why := unapproved(s.known, process); state != "" {
 		if state == stateProgram {
 			s.State = state
 		}
 		s.nothing("", why)
 		return
 	}
-	s.Gets = gets
-}
-
-// treat decides as package upstream does when it starts the server, once the engines were asked.
-func (s *treatedServer) treat(here sandboxAbilities) {
-	iso := s.launch.Isolation
-	switch {
-	case s.Gets != "":
-	case s.engine != nil && s.engine.Reachable:
+	switch iso := s.plan.Launch.Isolation; {
+	case way.Kind == config.IsolationDocker:
 		s.inContainer(iso)
-	case iso.Type == config.IsolationDocker:
-		s.nothing("its Docker engine can't be used, see above", explained(s.engine.Error, s.engine.Remedy))
-	default:
+	case way.Kind == config.IsolationSandbox:
 		s.inSandbox(iso, here)
+	case s.plan.Server.OwnContainer():
+		s.Gets = getsOwn
+	default:
+		s.Gets = getsNone
+		if way.NoSandbox != nil {
+			s.short = "no Docker engine can be used, and no sandbox can be made here, see above"
+			s.Why = []string{"Docker: " + s.engine.why(), "Sandbox: " + way.NoSandbox.Error()}
+		}
+	}
+	if process.Lack != nil && s.confined() {
+		s.Why = append(s.Why, process.Lack.Error())
 	}
 }
 
@@ -136,9 +175,6 @@ func (s *treatedServer) inContainer(iso *config.Isolation) {
 	if engine := s.engine.endpoint.Identity(); s.known.Record.OtherEngine(quarantine.EngineItem(engine.JSON()), engine.Default() || iso.DockerHost != "") {
 		s.State = stateEngine
 		s.nothing("", fmt.Sprintf("its Docker engine (%s) is another one than you approved – see `mcpproxy-stdio review %s`", inWords(string(engine.JSON())), config.ShellWord(s.Name)))
-		return
-	}
-	if s.lacks(config.IsolationDocker); s.Gets == getsNothing {
 		return
 	}
 	s.Gets, s.Engine, s.Confinement = getsContainer, s.engine.Host, docker.Enforced(iso)
@@ -157,73 +193,13 @@ func (s *treatedServer) inContainer(iso *config.Isolation) {
 
 // inSandbox is also for type auto where no engine is there.
 func (s *treatedServer) inSandbox(iso *config.Isolation, here sandboxAbilities) {
-	short, why := noSandbox(iso, here)
-	switch {
-	case why == "":
-		s.sandboxed(iso, here)
-	case iso.Type == config.IsolationSandbox:
-		s.nothing(short, why)
-	default:
-		s.unconfined(iso, "no Docker engine can be used, and "+short, "Docker: "+explained(s.engine.Error, s.engine.Remedy), "Sandbox: "+why)
-	}
-}
-
-// noSandbox tells why no sandbox can give what is asked: in short beside what the report says of the sandbox, and all of it.
-func noSandbox(iso *config.Isolation, here sandboxAbilities) (short, why string) {
-	if option := iso.BeyondSandbox(); option != "" {
-		why = "a sandbox cannot give isolation." + option
-		return why, why
-	}
-	if here.Method == "" {
-		return "no sandbox can be made here, see above", here.Why
-	}
-	return "", ""
-}
-
-// unconfined is for type auto where there is neither.
-func (s *treatedServer) unconfined(iso *config.Isolation, short string, why ...string) {
-	if !iso.AllowNone || iso.BeyondSandbox() != "" {
-		s.nothing(short, why...)
-		return
-	}
-	if s.asProgram(getsNone); s.Gets == getsNone {
-		s.Why, s.short = why, short
-	}
-}
-
-func (s *treatedServer) sandboxed(iso *config.Isolation, here sandboxAbilities) {
-	if missing := missingMount(iso); missing != "" {
-		s.nothing("", missing)
-		return
-	}
-	if s.asProgram(getsSandbox); s.Gets != getsSandbox {
-		return
-	}
-	if s.lacks(config.IsolationSandbox); s.Gets == getsNothing {
-		return
-	}
-	if iso.Network == config.NetworkNone {
-		s.confine("network none", true)
-	} else {
-		s.confine("network of this machine", true)
-	}
-	if iso.Memory > 0 {
-		s.confine(units.BytesSize(float64(iso.Memory))+" of memory for each process", true)
-	}
+	s.Gets = getsSandbox
+	s.confine("network none", iso.Network == config.NetworkNone)
+	s.confine("network of this machine", iso.Network != config.NetworkNone)
+	s.confine(units.BytesSize(float64(iso.Memory))+" of memory for each process", iso.Memory > 0)
 	s.sees(iso, here.Method != sandbox.Landlock)
 	s.confine("keeps its files", !iso.Fresh)
 	s.confine("Unix sockets of its own", iso.Sockets)
-}
-
-// lacks takes in what the confinement would not give, as a start does.
-func (s *treatedServer) lacks(kind string) {
-	switch lack := lacks(s.known.Written, s.launch, kind, s.in); {
-	case lack.Sure():
-		s.State = stateLacking
-		s.nothing("", lack.Error())
-	case lack != nil:
-		s.Why = append(s.Why, lack.Error())
-	}
 }
 
 func (s *treatedServer) confine(how string, so bool) {
@@ -252,26 +228,6 @@ func (s *treatedServer) sees(iso *config.Isolation, guarded bool) {
 		s.confine(".git, .npmrc and the like read-only there", guarded)
 		s.confine(".git, .npmrc and the like writable too", !guarded)
 	}
-}
-
-// missingMount is about a file or directory that a sandbox is to show and that is not there.
-func missingMount(iso *config.Isolation) string {
-	if !iso.Confined() {
-		return ""
-	}
-	for _, m := range iso.Mounts {
-		if _, err := os.Stat(m.Host); err != nil {
-			return fmt.Sprintf("the mount %s cannot be used: %v – create it, or correct isolation.mounts", m.Host, errors.Unwrap(err))
-		}
-	}
-	return ""
-}
-
-func explained(what, remedy string) string {
-	if remedy == "" {
-		return what
-	}
-	return what + ". " + remedy
 }
 
 // local tells whether the server runs on this machine, or would.

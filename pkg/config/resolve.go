@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,14 +16,26 @@ var ErrUnresolved = errors.New("unresolved reference")
 // ErrNoWorkspace is wrapped beside it for ${workspaceFolder} where there is no workspace.
 var ErrNoWorkspace = errors.New("the session has no workspace")
 
+// ResolveError is what keeps an entry from being resolved. Its text is the first fault's.
+type ResolveError struct {
+	Server string
+	Faults []error // the first one, and what else the entry refers to in vain, in the order of [Server.References]
+}
+
+func (e *ResolveError) Error() string { return e.Server + ": " + e.Faults[0].Error() }
+
+// Unwrap gives the first fault.
+func (e *ResolveError) Unwrap() error { return e.Faults[0] }
+
 // Resolver supplies what ${…} refers to. A nil function knows nothing.
 type Resolver struct {
 	Env       func(name string) (string, bool)
 	Keyring   func(name string) (string, error)
 	Workspace string // absolute path of the session's workspace; empty: it has none
 
-	into *Launch                  // notes what it was given
-	own  func(name string) string // one of the entry's own variables
+	into   *Launch                  // notes what it was given
+	own    func(name string) string // one of the entry's own variables
+	missed func(p part, err error)  // notes a reference that leads nowhere; nil: nothing does
 }
 
 // Launch is a fully resolved launch. It may hold secrets anywhere, so formatting
@@ -65,14 +78,26 @@ func (s *Server) resolve(workspace string, with func(option string) Resolver) (L
 	if s.Refused != "" {
 		return Launch{}, fmt.Errorf("%s: %s", s.Name, s.Refused)
 	}
-	l, err := s.expanded(workspace, with)
-	if err != nil {
-		return Launch{}, fmt.Errorf("%s: %w", s.Name, err)
+	missed := map[part]error{} // the first fault of each reference to a variable or a secret
+	l, err := s.expanded(workspace, with, missed)
+	if err == nil {
+		return l, nil
 	}
-	return l, nil
+	e := &ResolveError{s.Name, []error{err}}
+	add := func(kind partKind, names []string) {
+		for _, name := range names {
+			if other := missed[part{kind: kind, name: name}]; other != nil && other.Error() != err.Error() {
+				e.Faults = append(e.Faults, other)
+			}
+		}
+	}
+	env, keyring := s.References()
+	add(partEnv, env)
+	add(partKeyring, keyring)
+	return Launch{}, e
 }
 
-func (s *Server) expanded(workspace string, with func(option string) Resolver) (Launch, error) {
+func (s *Server) expanded(workspace string, with func(option string) Resolver, missed map[part]error) (Launch, error) {
 	l := Launch{Protocol: s.Protocol, Unset: s.Unset}
 	var failed error
 	var expand func(option, text string) string
@@ -94,6 +119,11 @@ func (s *Server) expanded(workspace string, with func(option string) Resolver) (
 	expand = func(option, text string) string {
 		r := with(option)
 		r.into, r.own = &l, own
+		r.missed = func(p part, err error) {
+			if at := (part{kind: p.kind, name: p.name}); missed[at] == nil {
+				missed[at] = fmt.Errorf("%s: %w", option, err)
+			}
+		}
 		parts, bad := s.parse(option, text)
 		resolved, err := "", error(bad)
 		if bad == nil {
@@ -177,10 +207,15 @@ const maxResolved = 1 << 20
 
 func (r Resolver) expand(parts []part) (string, error) {
 	var b strings.Builder
+	var failed error
 	for _, p := range parts {
 		value, err := r.value(p)
 		if err != nil {
-			return "", err
+			if r.missed != nil {
+				r.missed(p, err)
+			}
+			failed = cmp.Or(failed, err)
+			continue
 		}
 		switch {
 		case r.into == nil || value == Placeholder:
@@ -193,6 +228,9 @@ func (r Resolver) expand(parts []part) (string, error) {
 			return "", fmt.Errorf("it is longer than %d KiB with its references replaced – refer to less", maxResolved>>10)
 		}
 		b.WriteString(value)
+	}
+	if failed != nil {
+		return "", failed
 	}
 	return b.String(), nil
 }

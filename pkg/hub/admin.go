@@ -156,7 +156,7 @@ func (a *admin) loggedOut(server *config.Server) bool {
 	if server.Protocol == config.ProtocolStdio {
 		return false
 	}
-	_, login, err := a.s.Resolve(Bare(server))
+	login, err := a.s.Login(Bare(server))
 	return err == nil && NeedsLogin(login)
 }
 

@@ -16,13 +16,14 @@ import (
 
 // Ready implements session.Host.
 func (h *Hub) Ready(start *upstream.Start) *upstream.Start {
+	server := start.Plan.Server
 	start.Containers, start.State = h.boxes, h.opts.Store.Dir()
 	h.mu.Lock()
-	if e := h.entries[keyOf(start.Server)]; e != nil {
+	if e := h.entries[keyOf(server)]; e != nil {
 		start.Pin = e.Record.Pin()
 	}
 	h.mu.Unlock()
-	start.Gate = upstream.Gate{Engine: h.admitEngine(start.Server), Image: h.admitImage(start.Server), Programs: h.admitPrograms(start.Server)}
+	start.Gate = upstream.Gate{Engine: h.admitEngine(server), Image: h.admitImage(server), Programs: h.admitPrograms(server)}
 	return start
 }
 

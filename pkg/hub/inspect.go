@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -91,29 +90,18 @@ const inspectGrace = time.Second
 // Inspect starts one server, reads what it offers, and ends it: when it returns no process of it is left. A person must have approved that
 // it is started. One that is confined gets no files, no secrets, and no network unless its package has to be fetched. The error has the last words of the server, with what does not print replaced; it is for that person only.
 func Inspect(ctx context.Context, server *config.Server, o InspectOptions) (*catalog.Snapshot, error) {
-	getenv := func(name string) (value string, ok bool) {
-		for _, kv := range o.Environ { // the last counts, as it does for programs
-			if v, found := strings.CutPrefix(kv, name+"="); found {
-				value, ok = v, true
-			}
-		}
-		return value, ok
+	plan := launch.New(server, launch.Context{Environ: o.Environ, Keyring: secret.Get, Workspace: o.Workspace, Dir: o.Dir, Inspect: true})
+	if plan.Refusal != nil {
+		return nil, plan.Refusal
 	}
-	resolved, err := server.ResolveForInspection(config.Resolver{Env: getenv, Keyring: secret.Get, Workspace: o.Workspace}, launch.Fetches(server.Command, server.Args))
-	if err != nil {
-		return nil, err
-	}
-	if resolved.Dir == "" && !server.Isolation.Confined() {
-		resolved.Dir = o.Dir
-	}
-	login, err := loginOf(o.Logins, server, resolved)
+	login, err := loginOf(o.Logins, server, plan.Launch)
 	if err != nil {
 		return nil, err
 	}
 	in := &inspected{done: make(chan struct{})}
 	instance := upstream.New(upstream.Spec{
 		Name:         server.Name,
-		Dial:         (&upstream.Start{Server: server, Launch: resolved, Environ: o.Environ, Workspace: o.Workspace, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
+		Dial:         (&upstream.Start{Plan: plan, Login: login, Containers: o.Containers, State: o.State, Log: o.Log}).Dial,
 		Capabilities: []byte(allAbilities), Version: mcp.Latest,
 		ClientInfo:   append(append([]byte(`{"name":"mcpproxy-stdio","version":`), jsonrpc.Quote(o.Version)...), '}'),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, Launch: server.LaunchKey(), Remote: server.Protocol != config.ProtocolStdio, Log: o.Log,

@@ -78,7 +78,7 @@ func (h *Hub) awaitLogin(ctx context.Context, s *session.Session, name string) b
 	if server == nil {
 		return false
 	}
-	_, login, err := s.Resolve(server)
+	login, err := s.Login(server)
 	if err != nil || login == nil {
 		return false
 	}
@@ -147,7 +147,7 @@ func (a *admin) login(name, account string) (*oauth.Login, error) {
 	if err := (Server{Written: st.written, Effective: st.effective, Recorded: Recorded{Record: st.record, Failed: st.failed}}).MayLogIn(); err != nil {
 		return nil, fmt.Errorf("it is not available: %w", err)
 	}
-	_, login, err := a.s.Resolve(st.effective)
+	login, err := a.s.Login(st.effective)
 	if err == nil && login == nil {
 		err = errors.New("it is a local server: there is nothing to log in to")
 	}
@@ -317,7 +317,7 @@ func (a *admin) Logout(ctx context.Context, name, account string) (string, error
 		if failed != nil || st.effective.Protocol == config.ProtocolStdio {
 			return "", err
 		}
-		if _, login, failed = a.s.Resolve(Bare(st.effective)); failed != nil {
+		if login, failed = a.s.Login(Bare(st.effective)); failed != nil {
 			return "", failed
 		}
 	}

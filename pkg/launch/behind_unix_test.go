@@ -38,7 +38,7 @@ func TestOrdersBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	prepare := func(line, dir string, env ...config.Var) *Start {
+	prepare := func(line, dir string, env ...config.Var) *Process {
 		t.Helper()
 		var words []string
 		for i, part := range strings.Split(strings.NewReplacer("WS", ws, "OUT", outside).Replace(line), "'") {
@@ -49,14 +49,14 @@ func TestOrdersBehind(t *testing.T) {
 			}
 		}
 		l := config.Launch{Command: words[0], Args: words[1:], Dir: filepath.Join(ws, dir), Env: env}
-		start, err := Prepare(&config.Server{Name: "s"}, l, []string{"PATH=" + outside}, ws)
+		start, err := prepare(&config.Server{Name: "s"}, l, []string{"PATH=" + outside}, ws)
 		if err != nil {
 			t.Errorf("%s: %v", line, err)
-			return &Start{}
+			return &Process{}
 		}
 		return start
 	}
-	paths := func(s *Start) []string {
+	paths := func(s *Process) []string {
 		var found []string
 		for _, o := range s.Orders {
 			name, _ := filepath.Rel(ws, o.Path)

@@ -9,20 +9,51 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
-// Direct is what is started in place of a runner.
-type Direct struct {
-	Path string
-	Name string // that the program sees itself under; "": the command's
-	Args []string
-	Env  []string
+// Installation is what the packages of a process are installed as: what starts use now, else what makes it. Of a pin it is that one and no
+// other; a pin that can't be kept is an error.
+func (p *Plan) Installation(in *Installer, q *Request, pin *Pin) (r *Resolution, install func(context.Context) (*Resolution, error), err error) {
+	if pin == nil {
+		return in.Installed(q), func(ctx context.Context) (*Resolution, error) { return in.Install(ctx, q) }, nil
+	}
+	kept := func(err error) error {
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("%w. Start the newest version again with: mcpproxy-stdio pin --remove %s", err, config.ShellWord(p.Server.Name))
+	}
+	r, err = in.Pinned(q, pin)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, func(ctx context.Context) (*Resolution, error) {
+			r, err := in.Restore(ctx, q, pin)
+			return r, kept(err)
+		}, nil
+	}
+	return r, nil, kept(err)
+}
+
+// Direct gives what is started in place of a runner that needs nothing installed: a module's interpreter, or the runner told to obey no file.
+func (in *Installer) Direct(ctx context.Context, s *Process) (*Process, error) {
+	q, path := s.Runner, s.Path
+	if q.Runner.Command != s.Command { // behind env and the like
+		var err error
+		if path, err = (Lookup{Command: q.Runner.Command, Env: q.Env, Dir: s.Dir, Closed: q.Closed}).Find(); err != nil {
+			return nil, err
+		}
+	}
+	if q.Runner.Kind == Module {
+		return in.Module(ctx, q.Runner, path, q.Env)
+	}
+	return &Process{Path: path, Command: q.Runner.Command, Args: q.Runner.Args, Env: q.Env}, nil
 }
 
 // Program gives what starts the program of an installation: its file, or the interpreter that its first line names. The interpreter is
 // named by its path, so that nothing in a workspace passes for it.
-func (in *Installer) Program(ctx context.Context, q *Request, r *Resolution) (*Direct, error) {
-	d := &Direct{Path: r.File(), Name: r.File(), Args: q.Runner.Args, Env: withFirst(q.Env, r.Bins())}
+func (in *Installer) Program(ctx context.Context, q *Request, r *Resolution) (*Process, error) {
+	d := &Process{Path: r.File(), Command: r.File(), Args: q.Runner.Args, Env: withFirst(q.Env, r.Bins())}
 	if len(q.Closed) > 0 { // where modules are looked for
 		d.Env = absoluteOnly(absoluteOnly(d.Env, "PYTHONPATH"), "NODE_PATH")
 	}
@@ -47,7 +78,7 @@ func (in *Installer) Program(ctx context.Context, q *Request, r *Resolution) (*D
 		before = append([]string{"--config=" + filepath.Join(r.dir, bunConfig), "--no-env-file"}, before...)
 	}
 	d.Args = append(append(append([]string{}, before...), d.Path), d.Args...)
-	d.Path, d.Name = path, path
+	d.Path, d.Command = path, path
 	return d, nil
 }
 
@@ -148,7 +179,7 @@ func isShim(path string) bool {
 const runModule = `import sys; sys.path[:1] == [""] and sys.path.pop(0); import runpy; runpy._run_module_as_main(sys.argv.pop(1))`
 
 // Module gives what runs a module without a look into the working directory. found is the interpreter.
-func (in *Installer) Module(ctx context.Context, r *Runner, found string, env []string) (*Direct, error) {
+func (in *Installer) Module(ctx context.Context, r *Runner, found string, env []string) (*Process, error) {
 	path := found
 	if Base(found) != "py" { // the launcher of Windows, which looks at the user's own files alone
 		var err error
@@ -157,7 +188,7 @@ func (in *Installer) Module(ctx context.Context, r *Runner, found string, env []
 		}
 	}
 	args := append(append([]string{}, r.Lead...), "-c", runModule, r.Name)
-	return &Direct{Path: path, Name: path, Args: append(args, r.Args...), Env: absoluteOnly(env, "PYTHONPATH")}, nil
+	return &Process{Path: path, Command: path, Args: append(args, r.Args...), Env: absoluteOnly(env, "PYTHONPATH")}, nil
 }
 
 // absoluteOnly takes the elements out of a list of directories that count from the working directory; an empty one is that directory.

@@ -9,10 +9,10 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
-// Inside gives the command of a confined server that is shown its working directory, so that the directory gives no orders to a runner in
+// inside gives the command of a confined server that is shown its working directory, so that the directory gives no orders to a runner in
 // the container or sandbox either: what is installed outside for other servers is installed inside, for this run. A runner that can't be
 // taken apart there works in a directory of its own. Any other command is returned as it is.
-func Inside(server *config.Server, l config.Launch, workspace string) (command string, args []string) {
+func inside(server *config.Server, l config.Launch, workspace string) (command string, args []string) {
 	r, ok := Parse(l.Command, l.Args)
 	behind := startsRunner(l.Command, l.Args)
 	if !ok && !behind || l.Isolation == nil || l.Isolation.Dir == "" || ClosedTo(server, l, workspace).Root(l.Dir) == "" {

@@ -45,7 +45,7 @@ func TestInsideRuns(t *testing.T) {
 		"npx -y -p @scope/tool -c pwd":        "elsewhere",
 	} {
 		server, l := confinedIn(workspace, strings.Fields(line))
-		command, args := Inside(server, l, workspace)
+		command, args := inside(server, l, workspace)
 		cmd := exec.Command(command, args...)
 		cmd.Dir, cmd.Env = workspace, env
 		out, err := cmd.Output()
@@ -77,7 +77,7 @@ func TestInside(t *testing.T) {
 		"go run example.org/m@v1 a b": `sh -c ` + ownDirectory + `env 'GOBIN='"$d"'/bin' 'GOWORK=off' 'go' 'install' 'example.org/m@v1' </dev/null >&2 || exit 1; cd "$w" && exec "$d"/'bin/m' "$@" sh a b`,
 	} {
 		server, l := confinedIn(workspace, strings.Fields(line))
-		command, args := Inside(server, l, workspace)
+		command, args := inside(server, l, workspace)
 		got := strings.Join(append([]string{command}, args...), " ")
 		if want == "" {
 			want = line
@@ -86,7 +86,7 @@ func TestInside(t *testing.T) {
 			t.Errorf("%s\n got %s\nwant %s", line, got, want)
 		}
 		l.Isolation.Dir = "" // the workspace is not shown
-		if command, args := Inside(server, l, workspace); strings.Join(append([]string{command}, args...), " ") != line {
+		if command, args := inside(server, l, workspace); strings.Join(append([]string{command}, args...), " ") != line {
 			t.Errorf("%s is changed although it sees nothing of the workspace", line)
 		}
 	}

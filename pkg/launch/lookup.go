@@ -55,6 +55,12 @@ func (l Lookup) Find() (string, error) {
 	return found, nil
 }
 
+// Getenv is the value that LookupEnv gives, "" for none.
+func Getenv(env []string, key string) string {
+	value, _ := LookupEnv(env, key)
+	return value
+}
+
 // ErrOpenToAll is wrapped for a program that others could have written.
 var ErrOpenToAll = errors.New("not safe to run")
 

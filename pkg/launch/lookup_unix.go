@@ -41,12 +41,12 @@ func plantable(dir string) bool {
 	return err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 && modesCount(dir)
 }
 
-// Getenv returns the first value, as libc's getenv does.
-func Getenv(env []string, key string) string {
+// LookupEnv gives a variable of an environment: the first one of its name, as libc's getenv and package os do.
+func LookupEnv(env []string, key string) (string, bool) {
 	for _, kv := range env {
 		if value, ok := strings.CutPrefix(kv, key+"="); ok {
-			return value
+			return value, true
 		}
 	}
-	return ""
+	return "", false
 }

@@ -38,12 +38,12 @@ func program(path string, env []string) (string, error) {
 // plantable leaves it to the access lists.
 func plantable(string) bool { return false }
 
-// Getenv returns the last value; names are compared without case.
-func Getenv(env []string, key string) (value string) {
+// LookupEnv gives a variable of an environment: the last one of its name, which is compared without case.
+func LookupEnv(env []string, key string) (value string, found bool) {
 	for _, kv := range env {
 		if name, v, ok := strings.Cut(kv, "="); ok && strings.EqualFold(name, key) {
-			value = v
+			value, found = v, true
 		}
 	}
-	return value
+	return value, found
 }

@@ -15,23 +15,14 @@ import (
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 )
 
-// Start is what a launch comes to on this machine, without having started anything.
-type Start struct {
-	Path    string   // the program
-	Env     []string // its environment; PATH is without elements in closed directories
-	Dir     string   // where it works; "" if Private
-	Private bool     // it has to work in a directory of its own: its code stands in the command line, and has relative paths that can't be told
-	Orders  []Order  // the files in closed directories that decide what is run
-	Runner  *Request // what a runner is asked for that is not to be started itself; nil: Path is started
-}
-
-// Prepare finds the program of a local server and what else decides what is run. environ is the client's environment, workspace that of
+// prepare finds the program of a local server and what else decides what is run. environ is the client's environment, workspace that of
 // the session, "" for none.
-func Prepare(server *config.Server, l config.Launch, environ []string, workspace string) (*Start, error) {
+func prepare(server *config.Server, l config.Launch, environ []string, workspace string) (*Process, error) {
 	closed := ClosedTo(server, l, workspace)
-	s := &Start{Env: config.ChildEnv(l, environ), Dir: l.Dir}
+	s := &Process{Command: l.Command, Args: l.Args, Env: config.ChildEnv(l, environ), Dir: l.Dir}
 	if len(closed) > 0 {
 		withoutEmpty(s.Env)
 	}
@@ -59,12 +50,22 @@ func Prepare(server *config.Server, l config.Launch, environ []string, workspace
 		}
 	}
 	s.runner(server, l, closed)
-	return s, nil
+	return s, s.engine()
+}
+
+// engine finds the engine that a docker command leads to.
+func (s *Process) engine() error {
+	if !slices.Contains([]string{"docker", "docker-compose"}, Base(s.Command)) {
+		return nil
+	}
+	endpoint, err := docker.OfCommand(s.Args, s.Env)
+	s.Engine = &endpoint
+	return err
 }
 
 // runner decides whether the command is a runner that is not to be started itself, because its directory would give it orders. One in a
 // directory that the person named, and that has a project for it, obeys that project.
-func (s *Start) runner(server *config.Server, l config.Launch, closed Closed) {
+func (s *Process) runner(server *config.Server, l config.Launch, closed Closed) {
 	r, ok := Parse(l.Command, l.Args)
 	if !ok || r.Kind == Project || r.Kind == Module && r.Code {
 		return
@@ -112,7 +113,7 @@ func hasProject(tool Tool, dir string) bool {
 }
 
 // Programs reads the files in closed directories that decide what is run. What can't be read is not run.
-func (s *Start) Programs(ctx context.Context) ([]Program, error) {
+func (s *Process) Programs(ctx context.Context) ([]Program, error) {
 	programs := make([]Program, len(s.Orders))
 	for i, order := range s.Orders {
 		var err error

@@ -38,9 +38,9 @@ func (l *Lack) Words() string {
 // A nil Lack is nothing.
 func (l *Lack) Sure() bool { return l != nil && l.sure }
 
-// Lacks compares an entry with the container (kind is config.IsolationDocker) or sandbox that it would get; program is the file that a
+// lacks compares an entry with the container (kind is config.IsolationDocker) or sandbox that it would get; program is the file that a
 // sandbox would start, "" if it is not known. It is nil if nothing is missing, and for a launch that is only inspected, which gets no files.
-func Lacks(server *config.Server, l config.Launch, kind, program, workspace string) *Lack {
+func lacks(server *config.Server, l config.Launch, kind, program, workspace string) *Lack {
 	iso := l.Isolation
 	if iso.Inspected {
 		return nil

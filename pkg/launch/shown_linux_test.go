@@ -103,5 +103,5 @@ func lackOf(t *testing.T, entry, isolation, home, kind string) *Lack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Lacks(s, l, kind, "", home+"/ws")
+	return lacks(s, l, kind, "", home+"/ws")
 }

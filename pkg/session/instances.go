@@ -70,14 +70,14 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 	return upstream.Spec{
 		Name: server.Name,
 		Dial: func() (upstream.Conn, error) {
-			launch, login, err := s.Resolve(server)
+			plan, login, err := s.plan(server, false)
 			if err == nil {
 				err = s.stillAllowed(server)
 			}
 			if err != nil {
 				return nil, err
 			}
-			return s.host.Ready(&upstream.Start{Server: server, Launch: launch, Environ: s.opts.Environ, Workspace: s.workspace(), Login: login, Log: log}).Dial()
+			return s.host.Ready(&upstream.Start{Plan: plan, Login: login, Log: log}).Dial()
 		},
 		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: s.version(),
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
@@ -96,48 +96,35 @@ func (s *Session) stillAllowed(server *config.Server) error {
 }
 
 // InspectionSpec is Spec for a server that nobody has approved yet: one that is confined gets no files, no secrets, and no network
-// unless its package has to be fetched.
+// unless its package has to be fetched. What it is made of is part of what a person is shown next.
 func (s *Session) InspectionSpec(server *config.Server, log zerolog.Logger) upstream.Spec {
 	spec := s.Spec(server, log)
-	if !server.Isolation.Confined() {
-		spec.Dial = func() (upstream.Conn, error) {
-			launch, login, err := s.Resolve(server)
-			if err != nil {
-				return nil, err
-			}
-			return s.inspect(&upstream.Start{Server: server, Launch: launch, Environ: s.opts.Environ, Workspace: s.workspace(), Login: login, Log: log})
-		}
-		return spec
-	}
 	spec.Dial = func() (upstream.Conn, error) {
-		resolver := config.Resolver{Env: s.getenv, Workspace: s.workspace()}
-		resolved, err := server.ResolveForInspection(resolver, launch.Fetches(server.Command, server.Args))
+		plan, login, err := s.plan(server, true)
 		if err != nil {
 			return nil, err
 		}
-		return s.inspect(&upstream.Start{Server: server, Launch: resolved, Environ: s.opts.Environ, Workspace: s.workspace(), Log: log})
+		start := s.host.Ready(&upstream.Start{Plan: plan, Login: login, Log: log})
+		start.Gate = upstream.Gate{}
+		return start.Dial()
 	}
 	return spec
 }
 
-// inspect starts a server that is held: what it is made of is part of what a person is shown next.
-func (s *Session) inspect(start *upstream.Start) (upstream.Conn, error) {
-	start = s.host.Ready(start)
-	start.Gate = upstream.Gate{}
-	return start.Dial()
+// plan is what would run of a server for this session, or to inspect it, and its login, nil for none.
+func (s *Session) plan(server *config.Server, inspect bool) (*launch.Plan, *oauth.Login, error) {
+	p := launch.New(server, launch.Context{Environ: s.opts.Environ, Keyring: secret.Get, Workspace: s.workspace(), Dir: s.opts.Dir, Inspect: inspect})
+	if p.Refusal != nil {
+		return nil, nil, p.Refusal
+	}
+	login, err := s.host.Login(server, p.Launch)
+	return p, login, err
 }
 
-// Resolve makes the launch of a server for this session, and its login, nil for none.
-func (s *Session) Resolve(server *config.Server) (config.Launch, *oauth.Login, error) {
-	launch, err := server.Resolve(config.Resolver{Env: s.getenv, Keyring: secret.Get, Workspace: s.workspace()})
-	if err != nil {
-		return launch, nil, err
-	}
-	if launch.Dir == "" {
-		launch.Dir = s.opts.Dir
-	}
-	login, err := s.host.Login(server, launch)
-	return launch, login, err
+// Login is the login of a server for this session, nil for none.
+func (s *Session) Login(server *config.Server) (*oauth.Login, error) {
+	_, login, err := s.plan(server, false)
+	return login, err
 }
 
 func (s *Session) clientCapabilities() []byte {
@@ -155,14 +142,7 @@ func (s *Session) clientInfo() []byte {
 // Getenv looks up a variable of the client's environment.
 func (s *Session) Getenv(name string) (string, bool) { return s.getenv(name) }
 
-func (s *Session) getenv(name string) (string, bool) {
-	for _, kv := range s.opts.Environ {
-		if k, v, _ := strings.Cut(kv, "="); k == name {
-			return v, true
-		}
-	}
-	return "", false
-}
+func (s *Session) getenv(name string) (string, bool) { return launch.LookupEnv(s.opts.Environ, name) }
 
 // running are the session's instances that have completed their handshake, in config order.
 func (s *Session) running() []*upstream.Instance {

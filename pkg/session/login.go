@@ -68,7 +68,7 @@ func (s *Session) startLogin(ctx context.Context, needed *oauth.RequiredError) (
 	if server == nil {
 		return nil, errors.New("it is not configured any more")
 	}
-	_, login, err := s.Resolve(server)
+	login, err := s.Login(server)
 	if err != nil {
 		return nil, err
 	}

@@ -30,11 +30,8 @@ func Blocked(server *config.Server) error {
 
 // Start is what a server is started with.
 type Start struct {
-	Server     *config.Server
-	Launch     config.Launch // resolved
-	Environ    []string      // the environment of the client's side, of which a child gets the short allow-list, and a container nothing
-	Workspace  string        // of the session; "": none
-	Login      *oauth.Login  // of a remote server; nil: none
+	Plan       *launch.Plan
+	Login      *oauth.Login // of a remote server; nil: none
 	Containers *docker.Owner
 	State      string      // directory for what sandboxed servers keep, and where those work that may not work in the workspace
 	Pin        *launch.Pin // the installation that it is to be started from; nil: the newest
@@ -58,18 +55,25 @@ func (s *Start) Dial() (Conn, error) {
 
 // redactor knows the secrets of the launch.
 func (s *Start) redactor() config.Redactor {
-	return config.NewRedactor(s.Launch.Secrets(), config.Redacted)
+	return config.NewRedactor(s.Plan.Launch.Secrets(), config.Redacted)
 }
 
 func (s *Start) dial() (Conn, error) {
-	if s.Launch.Protocol == config.ProtocolStdio {
+	l := s.Plan.Launch
+	if s.Plan.Refusal != nil {
+		return nil, s.Plan.Refusal
+	}
+	if l.Protocol == config.ProtocolStdio {
 		return s.dialLocal()
 	}
-	headers := make([]transport.Header, len(s.Launch.Headers))
-	for i, h := range s.Launch.Headers {
+	headers := make([]transport.Header, len(l.Headers))
+	for i, h := range l.Headers {
 		headers[i] = transport.Header{Name: h.Name, Value: h.Value}
 	}
-	return transport.DialHTTP(transport.HTTPSpec{Name: s.Server.Name, URL: s.Launch.URL, Headers: headers, Login: s.Login, Secrets: s.Launch.Secrets(), SSE: s.Launch.Protocol == config.ProtocolSSE, Log: s.Log})
+	return transport.DialHTTP(transport.HTTPSpec{
+		Name: s.Plan.Server.Name, URL: l.URL, Headers: headers, Login: s.Login, Secrets: l.Secrets(),
+		SSE: l.Protocol == config.ProtocolSSE, Log: s.Log,
+	})
 }
 
 // ran is what a server on this machine was started from.
@@ -133,7 +137,7 @@ type contained struct {
 	*transport.Docker
 	config.Redactor
 	confinement
-	engine docker.Identity
+	engine []byte // identity of the one that makes the container, as JSON
 	lack   *launch.Lack // what its confinement does not give; nil: nothing
 }
 
@@ -143,8 +147,8 @@ func (c *contained) Lacks() string { return c.lack.Words() }
 // Diagnostics is what the server wrote to stderr.
 func (c *contained) Diagnostics() string { return c.Redact(c.Docker.Diagnostics()) }
 
-// Engine is the identity of the engine that makes the container, as JSON.
-func (c *contained) Engine() []byte { return c.engine.JSON() }
+// Engine implements what Instance asks of a connection.
+func (c *contained) Engine() []byte { return c.engine }
 
 // confinement is how a local server is confined, in a few words; "" if it is not.
 type confinement string

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -38,29 +37,36 @@ type installing struct {
 	waits  func()
 }
 
-// install begins to install what the server needs, and returns at once. start starts it then, and whole the runner, if it turns out that it
-// can't be taken apart.
-func (s *Start) install(in *launch.Installer, q *launch.Request, install func(context.Context, *launch.Request) (*launch.Resolution, error), start func(context.Context, *launch.Resolution) (Conn, error), whole func() (Conn, error)) Conn {
+// ofPackages starts the program of the packages that a runner asks for. Where they have to be installed first, it returns at once.
+func (p *program) ofPackages(q *launch.Request) (Conn, error) {
+	in := p.installer(q.Closed)
+	installed, install, err := p.Plan.Installation(in, q, p.Pin)
+	if err != nil {
+		return nil, err
+	}
+	if installed != nil {
+		return p.installed(context.Background(), in, installed)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &installing{
-		what: strings.Join(q.Runner.Packages, ", "), Redactor: s.redactor(),
+		what: strings.Join(q.Runner.Packages, ", "), Redactor: p.redactor(),
 		cancel: cancel, done: make(chan struct{}),
 	}
-	in.Run = s.runner(q.Closed, c.watch)
+	in.Run = p.runner(q.Closed, c.watch)
 	go func() {
 		defer close(c.done)
-		resolved, err := install(ctx, q)
+		installed, err := install(ctx)
 		var conn Conn
 		if errors.Is(err, launch.ErrWhole) {
-			conn, err = whole()
+			conn, err = p.apart()
 		} else if err == nil {
-			conn, err = start(ctx, resolved)
+			conn, err = p.installed(ctx, in, installed)
 		} else if ctx.Err() == nil {
 			err = &installError{what: c.what, cause: err}
 		}
 		c.began(ctx, conn, err)
 	}()
-	return c
+	return c, nil
 }
 
 // installError says that the packages of a server could not be installed.
@@ -270,7 +276,7 @@ func (s *Start) runner(closed launch.Closed, watch func(*transport.Stdio)) func(
 		if err != nil {
 			return err
 		}
-		step, err := transport.StartStdio(transport.StdioSpec{Name: s.Server.Name, Command: c.Name, Path: path, Args: c.Args, Env: c.Env, Dir: c.Dir, Log: zerolog.Nop()})
+		step, err := transport.StartStdio(transport.StdioSpec{Name: s.Plan.Server.Name, Command: c.Name, Path: path, Args: c.Args, Env: c.Env, Dir: c.Dir, Log: zerolog.Nop()})
 		if err != nil {
 			return err
 		}
@@ -299,66 +305,21 @@ func (s *Start) runner(closed launch.Closed, watch func(*transport.Stdio)) func(
 // stepGrace is how long what a step has left behind may take to end.
 const stepGrace = time.Second
 
-// direct starts what a runner would start, without the runner.
-func (s *Start) direct(found *launch.Start, iso *config.Isolation, programs []launch.Program) (Conn, error) {
-	q := found.Runner
-	in := s.installer(q.Closed)
-	if q.Runner.Kind == launch.Package {
-		install := in.Install
-		if s.Pin != nil {
-			resolved, err := in.Pinned(q, s.Pin)
-			if err == nil {
-				return s.installed(context.Background(), in, found, programs, resolved)
-			} else if !errors.Is(err, fs.ErrNotExist) {
-				return nil, s.pinned(err)
-			}
-			install = func(ctx context.Context, q *launch.Request) (*launch.Resolution, error) {
-				resolved, err := in.Restore(ctx, q, s.Pin)
-				return resolved, s.pinned(err)
-			}
-		} else if resolved := in.Installed(q); resolved != nil {
-			return s.installed(context.Background(), in, found, programs, resolved)
-		}
-		return s.install(in, q, install, func(ctx context.Context, resolved *launch.Resolution) (Conn, error) {
-			return s.installed(ctx, in, found, programs, resolved)
-		}, func() (Conn, error) { return s.apart(found, programs) }), nil
-	}
-	path := found.Path
-	if q.Runner.Command != s.Launch.Command { // behind env and the like
-		var err error
-		if path, err = (launch.Lookup{Command: q.Runner.Command, Env: q.Env, Dir: found.Dir, Closed: q.Closed}).Find(); err != nil {
-			return nil, err
-		}
-	}
-	d := &launch.Direct{Path: path, Name: q.Runner.Command, Args: q.Runner.Args, Env: q.Env}
-	if q.Runner.Kind == launch.Module {
-		var err error
-		if d, err = in.Module(context.Background(), q.Runner, path, q.Env); err != nil {
-			return nil, err
-		}
-	}
-	return s.started(d, found.Dir, iso, programs, nil)
-}
-
-// pinned says what can be done about a pin that can't be kept; nil of nil.
-func (s *Start) pinned(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w. Start the newest version again with: mcpproxy-stdio pin --remove %s", err, config.ShellWord(s.Server.Name))
-}
-
 // installed starts the program of an installation, and looks for newer versions meanwhile.
-func (s *Start) installed(ctx context.Context, in *launch.Installer, found *launch.Start, programs []launch.Program, r *launch.Resolution) (Conn, error) {
-	d, err := in.Program(ctx, found.Runner, r)
+func (p *program) installed(ctx context.Context, in *launch.Installer, r *launch.Resolution) (Conn, error) {
+	q := p.process.Runner
+	found, err := in.Program(ctx, q, r)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := s.started(d, found.Dir, nil, programs, r)
-	if err == nil && s.Pin == nil && r.Due(found.Runner.Runner, time.Now()) {
-		conn.refresh(func(ctx context.Context) { s.refresh(ctx, found.Runner, r) })
+	conn, err := p.start(found, p.process.Dir, r)
+	if err != nil {
+		return nil, err
 	}
-	return conn, err
+	if p.Pin == nil && r.Due(q.Runner, time.Now()) {
+		conn.refresh(func(ctx context.Context) { p.refresh(ctx, q, r) })
+	}
+	return conn, nil
 }
 
 // refresh looks for newer versions of what a server was started from. What it finds is for the next start.
@@ -369,7 +330,7 @@ func (s *Start) refresh(ctx context.Context, q *launch.Request, r *launch.Resolu
 		return
 	}
 	newer, err := s.installer(q.Closed).Refresh(ctx, q)
-	switch log := s.Log.With().Str("server", s.Server.Name).Logger(); {
+	switch log := s.Log.With().Str("server", s.Plan.Server.Name).Logger(); {
 	case err != nil && ctx.Err() == nil:
 		log.Warn().Err(err).Msg("no look for a newer version of its package")
 	case newer != nil:
@@ -381,10 +342,14 @@ func (s *Start) refresh(ctx context.Context, q *launch.Request, r *launch.Resolu
 const refreshAfter = 5 * time.Second
 
 // apart starts a runner that can't be taken apart, in a directory of its own.
-func (s *Start) apart(found *launch.Start, programs []launch.Program) (Conn, error) {
-	dir, err := s.ownDir()
+func (p *program) apart() (Conn, error) {
+	dir, err := p.Plan.OwnDir(p.State)
 	if err != nil {
 		return nil, err
 	}
-	return s.started(&launch.Direct{Path: found.Path, Args: s.Launch.Args, Env: found.Env}, dir, nil, programs, nil)
+	conn, err := p.start(p.process, dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
 }

@@ -1,17 +1,13 @@
 //go:build unix
 
-package upstream
+package launch
 
 import (
-	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/rs/zerolog"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
@@ -52,8 +48,8 @@ func TestGuardsOfAContainer(t *testing.T) {
 		"twice":                 {config.Isolation{Mounts: []config.Mount{mount("/data", "/a", false), mount("/data", "/b", false)}}, local, "/a/.mcp.json /b/.mcp.json"},
 		"elsewhere":             {config.Isolation{Mounts: []config.Mount{mount("/ws", "/w", false)}}, docker.Endpoint{Host: "ssh://there"}, ""},
 	} {
-		s := &Start{Launch: config.Launch{Dir: base + "/ws", Isolation: &c.iso, RealMounts: make([]string, len(c.iso.Mounts))}}
-		guards, err := s.guards(c.endpoint)
+		l := config.Launch{Dir: base + "/ws", Isolation: &c.iso, RealMounts: make([]string, len(c.iso.Mounts))}
+		guards, err := guards(l, c.endpoint)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -84,15 +80,14 @@ func TestNewOrdersAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, made := range []string{"", ".envrc", "new/.git/hooks"} {
-		var log bytes.Buffer
-		s := &Start{Server: &config.Server{Name: "s"}, Launch: config.Launch{Dir: base, Isolation: &config.Isolation{Dir: "rw"}}, Log: zerolog.New(&log)}
-		tell := s.newOrders()
+		p := &Plan{Launch: config.Launch{Dir: base, Isolation: &config.Isolation{Dir: "rw"}}}
+		fresh := p.NewOrders()
 		if err := os.MkdirAll(filepath.Join(base, made), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		tell()
-		if got := log.String(); (got != "") != (made != "") || made != "" && !strings.Contains(got, fmt.Sprintf("%q", filepath.Join(base, strings.TrimSuffix(made, "/hooks")))) {
-			t.Errorf("%s: %s", made, got)
+		got := fresh()
+		if want := filepath.Join(base, strings.TrimSuffix(made, "/hooks")); made == "" && got != nil || made != "" && !slices.Contains(got, want) {
+			t.Errorf("%s: %q", made, got)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package upstream
+package launch
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
-// Planted refuses a listed path on whose way a link lies where the server can write: it may be the server that has put it there, in its last
+// planted refuses a listed path on whose way a link lies where the server can write: it may be the server that has put it there, in its last
 // run, to be given what the link leads to.
-func Planted(iso *config.Isolation, dir string) error {
+func planted(iso *config.Isolation, dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil // where a user makes no links
 	}

@@ -1,17 +1,19 @@
-package upstream
+package launch
 
 import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
 // writes are the directories of this machine that a confined server may write, without links, with their paths in a container.
-func (s *Start) writes() (places []docker.Guard) {
+func writes(l config.Launch) (places []docker.Guard) {
 	add := func(host, real, container string) {
 		var err error
 		if real == "" {
@@ -21,26 +23,26 @@ func (s *Start) writes() (places []docker.Guard) {
 		}
 		places = append(places, docker.Guard{Host: real, Container: container})
 	}
-	iso := s.Launch.Isolation
+	iso := l.Isolation
 	for n, m := range iso.Mounts {
 		if !m.ReadOnly {
-			add(m.Host, s.Launch.RealMounts[n], m.Container)
+			add(m.Host, l.RealMounts[n], m.Container)
 		}
 	}
 	if iso.Dir == "rw" {
-		add(s.Launch.Dir, s.Launch.RealDir, s.Launch.Dir)
+		add(l.Dir, l.RealDir, l.Dir)
 	}
 	return places
 }
 
 // guards are the mounts that keep a container from giving orders to other programs; see sandbox.Orders. An engine on another machine has
 // other files, of which nothing is known here.
-func (s *Start) guards(endpoint docker.Endpoint) (guards []docker.Guard, err error) {
+func guards(l config.Launch, endpoint docker.Endpoint) (guards []docker.Guard, err error) {
 	if scheme, _, _ := strings.Cut(endpoint.Host, ":"); scheme != "unix" && scheme != "npipe" {
 		return nil, nil
 	}
 	var roots []string
-	places := s.writes()
+	places := writes(l)
 	for _, p := range places {
 		roots = append(roots, p.Host)
 	}
@@ -49,7 +51,7 @@ func (s *Start) guards(endpoint docker.Endpoint) (guards []docker.Guard, err err
 		return nil, err
 	}
 	taken := map[string]bool{} // paths inside that the person has given to something
-	for _, m := range s.Launch.Isolation.Mounts {
+	for _, m := range l.Isolation.Mounts {
 		taken[path.Clean(m.Container)] = true
 	}
 	add := func(hosts []string, pin bool) {
@@ -60,7 +62,7 @@ func (s *Start) guards(endpoint docker.Endpoint) (guards []docker.Guard, err err
 					continue
 				}
 				inside := path.Join(p.Container, filepath.ToSlash(rel))
-				if !taken[inside] && !s.readOnlyInside(inside) {
+				if !taken[inside] && !readOnlyInside(l.Isolation, inside) {
 					taken[inside] = true
 					guards = append(guards, docker.Guard{Host: host, Container: inside, Pin: pin})
 				}
@@ -73,9 +75,9 @@ func (s *Start) guards(endpoint docker.Endpoint) (guards []docker.Guard, err err
 }
 
 // readOnlyInside tells whether a path in a container lies deepest in a mount that is read-only, or in one of other files.
-func (s *Start) readOnlyInside(inside string) bool {
+func readOnlyInside(iso *config.Isolation, inside string) bool {
 	deepest, readOnly := -1, false
-	for _, m := range s.Launch.Isolation.Mounts {
+	for _, m := range iso.Mounts {
 		at := path.Clean(m.Container)
 		if (inside == at || strings.HasPrefix(inside, strings.TrimSuffix(at, "/")+"/")) && len(at) > deepest {
 			deepest, readOnly = len(at), m.ReadOnly
@@ -84,34 +86,20 @@ func (s *Start) readOnlyInside(inside string) bool {
 	return readOnly
 }
 
-// newOrders tells, after a run, what has come to be that other programs take orders from. What did not exist cannot be protected.
-func (s *Start) newOrders() (tell func()) {
-	if runtime.GOOS == "windows" {
-		return func() {}
-	}
+// NewOrders notes what a confined server may write now. What it returns is to be called after the run, and gives the files that have come to
+// be meanwhile and that other programs take orders from: what did not exist cannot be protected.
+func (p *Plan) NewOrders() (fresh func() []string) {
 	var roots []string
-	for _, p := range s.writes() {
-		roots = append(roots, p.Host)
+	for _, place := range writes(p.Launch) {
+		roots = append(roots, place.Host)
 	}
-	if len(roots) == 0 {
-		return func() {}
+	if runtime.GOOS == "windows" || len(roots) == 0 {
+		return func() []string { return nil }
 	}
 	before, _ := sandbox.Guard(roots)
-	return func() {
-		was := map[string]bool{}
-		for _, p := range before.All() {
-			was[p] = true
-		}
+	return func() []string {
 		after, _ := sandbox.Guard(roots)
-		var fresh []string
-		for _, p := range after.All() {
-			if !was[p] {
-				fresh = append(fresh, p)
-			}
-		}
-		if len(fresh) > 0 {
-			s.Log.Warn().Str("server", s.Server.Name).Strs("files", fresh[:min(len(fresh), 20)]).
-				Msg("files that other programs take orders from have come to be while a confined server ran: look at them before you use them")
-		}
+		was := before.All()
+		return slices.DeleteFunc(after.All(), func(path string) bool { return slices.Contains(was, path) })
 	}
 }

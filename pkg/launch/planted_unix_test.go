@@ -1,6 +1,6 @@
 //go:build unix
 
-package upstream
+package launch
 
 import (
 	"os"
@@ -48,7 +48,7 @@ func TestPlanted(t *testing.T) {
 		"the link to what it writes":     {config.Isolation{Mounts: []config.Mount{at("/way", true)}}, "", false},
 		"what is not there":              {config.Isolation{Mounts: []config.Mount{at("/work", true), at("/work/none", false)}}, "", false},
 	} {
-		err := Planted(&c.iso, base+c.dir)
+		err := planted(&c.iso, base+c.dir)
 		if (err != nil) != c.want || err != nil && !strings.Contains(err.Error(), "is a link") {
 			t.Errorf("%s: %v", name, err)
 		}
