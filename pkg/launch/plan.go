@@ -324,4 +324,3 @@ func (p *Plan) Sandbox(state, dir string) sandbox.Spec {
 	}
 	return in
 }
-

@@ -137,7 +137,7 @@ type contained struct {
 	*transport.Docker
 	config.Redactor
 	confinement
-	engine []byte // identity of the one that makes the container, as JSON
+	engine []byte       // identity of the one that makes the container, as JSON
 	lack   *launch.Lack // what its confinement does not give; nil: nothing
 }
 
