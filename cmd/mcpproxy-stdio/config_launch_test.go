@@ -165,7 +165,7 @@ func TestRefusedEntries(t *testing.T) {
 	names := toolNames(c)
 	for name, want := range map[string]struct{ state, why string }{
 		"login": {"refused", "only servers with a url can be logged in to"}, "confined": {"refused", "isolation names no image"}, "insecure": {"refused", "plain http"},
-		"held": {"held_launch", "held in quarantine"}, "off": {"disabled", "disabled"}, "eager_login": {"refused", "only servers with a url can be logged in to"},
+		"held": {"held_launch", "has not approved"}, "off": {"disabled", "disabled"}, "eager_login": {"refused", "only servers with a url can be logged in to"},
 	} {
 		if strings.Contains(names, name+"__") {
 			t.Errorf("%s is in the list", name)

@@ -15,7 +15,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
 
-const otherEngine = "its Docker engine is another one than was approved"
+const otherEngine = "its Docker engine changed since it was approved"
 
 // useContext makes a context of the docker command the current one.
 func (h *home) useContext(name, host string) {

@@ -135,8 +135,8 @@ func TestIsolatedApproval(t *testing.T) {
 			}
 			w.answer(`to approve [^:]*`, "boxed #\n")
 			screen := flat(w.end(0))
-			shows(t, screen, "Isolation", "docker mcptest-probe:approval", "memory 128 MiB", "network host", shared+":/shared:ro", "without files and with placeholders", "without network",
-				"TOKEN=inspection", "interfaces [lo]", "Approved.")
+			shows(t, screen, "Isolation", "docker mcptest-probe:approval", "memory 128 MiB", "network host", shared+":/shared:ro", "without files, with placeholders", "without network",
+				"TOKEN=inspection", "interfaces [lo]", "Approved ")
 			if n := strings.Count(screen, `Type "boxed`) - 1; /* asked twice, since no terminal program holds the terminal */ n != one.asked {
 				t.Errorf("the person is asked %d times:\n%s", n, screen)
 			}
@@ -179,7 +179,7 @@ func (b boxes) probed(image string, more options) json.RawMessage {
 	return encoded(options{"command": probeInBox, "env": map[string]string{envProbe: "-"}, "isolation": b.isolation(options{"image": image})}.with(more))
 }
 
-const otherImage = "its image is another one than was approved"
+const otherImage = "its image changed since it was approved"
 
 // Another image under the same name is not run before a person has approved it, whoever put it there.
 func TestIsolatedImageChanges(t *testing.T) {

@@ -27,7 +27,7 @@ func heldWithoutState(t *testing.T, prepare, mend func(h *home), want string) {
 		t.Errorf("the list is %s", names)
 	}
 	for _, name := range []string{"a", "b"} {
-		tells(t, c.Tool(name+"__echo", map[string]any{"message": "x"}), `server "`+name+`"`, "see to the state directory", want)
+		tells(t, c.Tool(name+"__echo", map[string]any{"message": "x"}), `server "`+name+`"`, "check the state directory", want)
 	}
 	if pids := mcptest.ProcessesWithEnv(mark); pids != nil {
 		t.Errorf("they run: %v", pids)
@@ -122,7 +122,7 @@ func TestDamagedRecords(t *testing.T) {
 		if names := toolNames(c); strings.Contains(names, "a__") {
 			t.Errorf("%s: %s", name, names)
 		}
-		tells(t, c.Tool("a__echo", nil), `server "a"`, "see to the state directory", file, "remove the file")
+		tells(t, c.Tool("a__echo", nil), `server "a"`, "check the state directory", file, "remove the file")
 		answers(t, c, "b")
 		c.Close()
 		if now, _ := os.ReadFile(file); string(now) != string(data) {

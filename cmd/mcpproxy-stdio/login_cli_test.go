@@ -24,12 +24,12 @@ func TestLoginByHand(t *testing.T) {
 	running.List("tools/list")
 	w := d.open(nil, "login", "bed")
 	page := w.await(startPage, "")
-	w.end(0, "Server  ", "Authorization server  ", d.bed.Issuer, "mcp:read", "Your browser opens this address", `Logged in to "bed" (scopes mcp:read`, "stored unencrypted")
+	w.end(0, "Server  ", "Authorization server  ", d.bed.Issuer, "mcp:read", "Opening your browser", `Logged in to "bed" (scopes mcp:read`, "stored unencrypted")
 	if got := d.browser.Opened(); len(got) != 1 || got[0] != page {
 		t.Errorf("opened %q, not %s", got, page)
 	}
 	out, errs := d.says(0, nil, "auth", "status")
-	shows(t, out, "SERVER  ACCOUNT  STATE ", "logged in  in 4 min, renewed by itself  mcp:read", d.bed.Issuer, "off: it is disabled")
+	shows(t, out, "SERVER  ACCOUNT  STATE ", "logged in  in 4 min, renewed automatically  mcp:read", d.bed.Issuer, "off: it is disabled")
 	if errs != "" {
 		t.Errorf("status has nothing to do: %s", errs)
 	}
@@ -46,7 +46,7 @@ func TestLoginByHand(t *testing.T) {
 	}
 
 	out, _ = d.says(0, nil, "logout", "bed")
-	shows(t, out, `Logged out of server "bed"`, "has revoked the tokens")
+	shows(t, out, `Logged out of server "bed"`, "revoked its tokens")
 	out, _ = d.says(0, nil, "logout", "bed")
 	shows(t, out, `There was no login to server "bed"`)
 	if st := d.status(); st.State != oauth.StateLoggedOut || st.Expires != nil {
@@ -120,7 +120,7 @@ func TestLoginByPasteForARunningProxy(t *testing.T) {
 	w.await("> ", strings.Replace(answer, "state=", "state=x", 1)+"\r")
 	w.await("Not that one: .*the window that waits for this login did not take it", "")
 	w.await("> ", answer+"\r")
-	w.end(0, "Another window waits for this login already", `Logged in to "bed"`)
+	w.end(0, "Another window is already waiting for this login", `Logged in to "bed"`)
 	worksFor(t, c)
 	if n, opened := len(d.bed.Seen("POST", "/token")), d.browser.Opened(); n != 1 || len(opened) > 0 {
 		t.Errorf("%d token requests, opened %q", n, opened)
@@ -138,7 +138,7 @@ func TestLoginByPasteForARunningProxy(t *testing.T) {
 		t.Errorf("the same page: %s", ours)
 	}
 	new(mcptest.Browser).Visit(t, ours)
-	w.end(0, "The other window has given up", `Logged in to "bed"`)
+	w.end(0, "The other window gave up", `Logged in to "bed"`)
 }
 
 func TestLoginByDevice(t *testing.T) {
@@ -146,7 +146,7 @@ func TestLoginByDevice(t *testing.T) {
 	d := newDesktop(t, map[string]any{"oauth": map[string]any{"client_id": "device", "account": "work"}}, nil)
 	w := d.open(nil, "login", "bed", "--device")
 	page := w.await(`\n(http://127\.0\.0\.1:\d+/device)\n`, "")
-	code := w.await("and type this code there: \\S*?([A-Z]{4}-[A-Z]{4})", "")
+	code := w.await("and enter this code: \\S*?([A-Z]{4}-[A-Z]{4})", "")
 	person := &mcptest.Browser{Fields: url.Values{"user_code": {code}, "confirm": {"yes"}}}
 	if status, body, at := person.Visit(t, page); status != 200 {
 		t.Errorf("the browser is at %s: %d %s", at, status, body)
@@ -172,8 +172,8 @@ func TestLoginWithoutABrowser(t *testing.T) {
 		want []string
 	}{
 		"ssh": {[]string{"SSH_CONNECTION=192.0.2.1 1 192.0.2.2 22", "BROWSER="}, nil,
-			[]string{"The browser was not opened: this is an SSH session", "THIS_HOST", "mcpproxy-stdio login bed --paste", "mcpproxy-stdio login bed --device"}},
-		"fails":   {[]string{"BROWSER=" + filepath.Join(d.dir, "no-such-browser")}, nil, []string{"The browser was not opened: ", "no-such-browser"}},
+			[]string{"Could not open a browser: this is an SSH session", "THIS_HOST", "mcpproxy-stdio login bed --paste", "mcpproxy-stdio login bed --device"}},
+		"fails":   {[]string{"BROWSER=" + filepath.Join(d.dir, "no-such-browser")}, nil, []string{"Could not open a browser: ", "no-such-browser"}},
 		"unasked": {nil, []string{"--no-browser"}, []string{"Open this address in a browser on this machine:"}},
 	} {
 		w := d.open(c.env, append([]string{"login", "bed", "--again"}, c.args...)...)
@@ -231,7 +231,7 @@ func TestLoginRefuses(t *testing.T) {
 	})
 	for name, want := range map[string][]string{
 		"nothing": {`no server "nothing" is configured; there are: `, "bed", "off"},
-		"local":   {`server "local" is a local one`, "env"},
+		"local":   {`server "local" is local`, "env"},
 		"off":     {`server "off": it is disabled`, "mcpproxy-stdio enable off"},
 		"own":     {`server "own" sends its own header Authorization`, "remove it"},
 		"unset":   {`server "unset": `, "NOT_SET_ANYWHERE"},
@@ -267,7 +267,7 @@ func TestLoginToAHeldServer(t *testing.T) {
 	w := d.open([]string{"PAGER=cat", "CLAUDECODE=", "AI_AGENT=", "AGENT="}, "approve", "bed")
 	w.answer("to start it once", "bed #\n")
 	w.answer("to approve all that it offers", "no\n")
-	w.end(1, "It wants a login before it tells what it offers.", "Authorization server", "whoami")
+	w.end(1, "It needs a login before it lists its tools.", "Authorization server", "whoami")
 	if s := d.record("", "bed").State(d.entry("", "bed")); s != quarantine.HeldDefinitions {
 		t.Fatalf("bed is %s", s)
 	}

@@ -226,7 +226,7 @@ func TestLoginToolTells(t *testing.T) {
 	soon(t, 5*time.Second, "logged in", func() bool { return login(t, c, nil).Status == "logged in" })
 	b.ClearLog()
 	for _, account := range []string{"z", "y", "x"} {
-		if out := login(t, c, map[string]any{"account": account}); !strings.Contains(out.Err, "no entry with its url has the account") {
+		if out := login(t, c, map[string]any{"account": account}); !strings.Contains(out.Err, "no entry with its URL has the account") {
 			t.Errorf("%+v", out)
 		}
 	}

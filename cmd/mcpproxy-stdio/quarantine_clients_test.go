@@ -269,10 +269,10 @@ func TestQuarantineFalseArguments(t *testing.T) {
 			"trust":          {map[string]any{"trust": "true"}, "there is no parameter"},
 			"force":          {map[string]any{"force": "true"}, "there is no parameter"},
 			"policy":         {map[string]any{"policy": "off"}, "there is no parameter"},
-			"another digest": {map[string]any{"digest": strings.Repeat("0", 64)}, "not what was shown"},
+			"another digest": {map[string]any{"digest": strings.Repeat("0", 64)}, "it changed since it was shown"},
 			"no digest":      {map[string]any{"digest": ""}, "needs the parameters"},
-			"a pattern":      {map[string]any{"digest": "*"}, "not what was shown"},
-			"half a digest":  {map[string]any{"digest": digest[:32]}, "not what was shown"},
+			"a pattern":      {map[string]any{"digest": "*"}, "it changed since it was shown"},
+			"half a digest":  {map[string]any{"digest": digest[:32]}, "it changed since it was shown"},
 		} {
 			out := approve(t, c, "new", tc.more)
 			if out.Status == "approved" || out.Status == "inspected" || !strings.Contains(out.Why, tc.why) {

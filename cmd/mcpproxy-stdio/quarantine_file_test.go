@@ -48,7 +48,7 @@ func TestQuarantineEditedFile(t *testing.T) {
 	})
 	approve(t, c, "b", nil)
 	approve(t, c, "added", nil)
-	if all := f.all(); len(all) != 2 || !strings.Contains(all[0].Message, "and what it offers under it") || !strings.Contains(all[0].Message, "Approved before: ") ||
+	if all := f.all(); len(all) != 2 || !strings.Contains(all[0].Message, "and the tools it then lists") || !strings.Contains(all[0].Message, "Approved before: ") ||
 		!strings.Contains(all[1].Message, `Start "added" once`) {
 		t.Errorf("asked: %+v", all)
 	}
@@ -218,7 +218,7 @@ func TestQuarantineApprovalPolicy(t *testing.T) {
 		c.List("tools/list")
 		launch, trace := witness(t, "new", mcptest.Server{Name: "new", Mark: mark})
 		servers(c, "add", launch)
-		said(c, "approval is written as "+policy+", which a person has to confirm")
+		said(c, "sets approval to "+policy+", which the user has to confirm")
 		if out := approve(t, c, "new", nil); out.Status != "approval_required" {
 			t.Errorf("%s: %+v", policy, out)
 		}
@@ -235,7 +235,7 @@ func TestQuarantineApprovalPolicy(t *testing.T) {
 			t.Fatal(err)
 		}
 		c = h.initialized("")
-		said(c, "approval is "+policy+": servers are approved without a person")
+		said(c, "approval is "+policy+": servers are approved without asking the user")
 		if out := approve(t, c, "new", nil); out.Status == "approval_required" || out.Status == "error" {
 			t.Errorf("%s, confirmed: %+v", policy, out)
 		}
@@ -248,7 +248,7 @@ func TestQuarantineApprovalPolicy(t *testing.T) {
 		h.initialized("").Close()
 		h.set(a, map[string]any{"approval": policy})
 		c = h.initialized("")
-		said(c, "which a person has to confirm")
+		said(c, "which the user has to confirm")
 	}
 	// oob: neither forms nor codes.
 	h := newHome(t).set(a, map[string]any{"approval": "oob"})

@@ -36,7 +36,7 @@ func TestQuarantineChangedWhileAsked(t *testing.T) {
 		time.Sleep(thinking)
 		return accept(a.text()), nil
 	})
-	if out := approve(t, c, "a", map[string]any{"digest": digest}); out.Status == "approved" || !strings.Contains(out.Why, "not what was shown") {
+	if out := approve(t, c, "a", map[string]any{"digest": digest}); out.Status == "approved" || !strings.Contains(out.Why, "it changed since it was shown") {
 		t.Errorf("%+v", out)
 	}
 	if names := toolNames(c); strings.Contains(names, "a__one") || strings.Contains(names, "a__two") {
@@ -115,7 +115,7 @@ func TestQuarantineTwoProxies(t *testing.T) {
 				switch {
 				case out.State == state:
 					yes <- out.Status
-				case out.Status != "error" || !strings.Contains(out.Why, "not what was shown") && !strings.Contains(out.Why, "nothing of this server waits") && !strings.Contains(out.Why, "has not ended"):
+				case out.Status != "error" || !strings.Contains(out.Why, "it changed since it was shown") && !strings.Contains(out.Why, "nothing to approve") && !strings.Contains(out.Why, "has not ended"):
 					t.Errorf("%s: %+v", state, out)
 				}
 			})

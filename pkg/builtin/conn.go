@@ -104,7 +104,7 @@ func (c *Conn) waiting(ctx context.Context, token []byte) {
 			return
 		case <-tick.C:
 		}
-		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%d,"message":"waiting, for a person or a server"}`, n)...)
+		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%d,"message":"Waiting for your answer, or for the server"}`, n)...)
 		c.inbox.Push(jsonrpc.Whole(jsonrpc.NewNotification(mcp.Progress, params)))
 	}
 }

@@ -31,7 +31,7 @@ type Login struct {
 
 func loginTool() mcpgo.Tool {
 	return annotated(mcpgo.NewToolWithRawSchema(LoginName,
-		`Log in to a configured server that says it needs a login. The person opens the address in a browser; then call again with wait true. Show them the address as it is.`,
+		`Log in to a configured server that needs a login. The user opens the address in a browser; then call again with wait true. Show them the address unchanged.`,
 		object([]string{"server"}, map[string]any{
 			"server":  text("a configured server"),
 			"account": text("of another entry with the same url"),
@@ -40,12 +40,12 @@ func loginTool() mcpgo.Tool {
 }
 
 func loginStatusTool() mcpgo.Tool {
-	return annotated(mcpgo.NewToolWithRawSchema(LoginStatusName, `Show the logins: state, scopes, expiry, account. No secrets.`,
+	return annotated(mcpgo.NewToolWithRawSchema(LoginStatusName, `Show login status: state, scopes, expiry, account. No secrets.`,
 		object(nil, map[string]any{"server": text("only this one")})), "Logins", true, false)
 }
 
 func logoutTool() mcpgo.Tool {
-	return annotated(mcpgo.NewToolWithRawSchema(LogoutName, `Log out: revoke and delete the tokens. Nothing logs in again by itself.`,
+	return annotated(mcpgo.NewToolWithRawSchema(LogoutName, `Log out: revoke and delete the tokens. The user stays logged out until they log in again.`,
 		object([]string{"server"}, map[string]any{"server": text("a configured server"), "account": text("of another entry with the same url")})), "Log out", false, true)
 }
 

@@ -135,7 +135,7 @@ func annotated(t mcpgo.Tool, title string, readOnly, destructive bool) mcpgo.Too
 
 func reviewTool() mcpgo.Tool {
 	return annotated(mcpgo.NewToolWithRawSchema(ReviewName,
-		`Show what quarantine holds. operation: list (every server with something to review), inspect (one server: its launch, counts, findings, and the digest to approve). It starts nothing and quotes nothing of a server; the user sees all of it with "mcpproxy-stdio review NAME".`,
+		`Show what quarantine holds. operation: list (every server with something to review), inspect (one server: its launch, counts, findings, and the digest to approve). It starts nothing and shows no text of a server; the user sees everything with "mcpproxy-stdio review NAME".`,
 		object([]string{"operation"}, map[string]any{
 			"operation": map[string]any{"type": "string", "enum": []string{"list", "inspect"}},
 			"name":      text("the server"),
@@ -154,7 +154,7 @@ func approveTool() mcpgo.Tool {
 
 func rejectTool() mcpgo.Tool {
 	return annotated(mcpgo.NewToolWithRawSchema(RejectName,
-		`Take trust away, at any time: refuse what waits at a server and revoke what was approved of it, or block a single tool of it.`,
+		`Revoke a server's approval and reject its pending changes, or block one of its tools. It works at any time.`,
 		object([]string{"name"}, map[string]any{"name": text("the server"), "tool": text("block only this tool, as the server calls it")})),
 		"Quarantine: reject", false, true)
 }

@@ -17,7 +17,7 @@ const Name = "upstream_servers"
 const description = `List and change the MCP servers behind this proxy. ` +
 	`operation: list (state of every server, why, and what to do), logs (a server's stderr), restart, ` +
 	`add, update, remove, enable, disable. ` +
-	`add and update take the options of an entry as parameters. A server that is added, or whose launch is changed, is held in quarantine and is not run until a person approves it.`
+	`add and update take the options of an entry as parameters. A server that is added, or whose launch is changed, is held in quarantine and is not run until the user approves it.`
 
 var operations = []any{"list", "add", "update", "remove", "enable", "disable", "restart", "logs"}
 
@@ -77,14 +77,14 @@ func runServers(_ context.Context, admin Admin, args map[string]any) (string, er
 		if err := admin.Add(name, options); err != nil {
 			return "", err
 		}
-		return "Server " + quoted + " was added and is held in quarantine: it has not been run. A person has to approve it first: see quarantine_review.", nil
+		return "Server " + quoted + " was added and is held in quarantine: it has not been run. The user has to approve it first: quarantine_review.", nil
 	case "update":
 		held, err := admin.Update(name, options)
 		switch {
 		case err != nil:
 			return "", err
 		case held:
-			return "Server " + quoted + " was updated. Its launch changed, so it is held in quarantine and is not run until a person approves it: see quarantine_review.", nil
+			return "Server " + quoted + " was updated. Its launch changed, so it is held in quarantine and is not run until the user approves it: quarantine_review.", nil
 		}
 		return "Server " + quoted + " was updated.", nil
 	case "remove":

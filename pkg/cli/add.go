@@ -69,14 +69,14 @@ func (a *app) add(ctx context.Context, name string, command []string, f addFlags
 		return failed(err)
 	}
 	if d.config.Server(name) != nil {
-		return failed(fmt.Errorf("there is a server %q already; change it in %s", plain(name), plain(d.config.Path)))
+		return failed(fmt.Errorf("server %q already exists; change it in %s", plain(name), plain(d.config.Path)))
 	}
 	if len(command) > 0 && startsUs(command[0], command[1:]) {
-		return failed(errors.New("that is mcpproxy-stdio itself, which would start itself again and again"))
+		return failed(errors.New("that command is mcpproxy-stdio itself, which would start itself endlessly"))
 	}
 	nobody := a.person()
 	if other := d.lookalike(name); other != "" && nobody != nil {
-		return failed(fmt.Errorf("the name %q can be taken for %q; choose another one", plain(name), plain(other)))
+		return failed(fmt.Errorf("the name %q looks like %q; choose another", plain(name), plain(other)))
 	} else if other != "" {
 		fmt.Fprintf(a.err, "Warning: %q looks like %q.\n", plain(name), plain(other))
 	}
@@ -89,7 +89,7 @@ func (a *app) add(ctx context.Context, name string, command []string, f addFlags
 	}
 	for _, v := range vars {
 		if looksSecret(v.Name, v.Value) {
-			fmt.Fprintf(a.err, "The value of %s looks like a secret and stands in %s now. To keep it in the system's keyring: mcpproxy-stdio secret set %s, and write ${keyring:%s} there.\n",
+			fmt.Fprintf(a.err, "The value of %s looks like a secret, and %s contains it now. To keep it in the system's keyring instead: mcpproxy-stdio secret set %s, then write ${keyring:%s} in the file.\n",
 				plain(v.Name), plain(d.config.Path), secretFor(name, v.Name), secretFor(name, v.Name))
 		}
 	}
@@ -112,18 +112,18 @@ func (a *app) tellAdded(d *desk, all []addition, own bool) {
 	}
 	p := newPrinter(a.err)
 	if len(added) > 0 {
-		p.wrapped("", "", fmt.Sprintf("Added to %s: %s. Open sessions have %s at once.", plain(d.config.Path), strings.Join(added, ", "), itOrThem(added)))
+		p.wrapped("", "", fmt.Sprintf("Added to %s: %s. Open sessions have %s now.", plain(d.config.Path), strings.Join(added, ", "), itOrThem(added)))
 	}
 	if len(held) > 0 {
-		why := "because no person typed it on a terminal"
+		why := "no person typed it"
 		if own {
-			why = "because the file says so (quarantined)"
+			why = "its entry says so (quarantined)"
 		}
-		next := "look at it and approve it: mcpproxy-stdio approve " + held[0]
+		next := "approve it on a terminal: mcpproxy-stdio approve " + held[0]
 		if len(held) > 1 {
-			next = "look at them: mcpproxy-stdio review; approve each of " + strings.Join(held, ", ") + ": mcpproxy-stdio approve NAME"
+			next = "review them on a terminal: mcpproxy-stdio review; to approve each of " + strings.Join(held, ", ") + ": mcpproxy-stdio approve NAME"
 		}
-		p.wrapped("", "", fmt.Sprintf("Added to %s, and held, %s. As a person on a terminal, %s", plain(d.config.Path), why, next))
+		p.wrapped("", "", fmt.Sprintf("Added to %s and held, because %s. To %s", plain(d.config.Path), why, next))
 	}
 	for _, step := range d.nextSteps(all) {
 		p.wrapped("  ", "", plain(step))
@@ -161,16 +161,16 @@ func (d *desk) nextSteps(all []addition) (steps []string) {
 		}
 		for _, name := range env {
 			if _, set := os.LookupEnv(name); !set {
-				steps = append(steps, fmt.Sprintf("%s refers to the variable %s, which is not set here: set it where your client is started, or write ${keyring:%s} and store it: mcpproxy-stdio secret set %s",
+				steps = append(steps, fmt.Sprintf("%s needs the variable %s, which is not set here: set it where your client starts, or write ${keyring:%s} and store the value: mcpproxy-stdio secret set %s",
 					config.ShellWord(e.name), name, name, name))
 			}
 		}
 		remote = remote || s.Protocol != config.ProtocolStdio
 	}
 	if remote {
-		steps = append(steps, "A server that asks for a login is logged in to with: mcpproxy-stdio login NAME")
+		steps = append(steps, "If a server asks for a login: mcpproxy-stdio login NAME")
 	}
-	return append(steps, "See whether it can start: mcpproxy-stdio check")
+	return append(steps, "To check whether it can start: mcpproxy-stdio check")
 }
 
 // secretFor is a name for a secret that package secret accepts.
@@ -224,7 +224,7 @@ func (f addFlags) options(command []string) (options []config.Option, vars []con
 	case config.StartLazy, config.StartEager:
 		set("start", f.start)
 	default:
-		return nil, nil, fmt.Errorf("add: --start %q is neither lazy nor eager", f.start)
+		return nil, nil, fmt.Errorf("add: --start: %q is not valid (lazy, eager)", f.start)
 	}
 	return options, append(env, headers...), nil
 }
@@ -234,7 +234,7 @@ func pairs(flag string, texts []string) (vars []config.Var, err error) {
 	for _, text := range texts {
 		name, value, found := strings.Cut(text, "=")
 		if !found || strings.TrimSpace(name) == "" {
-			return nil, fmt.Errorf("add: %s wants NAME=VALUE", flag)
+			return nil, fmt.Errorf("add: %s needs NAME=VALUE", flag)
 		}
 		vars = append(vars, config.Var{Name: strings.TrimSpace(name), Value: value})
 	}

@@ -79,7 +79,7 @@ func (d *desk) write(all []addition, own bool, how string) error {
 			return fmt.Errorf("server %q was written, but can't be read back: mcpproxy-stdio check", plain(e.name))
 		}
 		if _, err := d.book.Update(d.config.Path, e.name, func(r *quarantine.Record) error { r.Baseline(s, how); return nil }); err != nil {
-			return fmt.Errorf("%w – it is in the file, and held: mcpproxy-stdio approve %s", err, config.ShellWord(e.name))
+			return fmt.Errorf("%w – it is in the file but held: mcpproxy-stdio approve %s", err, config.ShellWord(e.name))
 		}
 	}
 	_, err = d.book.TakeBaseline(after, "") // of a file that did not exist: what comes into it from now on is to confirm

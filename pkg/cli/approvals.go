@@ -56,7 +56,7 @@ checked; the exit code is 3 if something was changed.`,
 func (a *app) verify(asJSON bool) error {
 	found, err := quarantine.NewBook(store.Open(store.DefaultDir())).Verify()
 	if err != nil {
-		return failed(fmt.Errorf("what was approved can't be checked: %w", err))
+		return failed(fmt.Errorf("the approvals can't be checked: %w", err))
 	}
 	if asJSON {
 		if err := a.printASCII(found); err != nil {
@@ -74,11 +74,11 @@ func (a *app) verify(asJSON bool) error {
 	switch {
 	case changed:
 		if !asJSON {
-			fmt.Fprintln(a.err, "What was changed does not count: such a server is held. See: mcpproxy-stdio review")
+			fmt.Fprintln(a.err, "A server whose record was changed is held: mcpproxy-stdio review")
 		}
 		return &exitError{code: ExitProblems}
 	case !asJSON:
-		p.line(plural(found.Entries, "entry", "entries"), " of the log and ", plural(found.Records, "record", "records"), " are as they were written.")
+		p.line(plural(found.Entries, "entry", "entries"), " of the log and ", plural(found.Records, "record", "records"), " are unchanged.")
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (a *app) verify(asJSON bool) error {
 func decisions() ([]quarantine.Entry, error) {
 	log, err := quarantine.NewBook(store.Open(store.DefaultDir())).Log()
 	if err != nil {
-		return nil, fmt.Errorf("the log of decisions can't be read: %w", err)
+		return nil, fmt.Errorf("the log of approvals can't be read: %w", err)
 	}
 	slices.SortStableFunc(log, func(a, b quarantine.Entry) int { return a.Time.Compare(b.Time) })
 	return log, nil

@@ -102,7 +102,7 @@ func (w *approving) run(ctx context.Context) error {
 	w.proposal = e.proposal
 	switch {
 	case w.proposal == nil:
-		w.p.line("Nothing of ", plain(e.Written.Name), " waits for an approval.")
+		w.p.line("Nothing to approve for ", plain(e.Written.Name), ".")
 		return nil
 	case e.blocked() != nil:
 		return e.blocked()
@@ -145,7 +145,7 @@ func (w *approving) unseen() bool {
 func (w *approving) look(ctx context.Context) error {
 	e := w.entry
 	if how := hub.HowInspected(e.Written); how != "" {
-		w.p.wrapped("", "", "It is started once to see what it offers: "+how+".")
+		w.p.wrapped("", "", "It starts once to list its tools: "+how+".")
 	}
 	if hub.AskBeforeInspection(e.Written) {
 		if err := w.app.confirm(ctx, w.p, e.Written.Name, "start it once"); err != nil {
@@ -166,7 +166,7 @@ func (w *approving) look(ctx context.Context) error {
 		return err
 	}
 	if w.proposal = after.Proposal(e.Written); w.proposal == nil || w.proposal.Digest == "" {
-		return errors.New("what it offers could not be taken in; run it again")
+		return errors.New("its tools could not be recorded; run the command again")
 	}
 	w.p.line()
 	return w.show()
@@ -188,7 +188,7 @@ func (w *approving) inspect(ctx context.Context) (*catalog.Snapshot, error) {
 	if failed != nil || login.Status().State != oauth.StateNeeded && login.Status().State != oauth.StateLoggedOut {
 		return nil, err
 	}
-	w.p.line("It wants a login before it tells what it offers.")
+	w.p.line("It needs a login before it lists its tools.")
 	w.p.line()
 	if err := (&loggingIn{app: w.app}).follow(ctx, login); err != nil {
 		return nil, err
@@ -218,11 +218,11 @@ func (w *approving) runOnce(ctx context.Context, logins *oauth.Logins) (live *ca
 			w.p.passing("")
 			return live, err
 		case <-tick.C:
-			doing := "starting"
+			doing := "Starting"
 			if now := stage.Load().(string); now != "" {
-				doing = now + ","
+				doing = now
 			}
-			w.p.passing(fmt.Sprintf("%s for %d s …", doing, int(time.Since(begun).Seconds())))
+			w.p.passing(fmt.Sprintf("%s … %d s", doing, int(time.Since(begun).Seconds())))
 		}
 	}
 }
@@ -245,13 +245,13 @@ func (w *approving) replay(r *quarantine.Record) error {
 func (w *approving) confirm(ctx context.Context) error {
 	e := w.entry
 	for _, c := range w.proposal.Blocking(e.judge(w.proposal)) {
-		w.p.wrapped("", red, "The scanner found that "+itemWords(c.Item)+" looks hostile (see above). To approve it all the same, confirm it; to go on without a tool, "+
-			"refuse, and block it: mcpproxy-stdio reject "+config.ShellWord(e.Written.Name)+" --tool NAME")
+		w.p.wrapped("", red, itemWords(c.Item)+" looks malicious (see the findings above). To leave a tool out, press Enter and block it: mcpproxy-stdio reject "+
+			config.ShellWord(e.Written.Name)+" --tool NAME")
 		name := inWords(c.ID)
 		if c.ID == "" {
 			name = string(c.Kind)
 		}
-		if err := w.app.confirm(ctx, w.p, name, "confirm it"); err != nil {
+		if err := w.app.confirm(ctx, w.p, name, "approve it anyway"); err != nil {
 			return err
 		}
 		w.confirmed = append(w.confirmed, c.Name())
@@ -265,12 +265,12 @@ func what(p *quarantine.Proposal) string {
 	case quarantine.HeldLaunch:
 		return "this command and the tools it lists"
 	case quarantine.HeldDefinitions:
-		return "all that it offers"
+		return "everything it offers"
 	}
 	return "these changes"
 }
 
-// record takes the decision down, in one step with all that led to it.
+// record records the decision, in one step with everything that led to it.
 func (w *approving) record() error {
 	e := w.entry
 	by := w.means()
@@ -283,16 +283,30 @@ func (w *approving) record() error {
 		return err
 	})
 	if errors.Is(err, quarantine.ErrDigest) || errors.Is(err, quarantine.ErrNothing) {
-		return fmt.Errorf("what waits of %q has changed while you read it; nothing was changed – run it again", plain(e.Written.Name))
+		return fmt.Errorf("the pending changes of %q changed while you read them; nothing was approved – run the command again", plain(e.Written.Name))
 	}
 	if err != nil {
 		return err
 	}
-	w.p.line(w.p.paint(green, "Approved."), " A proxy that runs takes it over at once.")
+	w.p.line(w.p.paint(green, "Approved"), " ", approvedWords(e, w.proposal), ". Open sessions have it now.")
 	return e.unflag()
 }
 
-// refuse takes down that the person said no, if it was a person, and what an inspection they approved has found.
+// approvedWords name the server that was approved, and how many tools it has if that is known.
+func approvedWords(e *entry, p *quarantine.Proposal) string {
+	name, tools := plain(e.Written.Name), 0
+	for _, it := range e.Record.Offered(p.Items) {
+		if it.Kind == quarantine.Tool {
+			tools++
+		}
+	}
+	if p.State == quarantine.HeldLaunch && tools == 0 { // a changed launch, which is not started here
+		return name
+	}
+	return name + " (" + plural(tools, "tool", "tools") + ")"
+}
+
+// refuse records that the person said no, if it was a person, and what an inspection they approved has found.
 func (w *approving) refuse(reason error) error {
 	err := w.entry.update(func(r *quarantine.Record) error {
 		if w.live != nil {
@@ -315,7 +329,7 @@ func (e *entry) unflag() error {
 	}
 	set := func(doc *config.Document) error { return doc.Set(e.Written.Name, "quarantined", nil) }
 	if err := config.Edit(e.Written.Path, set, config.LockDir(e.desk.store.Locks())); err != nil {
-		return fmt.Errorf(`it is approved, but "quarantined": true could not be taken out of its entry, which is of no effect: %w`, err)
+		return fmt.Errorf(`approved, but "quarantined": true could not be removed from its entry, where it has no effect any more: %w`, err)
 	}
 	return nil
 }

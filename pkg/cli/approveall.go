@@ -27,14 +27,14 @@ func (a *app) approveFile(ctx context.Context, d *desk, noPager bool) error {
 	}
 	p := newPrinter(a.out)
 	if len(servers) == 0 {
-		p.line("No server of ", plain(d.config.Path), " waits to be approved with the whole file.")
+		p.line(plain(d.config.Path), " has no servers to approve together.")
 		if base != nil && base.Doubt != "" {
 			err = d.book.Settle(d.config.Path)
 		}
 		return err
 	}
 	show := func(p *printer) {
-		p.line(p.paint(bold, "All servers of your file"), " – what they run, and what they offer first, is approved together")
+		p.line(p.paint(bold, "All servers in your file"), " – you approve what they run and the tools they list first, in one step")
 		p.line()
 		p.fact("File", "", plain(d.config.Path))
 		if base != nil && base.Doubt != "" {
@@ -47,7 +47,7 @@ func (a *app) approveFile(ctx context.Context, d *desk, noPager bool) error {
 		}
 		if len(others) > 0 {
 			p.line()
-			p.wrapped("", "", fmt.Sprintf("Not among them, to review one by one: %s.", names(others)))
+			p.wrapped("", "", fmt.Sprintf("Not included, review each: %s.", names(others)))
 		}
 		p.line()
 	}

@@ -47,7 +47,7 @@ func TestApproveAll(t *testing.T) {
 	s := p.open(nil, "approve", "--all")
 	s.answer("to approve 2 servers", "yes\n")
 	text := s.end(1)
-	for _, want := range []string{"config.json", quarantine.MissingFile, "one", "second-program", "one by one: ", "flagged", "refused", notChanged} {
+	for _, want := range []string{"config.json", quarantine.MissingFile, "one", "second-program", "review each: ", "flagged", "refused", notChanged} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is not shown:\n%s", want, text)
 		}

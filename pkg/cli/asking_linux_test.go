@@ -50,7 +50,7 @@ func (p *place) agent(how string, env []string, command string) (screen, code st
 // Whatever an agent does with its environment, what it starts is not taken for a person.
 func TestAgentCantApprove(t *testing.T) {
 	t.Parallel()
-	const refused = "seems to be an agent's"
+	const refused = "an agent seems to run this command"
 	for name, tt := range map[string]struct {
 		how  string
 		env  []string

@@ -131,7 +131,7 @@ func expiry(st oauth.Status) string {
 		text = ahead(time.Until(*st.Expires))
 	}
 	if st.Renewable {
-		text += ", renewed by itself"
+		text += ", renewed automatically"
 	}
 	return strings.TrimPrefix(text, "–, ")
 }
@@ -157,7 +157,7 @@ func (d *desk) remote(name string) (*hub.Server, error) {
 		return nil, err
 	}
 	if d.known[i].Effective.Protocol == config.ProtocolStdio {
-		return nil, fmt.Errorf("server %q is a local one: it has no login", plain(name))
+		return nil, fmt.Errorf("server %q is local and has no login", plain(name))
 	}
 	return &d.known[i], nil
 }

@@ -74,7 +74,7 @@ func (a *app) remove(name string) error {
 	p.wrapped("", "", fmt.Sprintf("Removed %s from %s. Open sessions stop it immediately.", plain(name), plain(d.config.Path)))
 	if _, secrets := s.References(); len(secrets) > 0 {
 		for _, secret := range secrets {
-			p.wrapped("  ", "", "Its secret stays stored; delete it with: mcpproxy-stdio secret rm "+plain(config.ShellWord(secret)))
+			p.wrapped("  ", "", "Its secret stays stored; to delete it: mcpproxy-stdio secret rm "+plain(config.ShellWord(secret)))
 		}
 	}
 	return nil
@@ -108,7 +108,7 @@ func (a *app) disable(name string) error {
 	text := fmt.Sprintf("Disabled %s. Open sessions stop it immediately. Enable it again: mcpproxy-stdio enable %s",
 		plain(name), plain(config.ShellWord(name)))
 	if !s.Enabled {
-		text = plain(name) + " is disabled already."
+		text = plain(name) + " is already disabled."
 	}
 	newPrinter(a.out).wrapped("", "", text)
 	return nil
@@ -131,14 +131,14 @@ func (a *app) enable(ctx context.Context, name string) error {
 	nobody := a.person()
 	switch {
 	case s.Enabled && !off:
-		newPrinter(a.out).line(plain(name), " is enabled already.")
+		newPrinter(a.out).line(plain(name), " is already enabled.")
 		return nil
 	case nobody == nil:
 		if err := a.sure(ctx, name, "enable it"); err != nil {
 			return err
 		}
 	case off || r == nil || !r.Disabled:
-		return fmt.Errorf("server %q was not disabled by a tool or a script, so only a person enables it: %w", plain(name), nobody)
+		return fmt.Errorf("server %q was not disabled by an agent or a script, so only a person can enable it: %w", plain(name), nobody)
 	}
 	if err := d.change(func(doc *config.Document) error { return doc.Set(name, "enabled", true) }); err != nil {
 		return err
@@ -170,6 +170,6 @@ func (a *app) tellEnabled(name string) error {
 		p.wrapped("", "", fmt.Sprintf("Enabled %s. %s", plain(name), plain(why)))
 		return nil
 	}
-	p.line("Enabled ", plain(name), ". Open sessions have it at once.")
+	p.line("Enabled ", plain(name), ". Open sessions have it now.")
 	return nil
 }

@@ -25,13 +25,13 @@ func TestEnableOnATerminal(t *testing.T) {
 	if out, _, _ := p.piped(nil, "servers"); !strings.Contains(out, "edited") || strings.Count(out, "enabled") != 0 {
 		t.Errorf("before:\n%s", out)
 	}
-	if _, stderr, code := p.piped(nil, "enable", "edited"); code != 1 || !strings.Contains(stderr, "only a person enables it") {
+	if _, stderr, code := p.piped(nil, "enable", "edited"); code != 1 || !strings.Contains(stderr, "only a person can enable it") {
 		t.Errorf("a script: %d, %s", code, stderr)
 	}
 	for _, name := range []string{"mine", "scripts", "edited"} {
 		on := p.open(nil, "enable", name)
 		on.answer("to enable it", name+" #\n")
-		if text := on.end(0); !strings.Contains(text, "Enabled "+name+". Open sessions have it at once.") {
+		if text := on.end(0); !strings.Contains(text, "Enabled "+name+". Open sessions have it now.") {
 			t.Errorf("the terminal shows\n%s", text)
 		}
 		p.wantState("config.json", name, quarantine.Approved)
@@ -40,7 +40,7 @@ func TestEnableOnATerminal(t *testing.T) {
 		t.Errorf("after:\n%s", out)
 	}
 	p.open(nil, "disable", "scripts").end(0)
-	if _, stderr, code := p.piped(nil, "enable", "scripts"); code != 1 || !strings.Contains(stderr, "only a person enables it") {
+	if _, stderr, code := p.piped(nil, "enable", "scripts"); code != 1 || !strings.Contains(stderr, "only a person can enable it") {
 		t.Errorf("a script: %d, %s", code, stderr)
 	}
 }

@@ -91,7 +91,7 @@ func (d *desk) entry(name string) (*entry, error) {
 			continue
 		}
 		if k.Failed != nil {
-			return nil, fmt.Errorf("server %q: what was approved of it can't be read, so it is not run: %w", plain(name), k.Failed)
+			return nil, fmt.Errorf("server %q: its approvals can't be read, so it is not run: %w", plain(name), k.Failed)
 		}
 		return d.open(k), nil
 	}

@@ -137,7 +137,7 @@ func TestDigitsOnTheDesktop(t *testing.T) {
 	typed(s, "once more", 2)
 	s.end(0)
 	s = p.open(nil, "approve", "--policy")
-	s.await("on the terminal; so far they were shown", "")
+	s.await("on the terminal; until now in a desktop", "")
 	typed(s, "to confirm.*", 3)
 	typed(s, "once more", 4)
 	s.end(0)
@@ -155,7 +155,7 @@ func TestNoDesktopToShowDigitsOn(t *testing.T) {
 			p := workshop(t, clean(0))
 			p.env = append(p.env, "DBUS_SESSION_BUS_ADDRESS="+d.address)
 			p.write("config.json", map[string]any{"mine": server(clean(0))}, "approval_confirm", "desktop")
-			if text := flat(p.open(nil, "approve", "tools").end(1)); !strings.Contains(text, "approval_confirm") || !strings.Contains(text, "Run it in a terminal of your desktop session") {
+			if text := flat(p.open(nil, "approve", "tools").end(1)); !strings.Contains(text, "approval_confirm") || !strings.Contains(text, "Run the command in a terminal of your desktop session") {
 				t.Errorf("the terminal shows\n%s", text)
 			}
 			p.wantState(proposed, "tools", quarantine.HeldLaunch)

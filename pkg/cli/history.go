@@ -42,9 +42,9 @@ name of one, or with --all, it shows the first version in full.`,
 			case asJSON:
 				return a.printASCII(told)
 			case len(told) == 0 && len(args) == 2:
-				return failed(fmt.Errorf("no version of %q of server %q was ever approved; all that were: mcpproxy-stdio history %s", plain(args[1]), plain(args[0]), config.ShellWord(args[0])))
+				return failed(fmt.Errorf("no version of %q of server %q was ever approved; its approved versions: mcpproxy-stdio history %s", plain(args[1]), plain(args[0]), config.ShellWord(args[0])))
 			case len(told) == 0:
-				return failed(fmt.Errorf("nothing of a server %q was ever approved; all decisions: mcpproxy-stdio approvals", plain(args[0])))
+				return failed(fmt.Errorf("no version of a server %q was ever approved; all decisions: mcpproxy-stdio approvals", plain(args[0])))
 			}
 			return a.paged(noPager, func(p *printer) { p.history(told, all || len(args) == 2) })
 		},
@@ -133,7 +133,7 @@ func updateWords(e itemEvent) string {
 	if text := ": " + strings.Join(parts, ", "); e.Held {
 		return text + " – held"
 	} else {
-		return text + " – calls go on"
+		return text + " – calls still work"
 	}
 }
 

@@ -42,7 +42,7 @@ func TestChangesOfAnApprovedServer(t *testing.T) {
 		t.Errorf("review shows\n%s", out)
 	}
 	out, _, _ := p.piped(nil, "review", "tools", "--texts")
-	for _, want := range []string{"tool find – held: parameter removed query, new optional parameter path", `-      "query": {`, `+      "path": {`, "tool drop – new", "Approved already (shown with --all): ", "tool echo"} {
+	for _, want := range []string{"tool find – held: removed parameter query, new optional parameter path", `-      "query": {`, `+      "path": {`, "tool drop – new", "Already approved (--all shows them): ", "tool echo"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("review lacks %q:\n%s", want, out)
 		}

@@ -24,7 +24,7 @@ func TestItemsNotShown(t *testing.T) {
 		var b bytes.Buffer
 		(&printer{w: &b}).shown(items, named)
 		text := b.String()
-		for _, want := range []string{"Left out", "2 items", "Mended", "1 item,"} {
+		for _, want := range []string{"Left out", "2 items", "Edited", "1 item,"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%q is not in\n%s", want, text)
 			}

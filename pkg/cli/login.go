@@ -85,7 +85,7 @@ func (w *loggingIn) run(ctx context.Context, name string) error {
 	}
 	st := login.Status()
 	if st.State == oauth.StateIn && !w.again {
-		newPrinter(w.out).line("Already logged in to ", loginWords(st), ". To log in anew: mcpproxy-stdio login ", config.ShellWord(name), " --again")
+		newPrinter(w.out).line("Already logged in to ", loginWords(st), ". To log in again: mcpproxy-stdio login ", config.ShellWord(name), " --again")
 		return nil
 	}
 	if err := w.follow(ctx, login); err != nil {
@@ -100,7 +100,7 @@ func (w *loggingIn) run(ctx context.Context, name string) error {
 func loginOf(logins *oauth.Logins, e *entry, account string) (*oauth.Login, error) {
 	name := plain(e.Written.Name)
 	if e.Effective.Protocol == config.ProtocolStdio && e.Effective.Refused == "" {
-		return nil, fmt.Errorf("server %q is a local one: there is nothing to log in to; what it needs is written into env of its entry", name)
+		return nil, fmt.Errorf("server %q is local and has no login; set what it needs in the env of its entry", name)
 	}
 	if e.MayLogIn() != nil {
 		_, why := standing(e.Server)
@@ -123,7 +123,7 @@ func loginOf(logins *oauth.Logins, e *entry, account string) (*oauth.Login, erro
 // follow begins the login, or joins the one that is under way, and shows the person what to do until it is over.
 func (w *loggingIn) follow(ctx context.Context, login *oauth.Login) error {
 	w.name, w.p = login.Name(), newPrinter(w.err)
-	w.p.passing("Asking the server …")
+	w.p.passing("Contacting the server …")
 	f, err := login.Start(ctx, oauth.How{Open: !w.noBrowser && !w.paste && !w.device, Device: w.device, Again: w.again})
 	w.p.passing("")
 	switch {
@@ -149,7 +149,7 @@ func (w *loggingIn) wait(ctx context.Context, f *oauth.Flow) error {
 		if show := f.Shown(); show.URL != shown.URL {
 			w.p.passing("")
 			if shown.Elsewhere {
-				w.p.line("The other window has given up; the login begins anew here.")
+				w.p.line("The other window gave up; the login continues here.")
 				w.p.line()
 			}
 			shown = show
@@ -178,7 +178,7 @@ func (w *loggingIn) wait(ctx context.Context, f *oauth.Flow) error {
 			}
 		case <-tick.C:
 			if !w.paste {
-				w.p.passing(fmt.Sprintf("Waiting for you in the browser … %d s (Ctrl-C ends it)", int(time.Since(begun).Seconds())))
+				w.p.passing(fmt.Sprintf("Waiting for you in the browser … %d s (Ctrl-C cancels)", int(time.Since(begun).Seconds())))
 			}
 		}
 	}

@@ -39,7 +39,7 @@ func (w *loggingIn) show(show oauth.Shown) {
 	row("Server", w.name)
 	row("Authorization server", show.Issuer)
 	if show.Wider {
-		row("Good for all of", show.Resource)
+		row("Valid for all of", show.Resource)
 	}
 	if len(show.Scopes) > 0 {
 		row("Scopes", strings.Join(show.Scopes, " "))
@@ -51,7 +51,7 @@ func (w *loggingIn) show(show oauth.Shown) {
 		w.fromAfar(p, show)
 	}
 	if !w.paste && !p.live {
-		p.line("Waiting for you in the browser … (Ctrl-C ends it)")
+		p.line("Waiting for you in the browser … (Ctrl-C cancels)")
 	}
 	io.WriteString(w.p.w, text.String())
 }
@@ -60,10 +60,10 @@ func (w *loggingIn) show(show oauth.Shown) {
 func (w *loggingIn) way(p *printer, show oauth.Shown) {
 	address := show.URL
 	if show.Elsewhere {
-		p.wrapped("", "", "Another window waits for this login already: finish it there, or here.")
+		p.wrapped("", "", "Another window is already waiting for this login: finish it there or here.")
 	}
 	if show.Elsewhere && w.device && show.UserCode == "" {
-		p.wrapped("", yellow, "It is a login in a browser, so --device has no effect.")
+		p.wrapped("", yellow, "That login uses a browser, so --device has no effect.")
 	}
 	switch {
 	case show.UserCode != "":
@@ -74,21 +74,21 @@ func (w *loggingIn) way(p *printer, show oauth.Shown) {
 	case w.noBrowser, show.Elsewhere:
 		p.line("Open this address in a browser on this machine:")
 	case show.Unopened != nil:
-		p.wrapped("", yellow, "The browser was not opened: "+plain(show.Unopened.Error())+".")
+		p.wrapped("", yellow, "Could not open a browser: "+plain(show.Unopened.Error())+".")
 		p.line("Open this address in a browser on this machine:")
 	default:
-		p.line("Your browser opens this address; if nothing comes up, open it yourself:")
+		p.line("Opening your browser. If nothing appears, open this address yourself:")
 	}
 	p.line()
 	p.line(plain(address)) // alone on its line and whole, so that it can be copied
 	switch {
 	case show.UserCode != "":
 		p.line()
-		p.line("and type this code there: ", p.paint(bold, plain(show.UserCode)))
+		p.line("and enter this code: ", p.paint(bold, plain(show.UserCode)))
 	case w.paste:
 		p.line()
-		p.wrapped("", "", "In the end the browser shows an error page, because nothing answers at 127.0.0.1 there: that is as it should be. Copy the address from its address bar, "+
-			"paste it here and press Enter; it is not shown.")
+		p.wrapped("", "", "At the end the browser shows an error page, because nothing answers at 127.0.0.1 there. That is expected. Copy the URL from the address bar, "+
+			"paste it here and press Enter (it is not shown).")
 	}
 }
 
@@ -97,7 +97,7 @@ func (w *loggingIn) fromAfar(p *printer, show oauth.Shown) {
 	again := "mcpproxy-stdio login " + config.ShellWord(w.name)
 	p.wrapped("", "", "If your browser is on another machine, run this there first, and open the address there:")
 	p.line(fmt.Sprintf("  ssh -L %d:127.0.0.1:%d THIS_HOST", show.Port, show.Port))
-	p.line("Or end this with Ctrl-C and run here:")
+	p.line("Or press Ctrl-C and run here:")
 	p.line("  ", again, " --paste")
 	if show.Device {
 		p.line("  ", again, " --device")

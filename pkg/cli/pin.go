@@ -49,12 +49,12 @@ func (a *app) pin(name string, remove bool) error {
 		if err := installer.Unpin(owner, was); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.out, "Server %q is started from the newest version again.\n", plain(name))
+		fmt.Fprintf(a.out, "Unpinned %q: it starts from the newest version again.\n", plain(name))
 		return nil
 	case e.Record.Installed == nil:
-		return fmt.Errorf("nothing is known of an installed package of server %q. One that npx, uvx or the like starts can be pinned once it has run: call one of its tools", plain(name))
+		return fmt.Errorf("server %q has no known package to pin. A server that npx, uvx or the like runs can be pinned after its first run: call one of its tools", plain(name))
 	case e.Record.State(e.Written) != quarantine.Approved:
-		return fmt.Errorf("server %q is not approved; first: mcpproxy-stdio approve %s", plain(name), config.ShellWord(name))
+		return fmt.Errorf("server %q is not approved; approve it first: mcpproxy-stdio approve %s", plain(name), config.ShellWord(name))
 	}
 	installed := e.Record.Installed
 	pin, err := installer.Pin(owner, installed.Resolution)
@@ -63,7 +63,7 @@ func (a *app) pin(name string, remove bool) error {
 	}
 	err = e.update(func(r *quarantine.Record) error {
 		if r.Installed == nil || r.Installed.Install != pin.Install {
-			return fmt.Errorf("server %q was started from another version a moment ago; run this again", plain(name))
+			return fmt.Errorf("server %q has just started from another version; run this again", plain(name))
 		}
 		r.PinTo(pin, a.means())
 		return nil
@@ -71,9 +71,9 @@ func (a *app) pin(name string, remove bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "Server %q is pinned to %s.\n", plain(name), inWords(installed.Short()))
+	fmt.Fprintf(a.out, "Pinned %q to %s.\n", plain(name), inWords(installed.Short()))
 	if n := e.Record.Pending(e.Written); n > 0 {
-		fmt.Fprintf(a.err, "What this version changed is not all approved (%d to review): mcpproxy-stdio review %s\n", n, config.ShellWord(name))
+		fmt.Fprintf(a.err, "This version has changes that you have not approved (%d to review): mcpproxy-stdio review %s\n", n, config.ShellWord(name))
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func packageWords(i *quarantine.Installed) string {
 	case i.Pin != nil:
 		text += ", pinned"
 	case i.Was != "":
-		text += ", before " + inWords(i.Was)
+		text += ", previously " + inWords(i.Was)
 	}
 	return text
 }

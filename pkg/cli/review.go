@@ -70,7 +70,7 @@ func (a *app) review(ctx context.Context, d *desk, name string, show showing, as
 	}
 	code, until, err := a.code(ctx, e)
 	if err != nil && !errors.Is(err, errRefused) {
-		fmt.Fprintf(a.err, "No code can be made: %v\n", err)
+		fmt.Fprintf(a.err, "Can't make a one-time code: %v\n", err)
 	}
 	p.ways(e, code, until)
 	return nil
@@ -114,7 +114,7 @@ func (p *printer) ways(e *entry, code string, until time.Time) {
 		p.line("To block a tool: mcpproxy-stdio reject ", name, " --tool TOOL")
 		return
 	}
-	p.line("To refuse it:    mcpproxy-stdio reject ", name)
+	p.line("To reject it:    mcpproxy-stdio reject ", name)
 }
 
 // looksMalicious says how many definitions have a finding that stops an approval.
@@ -142,18 +142,18 @@ func (a *app) inbox(d *desk, all, asJSON bool) error {
 	if len(report.Servers) > 0 {
 		p.inbox(report.Servers)
 		p.line()
-		p.line("Look at one with: mcpproxy-stdio review NAME")
+		p.line("To review one: mcpproxy-stdio review NAME")
 		if d.doubted != "" {
-			p.wrapped("", yellow, "All servers of the file wait, because "+d.doubted+". To approve them in one step: mcpproxy-stdio approve --all")
+			p.wrapped("", yellow, "All servers in the file need your approval, because "+d.doubted+". To approve them in one step: mcpproxy-stdio approve --all")
 		}
 	} else {
 		fmt.Fprintln(a.err, "Nothing to review.")
 	}
 	if policy := report.Approval; policy.InForce != policy.Written {
-		fmt.Fprintf(a.err, "The configuration says approval %s; %s is in force until you confirm it: mcpproxy-stdio approve --policy\n", policy.Written, policy.InForce)
+		fmt.Fprintf(a.err, "Your config file sets approval to %s; %s stays in force until you confirm it: mcpproxy-stdio approve --policy\n", policy.Written, policy.InForce)
 	}
 	if n := len(d.config.Problems); n > 0 {
-		fmt.Fprintf(a.err, "%s in the configuration: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
+		fmt.Fprintf(a.err, "%s in the config file: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (p *printer) inbox(servers []waiting) {
 	for _, w := range servers {
 		rows = append(rows, []string{plain(w.Name), w.status, orDash(w.Waits), orDash(w.Findings.Severities()), plain(w.From)})
 	}
-	p.table([]column{{title: "NAME", cut: true}, {title: "STATE", paint: paintState}, {title: "WAITS", cut: true},
+	p.table([]column{{title: "NAME", cut: true}, {title: "STATE", paint: paintState}, {title: "PENDING", cut: true},
 		{title: "FINDINGS", paint: func(cell string) string {
 			if strings.Contains(cell, scan.Block.String()) {
 				return red
@@ -178,15 +178,15 @@ func waits(p *quarantine.Proposal) string {
 	case p == nil:
 		return ""
 	case p.Digest == "":
-		return "its inspection, which has not ended"
+		return "a start that has not ended"
 	case p.State == quarantine.HeldLaunch && p.Was != nil:
-		return "its changed launch"
+		return "a changed launch"
 	case p.State == quarantine.HeldLaunch:
 		return "its first start"
 	}
 	text := countChanges(p)
 	if p.Policy != nil {
-		text = strings.TrimPrefix(text+", a looser policy", ", ")
+		text = strings.TrimPrefix(text+", looser policy", ", ")
 	}
 	if text == "" {
 		text = "what it offers"

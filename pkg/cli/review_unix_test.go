@@ -98,7 +98,7 @@ func TestNothingRawReachesTheTerminal(t *testing.T) {
 	s := p.open(nil, "approve", "tools")
 	s.answer(askStart, "tools #\n")
 	for _, name := range []string{`cl\x1b[2Jear`, `p\u2066`, "instructions"} {
-		s.answer("to confirm it", name+" #\n")
+		s.answer("to approve it anyway", name+" #\n")
 	}
 	s.answer(askServer, "tools #\n")
 	all := s.end(0)

@@ -22,9 +22,9 @@ type showing struct {
 func (s showing) withheld() string {
 	switch {
 	case s.agent != "":
-		return "this is run by " + s.agent + ", and nothing of a held server may reach a model"
+		return "this command is run by " + s.agent + ", and text of a held server must not reach a model"
 	case s.piped:
-		return "stdout is no terminal, and nothing of a held server may reach a model; where no model reads it, add --texts"
+		return "stdout is not a terminal, so a model may read it; if none does, add --texts"
 	}
 	return ""
 }
@@ -71,7 +71,7 @@ func standsFor(state quarantine.State, p *quarantine.Proposal) string {
 	case p == nil:
 		return "Nothing to review."
 	case p.Digest == "":
-		return "The start that you approved has not ended, or failed."
+		return "The start that you approved is still running, or it failed."
 	case state == quarantine.HeldLaunch && p.Was != nil:
 		return "What it runs changed since you approved it, so it was not started."
 	case state == quarantine.HeldLaunch:
@@ -111,10 +111,10 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) 
 		was, now := quarantine.ReadLaunch(proposal.Was, whole), quarantine.ReadLaunch(proposal.Launch, whole) // without values, both
 		lines := differences(was, now)
 		for _, name := range quarantine.ChangedValues(proposal.Was, proposal.Launch) {
-			lines = append(lines, "+ another value: "+name)
+			lines = append(lines, "+ changed value: "+name)
 		}
 		if len(lines) == 0 {
-			lines = []string{"+ the entry itself, though not what it runs"}
+			lines = []string{"+ its entry changed, but not what it runs"}
 		}
 		for _, line := range lines {
 			sgr := green
@@ -143,20 +143,20 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) 
 	}
 	p.fact("From", "", fmt.Sprintf("%s:%d", plain(e.Written.Path), e.Written.Line))
 	if text.File != "" {
-		p.fact("Note", yellow, "the workspace proposes it: whoever can write to that folder chose what it runs")
+		p.fact("Note", yellow, "the workspace proposes it: anyone who can write to that folder chose what it runs")
 	}
 	if len(e.Record.Blocked) > 0 && whole {
 		p.fact("Blocked", "", inWords(strings.Join(e.Record.Blocked, ", ")))
 	}
 	if proposal != nil && proposal.Policy != nil {
-		p.fact("Policy", yellow, "looser than the confirmed one: "+policyWords(*proposal.Policy))
+		p.fact("Policy", yellow, "looser than you confirmed: "+policyWords(*proposal.Policy))
 		if e.Record.Launch != nil {
 			p.fact("Confirmed", "", policyWords(e.Record.Policy))
 		}
 	}
 	p.fact("Reason", yellow, e.Record.Doubt)
 	if base := e.desk.doubted; base != "" && e.Record.OfWholeFile(e.Written) {
-		p.fact("Reason", yellow, base+"; to approve all of it in one step: mcpproxy-stdio approve --all")
+		p.fact("Reason", yellow, base+"; to approve the whole file in one step: mcpproxy-stdio approve --all")
 	}
 	if e.Record.Rejected() {
 		p.fact("Rejected", "", rejectedBy(e.Record)+", "+ago(time.Since(e.Record.Refused)))
@@ -249,10 +249,10 @@ func (p *printer) shown(items []quarantine.Item, named bool) {
 		return text
 	}
 	if n := len(left); n > 0 {
-		p.fact("Left out", yellow, plural(n, "item", "items")+", since clients would refuse the whole list"+list(left))
+		p.fact("Left out", yellow, plural(n, "item", "items")+", because clients would reject the whole list"+list(left))
 	}
 	if n := len(mended); n > 0 {
-		p.fact("Mended", "", plural(n, "item", "items")+", by a member that clients would refuse"+list(mended))
+		p.fact("Edited", "", plural(n, "item", "items")+", without a member that clients would reject"+list(mended))
 	}
 }
 
@@ -315,7 +315,7 @@ func (p *printer) summary(all []found) {
 
 func orWhole(place string) string {
 	if place == "" {
-		return "the whole"
+		return "the whole definition"
 	}
 	return place
 }
@@ -323,16 +323,16 @@ func orWhole(place string) string {
 func changeWords(c quarantine.Change) string {
 	switch c.What() {
 	case "unreadable":
-		return "unreadable: it is not JSON of one meaning and can't be approved; it is left out"
+		return "unreadable: its JSON is broken or ambiguous, so it is left out and can't be approved"
 	case "updated":
-		return "updated: " + differenceWords(c.Differences) + ". Calls go on; agents see the version that you approved"
+		return "updated: " + differenceWords(c.Differences) + ". Calls still work; agents see the version that you approved"
 	case "changed":
 		switch c.Kind {
 		case quarantine.Image, quarantine.Engine, quarantine.Local:
-			return "changed; not used before you approve it"
+			return "changed; not used until you approve it"
 		}
 		if !slices.ContainsFunc(c.Differences, quarantine.Difference.Holds) {
-			return "held: it looks hostile; changed: " + differenceWords(c.Differences)
+			return "held: it looks malicious; changed: " + differenceWords(c.Differences)
 		}
 		return "held: " + differenceWords(c.Differences)
 	}
@@ -341,11 +341,11 @@ func changeWords(c quarantine.Change) string {
 
 // whatWords say what a difference is. Those of a parameter are followed by its name.
 var whatWords = map[quarantine.What]string{
-	quarantine.Required: "new required parameter", quarantine.Removed: "parameter removed", quarantine.Retyped: "another type of parameter",
-	quarantine.Narrowed: "fewer values of parameter", quarantine.Tightened: "tighter limits of parameter", quarantine.Closed: "no free names any more in parameter",
-	quarantine.Unclear: "calls may not fit any more", quarantine.Gone: "the server does not list it any more",
-	quarantine.Text: "texts", quarantine.Optional: "new optional parameter", quarantine.Looser: "takes more than before", quarantine.Annotations: "annotations",
-	quarantine.Output: "output schema", quarantine.Other: "other members",
+	quarantine.Required: "new required parameter", quarantine.Removed: "parameter removed", quarantine.Retyped: "changed type of parameter",
+	quarantine.Narrowed: "fewer values for parameter", quarantine.Tightened: "tighter limits for parameter", quarantine.Closed: "no additional properties any more in parameter",
+	quarantine.Unclear: "approved calls may no longer fit", quarantine.Gone: "the server no longer lists it",
+	quarantine.Text: "wording", quarantine.Optional: "new optional parameter", quarantine.Looser: "takes more than before", quarantine.Annotations: "annotations",
+	quarantine.Output: "output schema", quarantine.Other: "other fields",
 }
 
 // mostDifferences is how many are named on one line.
@@ -399,7 +399,7 @@ func (p *printer) unchanged(e *entry, items []quarantine.Item, show showing) {
 			names = append(names, itemWords(it))
 		}
 		if names != nil {
-			p.wrapped("", "", "Approved already (shown with --all): "+strings.Join(names, ", "))
+			p.wrapped("", "", "Already approved (--all shows them): "+strings.Join(names, ", "))
 		}
 		return
 	}

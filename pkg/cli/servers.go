@@ -95,7 +95,7 @@ func (a *app) servers(asJSON bool) error {
 	}
 	switch {
 	case !c.Exists:
-		fmt.Fprintf(a.err, "No server is configured: %s does not exist. `mcpproxy-stdio check` shows how to begin.\n", plain(path))
+		fmt.Fprintf(a.err, "No server is configured: %s does not exist. `mcpproxy-stdio check` shows how to start.\n", plain(path))
 	case len(c.Servers) == 0:
 		fmt.Fprintf(a.err, "No server is configured in %s.\n", plain(path))
 	default:
@@ -108,7 +108,7 @@ func (a *app) servers(asJSON bool) error {
 		fmt.Fprintf(a.err, "%d servers need your review: mcpproxy-stdio review\n", n)
 	}
 	if n := len(c.Problems); n > 0 {
-		fmt.Fprintf(a.err, "%s in the configuration: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
+		fmt.Fprintf(a.err, "%s in the config file: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func describe(k hub.Server) seenServer {
 		case stateFailed:
 			seen.State, seen.Why, seen.Failed = stateFailed, l.Why, l.Since
 		case stateNeedsLogin: // which it may have by now
-			seen.Why = "it wanted a login when it last ran: mcpproxy-stdio login " + config.ShellWord(s.Name)
+			seen.Why = "it needed a login when it last ran: mcpproxy-stdio login " + config.ShellWord(s.Name)
 		default:
 			seen.Why = k.OffersNothing()
 		}
@@ -158,7 +158,7 @@ func describe(k hub.Server) seenServer {
 		}
 	}
 	if seen.LeftOut > 0 && seen.Why == "" {
-		seen.Why = fmt.Sprintf("%s left out, since clients would refuse the whole list: mcpproxy-stdio review %s", plural(seen.LeftOut, "tool is", "tools are"), config.ShellWord(s.Name))
+		seen.Why = fmt.Sprintf("%s left out, because clients would reject the whole list: mcpproxy-stdio review %s", plural(seen.LeftOut, "tool is", "tools are"), config.ShellWord(s.Name))
 	}
 	seen.Prompts = len(recorded.Items[catalog.Prompts])
 	seen.Resources = len(recorded.Items[catalog.Resources])

@@ -26,7 +26,7 @@ func TestServersShowsTheLastFailure(t *testing.T) {
 		{hub.Lately{State: "failed", Why: `server "my server" while it was starting: no`, Since: time.Now().Add(-50 * time.Hour)}, true, stateFailed,
 			"  my server, 2 days ago: while it was starting: no\n"},
 		{hub.Lately{State: "needs_login", Why: "x", Since: time.Now()}, true, stateEnabled,
-			"  my server: it wanted a login when it last ran: mcpproxy-stdio login 'my server'\n"},
+			"  my server: it needed a login when it last ran: mcpproxy-stdio login 'my server'\n"},
 		{hub.Lately{State: "failed", Why: "x", Since: time.Now()}, false, stateDisabled, ""},
 	} {
 		s := &config.Server{Name: "my server", Protocol: config.ProtocolStdio, Command: "x", Path: "/c", Enabled: tt.enabled}

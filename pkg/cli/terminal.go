@@ -65,13 +65,13 @@ func agentMarker(environ []string) (name, agent string) {
 }
 
 // otherWays are the ways to approve that are left where the command line can't.
-const otherWays = "Other ways: run it yourself in a terminal window; or ask the agent to call quarantine_approve, which asks you in the editor, or takes the code that " +
+const otherWays = "Other ways: run it yourself in a terminal window, or have the agent call quarantine_approve, which asks you in the editor or takes the code that " +
 	"`mcpproxy-stdio review NAME` shows on your terminal"
 
 // person tells why a decision can't be taken for a person's own, nil if a person seems to sit at a terminal.
 func (a *app) person() error {
 	if name, agent := agentMarker(os.Environ()); name != "" {
-		return fmt.Errorf("%s is set, so this seems to be run by %s, and an approval has to be a person's. %s (where it is your own setting: env -u %s mcpproxy-stdio …)",
+		return fmt.Errorf("%s is set, so %s seems to run this command, and only a person can approve. %s (if it is your own setting: env -u %s mcpproxy-stdio …)",
 			plain(name), agent, otherWays, plain(name))
 	}
 	for _, f := range []struct {
@@ -79,11 +79,11 @@ func (a *app) person() error {
 		name string
 	}{{a.in, "stdin"}, {a.out.File, "stdout"}} {
 		if !term.IsTerminal(int(f.file.Fd())) {
-			return fmt.Errorf("%s is not a terminal, and an approval has to be typed by a person. %s", f.name, otherWays)
+			return fmt.Errorf("%s is not a terminal, where a person has to type an approval. %s", f.name, otherWays)
 		}
 	}
 	if why := a.operator().Agent; why != "" {
-		return fmt.Errorf("an approval has to be a person's, and this command seems to be an agent's: %s. Open a terminal window of your own, outside of the agent, and run it there. %s",
+		return fmt.Errorf("only a person can approve, and an agent seems to run this command: %s. Open a terminal window of your own, outside the agent, and run it there. %s",
 			plain(why), otherWays)
 	}
 	return nil
@@ -140,7 +140,7 @@ var (
 	// errRefused is returned when a person did not type what approves.
 	errRefused = errors.New("not approved; nothing was changed")
 	// errTooFast is returned for an answer that no person can have given.
-	errTooFast = errors.New("the answer came before a person could have read the question; nothing was changed")
+	errTooFast = errors.New("the answer came faster than a person can read the question; nothing was changed")
 )
 
 const (
@@ -191,7 +191,7 @@ func (a *app) confirm(ctx context.Context, p *printer, name, to string) error {
 		doubt = ""
 	}
 	if doubt != "" {
-		p.wrapped("", yellow, "Careful: "+plain(doubt)+". If you did not start this yourself, press Enter: nothing is changed then.")
+		p.wrapped("", yellow, "Careful: "+plain(doubt)+". If you did not start this yourself, press Enter; nothing will change.")
 	}
 	err := a.challenge(ctx, p, name, "to "+to)
 	if err != nil || doubt == "" {
@@ -214,7 +214,7 @@ func (a *app) challenge(ctx context.Context, p *printer, name, to string) error 
 	if a.onDesktop {
 		withdraw, err := notify(ctx, digits+" are the digits for the approval on your terminal. If you did not start one, do not type them anywhere.")
 		if err != nil {
-			return fmt.Errorf("the configuration has the digits shown as a desktop notification (approval_confirm), and that failed: %w. Run it in a terminal of your desktop session", err)
+			return fmt.Errorf("approval_confirm shows the digits in a desktop notification, which failed: %w. Run the command in a terminal of your desktop session", err)
 		}
 		defer withdraw()
 		question = fmt.Sprintf("Type \"%s\" and the four digits of the desktop notification %s: ", name, to)

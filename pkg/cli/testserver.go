@@ -108,7 +108,7 @@ func (a *app) startOnce(ctx context.Context, d *desk, r *testReport) error {
 	live, err := hub.Try(ctx, opts, client, r.Server)
 	p.passing("")
 	if ctx.Err() != nil {
-		return fmt.Errorf("server %q was stopped before it had answered", plain(r.Server))
+		return fmt.Errorf("server %q was stopped before it answered", plain(r.Server))
 	}
 	r.Millis = time.Since(begun).Milliseconds()
 	if err != nil {

@@ -44,13 +44,13 @@ func (a *admin) List() builtin.Report {
 	h.mu.Unlock()
 	r := builtin.Report{Config: c.Path, Servers: []builtin.ServerStatus{}}
 	if broken != nil {
-		r.Problems = append(r.Problems, "the file can't be read as it is now; "+inForce(c)+": "+broken.Error())
+		r.Problems = append(r.Problems, "the config file can't be read; "+inForce(c)+": "+broken.Error())
 	}
 	switch policy := approval.Policy(); {
 	case policy != approval.Written:
-		r.Problems = append(r.Problems, fmt.Sprintf("approval is written as %s, which a person has to confirm: mcpproxy-stdio approve --policy; %s is in force", approval.Written, policy))
+		r.Problems = append(r.Problems, fmt.Sprintf("the config file sets approval to %s, which the user has to confirm: mcpproxy-stdio approve --policy; until then %s is in force", approval.Written, policy))
 	case policy == config.ApprovalHost || policy == config.ApprovalOff:
-		r.Problems = append(r.Problems, fmt.Sprintf("approval is %s: servers are approved without a person", policy))
+		r.Problems = append(r.Problems, fmt.Sprintf("approval is %s: servers are approved without asking the user", policy))
 	}
 	for _, p := range c.Problems {
 		r.Problems = append(r.Problems, p.String())
@@ -58,7 +58,7 @@ func (a *admin) List() builtin.Report {
 	running := a.s.Instances()
 	for _, st := range a.standings() {
 		server := st.effective
-		status := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Do: "starts by itself when it is called", Isolation: isolation(server)}
+		status := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Do: "starts when one of its tools is called", Isolation: isolation(server)}
 		status.Tools, status.LeftOut = shownOf(snapshots[st.key])
 		if err := upstream.Blocked(server); err != nil {
 			status.State, status.Why, status.Do, status.Tools, status.LeftOut = st.blocked(), err.Error(), "", 0, nil
@@ -142,9 +142,9 @@ func (a *admin) describeAsleep(status *builtin.ServerStatus, st standing, l Late
 		status.State, status.Do = string(upstream.NeedsLogin), "log in: oauth_login"
 	case status.Why != "":
 	case l.State == string(upstream.NeedsLogin):
-		status.Why = "when it last ran it wanted a login" // which it may have by now
+		status.Why = "it needed a login when it last ran" // which it may have by now
 	case l.State != "":
-		status.State, status.Why, status.Since, status.Do = l.State, l.Why, l.Since, "it is tried again when it is called, or with operation \"restart\"; see what it says, and its entry"
+		status.State, status.Why, status.Since, status.Do = l.State, l.Why, l.Since, "read its logs (operation \"logs\") and check its entry; it is tried again at the next call, or with operation \"restart\""
 	case st.record.OffersNothing():
 		status.Why, status.Do = errOffersNothing.Error(), remedyNothing
 	}
@@ -166,7 +166,7 @@ func describe(st *builtin.ServerStatus, s upstream.Status) {
 	case s.Confinement != "" && s.State == upstream.Ready:
 		st.Isolation = s.Confinement
 	case s.State == upstream.Ready && strings.HasPrefix(st.Isolation, "asks"):
-		st.Isolation = "none, although it asks: allow_none lets it"
+		st.Isolation = "none, although it asks for isolation: allow_none permits it"
 	}
 	switch s.State {
 	case upstream.Ready:
@@ -174,19 +174,19 @@ func describe(st *builtin.ServerStatus, s upstream.Status) {
 		if s.Unlisted != nil {
 			st.Why = s.Unlisted.Error()
 			if !s.Usable {
-				st.State, st.Do = "failed", `see its logs (operation "logs"), mend what they name, and restart it (operation "restart"); it is asked again by itself, less and less often`
+				st.State, st.Do = "failed", `read its logs (operation "logs"), fix what they report, and restart it (operation "restart"); it is asked again automatically, less and less often`
 			}
 		}
 	case upstream.NeedsLogin:
 		st.Do = "log in: oauth_login"
 	case upstream.Starting:
-		st.Do = "wait, or look at its logs"
+		st.Do = "wait, or read its logs"
 		if s.Stage != "" {
 			st.Do = "wait: " + s.Stage
 		}
 	case upstream.Failed:
 		st.NextTry = s.NextTry
-		st.Do = upstream.ToCheck(st.Protocol != config.ProtocolStdio, s.Err) + "; see operation \"logs\"; it is tried again when it is called, or with operation \"restart\""
+		st.Do = upstream.ToCheck(st.Protocol != config.ProtocolStdio, s.Err) + "; read its logs (operation \"logs\"); it is tried again at the next call, or with operation \"restart\""
 	}
 }
 
@@ -249,7 +249,7 @@ var launchOptions = []string{"command", "args", "url", "protocol", "working_dir"
 // Add implements builtin.Admin. The entry is held: nothing is run before a person has seen it.
 func (a *admin) Add(name string, options []config.Option) error {
 	if _, err := a.standing(name); err == nil {
-		return fmt.Errorf("there is a server %q already; operation update changes it", name)
+		return fmt.Errorf("server %q already exists; operation update changes it", name)
 	}
 	var names []string
 	for _, st := range a.standings() {
@@ -258,7 +258,7 @@ func (a *admin) Add(name string, options []config.Option) error {
 		}
 	}
 	if other := Lookalike(name, names); other != "" {
-		return fmt.Errorf("the name %s can be taken for %s; choose another one", strconv.QuoteToASCII(name), strconv.QuoteToASCII(other))
+		return fmt.Errorf("the name %s looks like %s; choose another", strconv.QuoteToASCII(name), strconv.QuoteToASCII(other))
 	}
 	if !slices.ContainsFunc(options, func(o config.Option) bool { return o.Key == "protocol" }) {
 		options = append(options, config.Option{Key: "protocol", Value: inferred(options)})
@@ -340,7 +340,7 @@ func (a *admin) Enable(name string, on bool) error {
 		return err
 	}
 	if on && !server.Enabled && (r == nil || !r.Disabled) {
-		return fmt.Errorf(`server %q was disabled in the configuration file; the person who did so sets "enabled": true there, and confirms it`, name)
+		return fmt.Errorf(`the user disabled server %q in the config file; only they can enable it: they set "enabled": true there and confirm it`, name)
 	}
 	return a.h.edit(func(d *config.Document) error {
 		if server.Enabled && !on { // that a tool enables it again is seen when the file is read

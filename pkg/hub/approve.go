@@ -34,7 +34,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 		return builtin.Outcome{}, fmt.Errorf("server %s can't be approved: %s", strconv.Quote(name), st.effective.Refused+st.effective.Held)
 	}
 	if !st.written.Enabled {
-		return builtin.Outcome{}, fmt.Errorf(`server %s is disabled; a person sets "enabled": true in its entry first, or operation "enable" of upstream_servers what a tool has disabled`, strconv.Quote(name))
+		return builtin.Outcome{}, fmt.Errorf(`server %s is disabled; operation "enable" of upstream_servers enables it if a tool disabled it, else the user sets "enabled": true in its entry`, strconv.Quote(name))
 	}
 	p := st.record.Proposal(st.written)
 	switch {
@@ -43,7 +43,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	case p.Digest == "":
 		return builtin.Outcome{}, fmt.Errorf("server %s: %w; %s", strconv.Quote(name), quarantine.ErrInspecting, todo(st, p))
 	case !strings.EqualFold(p.Digest, digest):
-		return builtin.Outcome{}, fmt.Errorf("server %s: %w: its digest is %s; look at it again with quarantine_review", strconv.Quote(name), quarantine.ErrDigest, p.Digest)
+		return builtin.Outcome{}, fmt.Errorf("server %s: %w; its digest is %s now. Inspect it again: quarantine_review", strconv.Quote(name), quarantine.ErrDigest, p.Digest)
 	}
 	a.h.mu.Lock()
 	before := a.h.tried[st.key]
@@ -69,7 +69,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	a.h.unflag(st.key)
 	if decision != "inspect" {
 		a.s.Refresh(ctx)
-		return builtin.Outcome{Status: statusApproved, Server: name, State: string(quarantine.Approved), Next: a.nowListed("it can be called now")}, nil
+		return builtin.Outcome{Status: statusApproved, Server: name, State: string(quarantine.Approved), Next: a.nowListed("its tools can be called now")}, nil
 	}
 	return a.inspected(ctx, st), nil
 }
@@ -84,7 +84,7 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 	by := a.s.Client()
 	switch blocking := p.Blocking(judge); {
 	case policy == config.ApprovalOOB:
-		return "", "the approval policy is oob: only a terminal or the editor approves", nil
+		return "", "the approval policy is oob: the user approves on a terminal or in the editor's extension", nil
 	case len(blocking) > 0:
 		return "", fmt.Sprintf("%d definitions look malicious: the user has to confirm each by its name on a terminal; or block the tools with quarantine_reject, and approve the rest", len(blocking)), nil
 	case code != "":
@@ -154,7 +154,7 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 	defer cancel()
 	question := question(st, p, h.findings(st.key, p))
 	if n := utf8.RuneCountInString(question); n > mostQuestion {
-		return fmt.Errorf("%w: nobody was asked, because the question has %d characters, and forms cut or hide the rest", quarantine.ErrNotPerson, n)
+		return fmt.Errorf("%w: the user was not asked, because the question has %d characters and forms cut it", quarantine.ErrNotPerson, n)
 	}
 	m, err := a.s.Ask(ctx, mcp.Elicit, c.Params(question))
 	switch {
@@ -174,7 +174,7 @@ func (a *admin) required(st standing, p *quarantine.Proposal, why string) builti
 	a.h.mu.Unlock()
 	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(st.key, nil))) == 0 {
 		ways = append(ways, "with a code: the user runs "+command("review", st.written)+
-			" on a terminal, reads the eight digits at its end and types them in the chat; then call quarantine_approve with them as code")
+			" on a terminal and types the eight digits at its end into the chat; then call quarantine_approve with them as code")
 	}
 	return builtin.Outcome{Status: statusRequired, Server: st.key.name, State: string(p.State), Why: why, Digest: p.Digest, Ways: ways,
 		Next: "tell the user; do not try to approve it by other means"}
@@ -201,7 +201,7 @@ func (a *admin) inspected(ctx context.Context, st standing) builtin.Outcome {
 		out.Why = err.Error()
 	case in.Digest == "":
 		out.Why = "the inspection has not ended, or the server did not start"
-		out.Next = "the user sees why on a terminal: " + command("approve", st.written)
+		out.Next = "the user can see why on a terminal: " + command("approve", st.written)
 	default:
 		out.State, out.Digest = in.State, in.Digest
 		out.Next = "it was started once and its definitions are held: quarantine_review with operation inspect counts them, quarantine_approve with this digest asks the user to approve them"

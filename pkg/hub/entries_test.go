@@ -47,11 +47,11 @@ func TestStateRemovedWhileRunning(t *testing.T) {
 		t.Fatal(got)
 	}
 	until(t, "the state directory is removed", func() bool { return os.RemoveAll(filepath.Join(h.dir, "state")) == nil })
-	held := func() bool { return strings.Contains(echo("web"), "held_launch") }
+	held := func() bool { return strings.Contains(echo("web"), "has not approved") }
 	until(t, "it is held", held)
 	h.write(map[string]json.RawMessage{"web": remote(web.URL), "new": remote(web.URL)})
 	h.Reload()
-	if !held() || !strings.Contains(echo("new"), "held_launch") {
+	if !held() || !strings.Contains(echo("new"), "has not approved") {
 		t.Error("a reload trusts what the file says")
 	}
 	// It is approved again, and rejected again.

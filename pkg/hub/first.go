@@ -202,13 +202,13 @@ func (h *Hub) NotListed(s *session.Session, server string) error {
 	if f.in.WaitsForLogin() {
 		return &upstream.Error{Server: server, Cause: upstream.ErrWaitsForLogin, Remedy: "Call again when that is done; oauth_login shows the address"}
 	}
-	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "What it offers is not known yet; call again in a moment"}
+	return &upstream.Error{Server: server, Cause: upstream.ErrStillStarting, Remedy: "Its tools are not known yet; call again in a moment"}
 }
 
 // errOffersNothing is the cause where a server was listed, and has nothing so far.
-var errOffersNothing = errors.New("it was started, and offered no tools, prompts or resources")
+var errOffersNothing = errors.New("it started but offered no tools, prompts or resources")
 
-const remedyNothing = `Such servers lack a key, or what stands behind them: see to its entry (env, headers) and its logs, then restart it (upstream_servers, operation "restart"). What it offers then is taken over`
+const remedyNothing = `It may lack a key or a service that it depends on: check its entry (env, headers) and its logs, then restart it (upstream_servers, operation "restart")`
 
 // offersNothing tells whether a server of the session's configuration was looked at, and offered nothing.
 func (h *Hub) offersNothing(s *session.Session, name string) bool {

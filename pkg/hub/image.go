@@ -72,7 +72,7 @@ func (h *Hub) admitImage(server *config.Server) func(id string) error {
 		if err != nil || len(missing) == 0 {
 			return err
 		}
-		return waitsForReview(server, fmt.Errorf("its image is another one than was approved (it is now %s), and was not run", id))
+		return waitsForReview(server, fmt.Errorf("its image changed since it was approved (now %s), so it was not run", id))
 	}
 }
 
@@ -88,7 +88,7 @@ func (h *Hub) admitEngine(server *config.Server) func(docker.Identity) error {
 		if err != nil || len(missing) == 0 {
 			return err
 		}
-		return waitsForReview(server, fmt.Errorf("its Docker engine is another one than was approved (it is now %s), and was not used", engine.JSON()))
+		return waitsForReview(server, fmt.Errorf("its Docker engine changed since it was approved (now %s), so it was not used", engine.JSON()))
 	}
 }
 
@@ -126,16 +126,16 @@ func ofWorkspace(programs []launch.Program, items, missing []quarantine.Item) er
 			paths, workspace, folder = append(paths, strconv.Quote(p.Path)), p.Workspace, folder || p.Folder
 		}
 	}
-	what := "which was not approved for this workspace, or changed since"
+	what := "which is not approved for this workspace or changed since"
 	if folder {
-		what = "whose files it may run, and which was not approved for that"
+		what = "whose files it may run and which is not approved for that"
 	}
-	return fmt.Errorf("it was not started in %s: what it runs there is decided by %s, %s", strconv.Quote(workspace), strings.Join(paths, ", "), what)
+	return fmt.Errorf("it was not started in %s: what it runs there depends on %s, %s", strconv.Quote(workspace), strings.Join(paths, ", "), what)
 }
 
 func waitsForReview(server *config.Server, cause error) error {
 	return &docker.Error{
 		Cause:  cause,
-		Remedy: fmt.Sprintf("It waits for a review: see quarantine_review, or run %s on a terminal", command("review", server)),
+		Remedy: fmt.Sprintf("The user has to review it: quarantine_review; or on a terminal: %s", command("review", server)),
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // Nobody is told of a last good configuration where there was none: the file was broken, or missing, when the proxy started.
 func TestBrokenFileWithoutAGoodOne(t *testing.T) {
-	const last, none = "the last good configuration is in force", "no server of it is there before that is mended"
+	const last, none = "the last good configuration is in force", "none of its servers is available until it is fixed"
 	for _, tt := range []struct{ before, want string }{
 		{`{"mcpServers": {`, none},
 		{"", none}, // no file

@@ -36,7 +36,7 @@ func (nobody) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 		in.Send(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), []byte(`{"roots":[]}`))))
 		return
 	}
-	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InternalError, "Nobody is there to answer: the server is only being listed", nil)))
+	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InternalError, "No user can answer: the server is only being listed", nil)))
 }
 
 // Answered implements upstream.Owner: nobody calls.
@@ -66,9 +66,9 @@ func HowInspected(server *config.Server) string {
 	if !server.Isolation.Confined() {
 		return ""
 	}
-	how := "confined, without files and with placeholders for the values of its variables, "
+	how := "isolated, without files, with placeholders for the values of its variables, "
 	if fetches(server) {
-		return how + "but with the network: its command has to fetch its package"
+		return how + "but with network, to fetch its package"
 	}
 	return how + "and without network"
 }

@@ -70,7 +70,7 @@ func (h *Hub) fared(k key, launch string, change func(*Lately)) {
 			err = h.opts.Store.Write(latelyName(k), append(data, '\n'))
 		}
 		if err != nil {
-			h.log.Debug().Str("server", k.name).Err(err).Msg("how it fared can't be written down")
+			h.log.Debug().Str("server", k.name).Err(err).Msg("the server's last outcome can't be recorded")
 		}
 	})
 }

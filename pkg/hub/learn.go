@@ -71,10 +71,10 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 		return
 	}
 	if was, is := e.Record.Installed, r.Installed; was != nil && is != nil && was.Short() != is.Short() {
-		h.log.Info().Str("server", k.name).Str("was", was.Short()).Str("is", is.Short()).Msg("its package is another version than when it last ran")
+		h.log.Info().Str("server", k.name).Str("was", was.Short()).Str("is", is.Short()).Msg("the server's package has another version than at its last run")
 	}
 	if n := r.Pending(server); n > 0 && n != e.Record.Pending(server) {
-		h.log.Warn().Str("server", k.name).Int("items", n).Msg("what it offers has changed; it is held for review")
+		h.log.Warn().Str("server", k.name).Int("items", n).Msg("the server's definitions changed; the changes are held for review")
 	}
 	h.adopt(k, r)
 }
@@ -129,7 +129,7 @@ func (h *Hub) noteProgram(k key, server *config.Server, path string) {
 		return
 	}
 	if known != nil && (now.SHA256 != known.SHA256 || now.Path != known.Path) {
-		h.log.Warn().Str("server", k.name).Str("path", now.Path).Str("was", known.Path).Str("sha256", now.SHA256).Msg("the program of a server is another file than before")
+		h.log.Warn().Str("server", k.name).Str("path", now.Path).Str("was", known.Path).Str("sha256", now.SHA256).Msg("the server's program is a different file than before")
 	}
 	r, err := h.book.Update(k.path, k.name, func(r *quarantine.Record) error {
 		if r.LaunchKey != server.LaunchKey() {
@@ -151,10 +151,10 @@ func (h *Hub) Admit(server *config.Server) func(kind catalog.Kind, id, digest st
 		defer h.mu.Unlock()
 		e := h.entries[k]
 		if e == nil || e.Failed != nil || e.Record == nil || e.Record.LaunchKey != launch || e.Record.Tool {
-			return fmt.Errorf("it is held in quarantine; the call was not sent. quarantine_review shows why")
+			return fmt.Errorf("it is held in quarantine, so it was not called; quarantine_review shows why")
 		}
 		if !e.Gate.Admits(quarantine.KindOf(kind), id, digest) {
-			return fmt.Errorf("its definition is not the one that was approved; the call was not sent. It waits for a review: see quarantine_review, or run %s on a terminal", command("review", server))
+			return fmt.Errorf("%s changed since it was approved, so it was not called. Ask the user to review it: quarantine_approve; or on a terminal: %s", quarantine.Word(id), command("review", server))
 		}
 		return nil
 	}
@@ -198,8 +198,9 @@ func (h *Hub) scanContext(k key) scan.Context {
 	return quarantine.ContextOf(k.name, own, waiting, others)
 }
 
-// Withheld implements session.Host: why an item that a client names is not there, nil if nothing of the server is withheld.
-func (h *Hub) Withheld(s *session.Session, server string) error {
+// Withheld implements session.Host: why an item that a client names is not there, nil if nothing of the server is withheld. name is the
+// item's name for clients.
+func (h *Hub) Withheld(s *session.Session, server, name string) error {
 	entry := h.Config(s).Server(server)
 	if entry == nil {
 		return nil
@@ -213,6 +214,19 @@ func (h *Hub) Withheld(s *session.Session, server string) error {
 	if r == nil || len(r.Waiting) == 0 && len(r.Blocked) == 0 {
 		return nil
 	}
-	return &upstream.Error{Server: server, Cause: fmt.Errorf("it is not among the approved definitions, of which %d wait for a review and %d are blocked; the call was not sent. quarantine_review shows them",
+	means := func(id string) bool { return catalog.Prefix(server)+id == name }
+	for _, id := range r.Blocked {
+		if means(id) {
+			return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("the user blocked %s. They can unblock it: %s --unblock %s",
+				quarantine.Word(id), command("approve", entry), config.ShellWord(id))}
+		}
+	}
+	for _, it := range r.Waiting {
+		if means(it.ID) {
+			return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("the user has not approved %s yet. Ask them to review it: quarantine_approve; or on a terminal: %s",
+				quarantine.Word(it.ID), command("approve", entry))}
+		}
+	}
+	return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("it has no approved definition of that name. quarantine_review shows its pending changes (%d) and blocked tools (%d)",
 		len(r.Waiting), len(r.Blocked))}
 }

@@ -128,7 +128,7 @@ func (a *admin) entry(name, account string) (standing, error) {
 			return other, nil
 		}
 	}
-	return st, fmt.Errorf(`no entry with its url has the account %s; a person writes a further entry with "oauth": {"account": …}`, strconv.QuoteToASCII(account))
+	return st, fmt.Errorf(`no entry with its URL has the account %s; the user can add one with "oauth": {"account": …}`, strconv.QuoteToASCII(account))
 }
 
 func accountOf(server *config.Server) string {
@@ -149,7 +149,7 @@ func (a *admin) login(name, account string) (*oauth.Login, error) {
 	}
 	login, err := a.s.Login(st.effective)
 	if err == nil && login == nil {
-		err = errors.New("it is a local server: there is nothing to log in to")
+		err = errors.New("it is local and has no login")
 	}
 	return login, err
 }
@@ -167,7 +167,7 @@ func (a *admin) Login(ctx context.Context, name, account string, wait bool) (bui
 	}
 	under := login.Asking()
 	if failed := login.Failure(); wait && !under && failed != nil {
-		return out, fmt.Errorf("the login failed: %w. Without wait it begins anew", failed)
+		return out, fmt.Errorf("the login failed: %w. To start a new one, call again without wait", failed)
 	}
 	if err := a.mayAsk(out.Server); err != nil {
 		return out, err
@@ -182,7 +182,7 @@ func (a *admin) Login(ctx context.Context, name, account string, wait bool) (bui
 	if !wait && !over(f) && a.s.CanAskURL() {
 		if wait, err = a.askURL(ctx, out.Server, f); err != nil {
 			a.declined(out.Server)
-			return out, fmt.Errorf("the user declined to log in to %s; they can be asked again after %s, or run: mcpproxy-stdio login %s",
+			return out, fmt.Errorf("the user declined to log in to %s; ask again after %s, or they run: mcpproxy-stdio login %s",
 				strconv.Quote(out.Server), time.Now().Add(declinedTime).Format("15:04"), config.ShellWord(out.Server))
 		}
 	}
@@ -211,7 +211,7 @@ func (a *admin) mayAsk(name string) error {
 	a.declines.mu.Lock()
 	defer a.declines.mu.Unlock()
 	if left := declinedTime - time.Since(a.declines.at[name]); left > 0 {
-		return fmt.Errorf("the user declined to log in to %s just now; they can be asked again in %s, or run: mcpproxy-stdio login %s",
+		return fmt.Errorf("the user just declined to log in to %s; ask again in %s, or they run: mcpproxy-stdio login %s",
 			strconv.Quote(name), left.Round(time.Second), config.ShellWord(name))
 	}
 	return nil
@@ -239,7 +239,7 @@ func (a *admin) in(ctx context.Context, out builtin.Login, st oauth.Status) buil
 func (a *admin) waiting(out builtin.Login, show oauth.Shown) builtin.Login {
 	out.Status, out.URL, out.Issuer, out.Scopes = "waiting", show.URL, show.Issuer, show.Scopes
 	out.Note = session.LoginText(out.Server, show)
-	out.Next = "Show the person the url as it is. When they have logged in, call " + builtin.LoginName + " again with wait true."
+	out.Next = "Show the user the url unchanged. When they have logged in, call " + builtin.LoginName + " again with wait true."
 	if a.s.Remote() {
 		out.Remote = fmt.Sprintf("If the browser is on another machine: ssh -L %d:127.0.0.1:%d HOST there, then open the same url; or run in a terminal here: mcpproxy-stdio login %s --paste",
 			show.Port, show.Port, config.ShellWord(out.Server))
@@ -304,7 +304,7 @@ func (a *admin) Logins(name string) ([]oauth.Status, error) {
 		if _, err := a.standing(name); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("server %s is a local one: there is nothing to log in to", strconv.Quote(name))
+		return nil, fmt.Errorf("server %s is local and has no login", strconv.Quote(name))
 	}
 	return all, nil
 }
@@ -325,7 +325,7 @@ func (a *admin) Logout(ctx context.Context, name, account string) (string, error
 	if err != nil {
 		return "", err
 	}
-	return LogoutText(name, had, revoked), nil
+	return LogoutText(name, had, revoked) + " The user stays logged out until they log in again.", nil
 }
 
 // LogoutText says how a logout went.
@@ -333,11 +333,11 @@ func LogoutText(name string, had, revoked bool) string {
 	text := "Logged out of server " + strconv.Quote(name) + "."
 	switch {
 	case !had:
-		text = "There was no login to server " + strconv.Quote(name) + "."
+		text = "Server " + strconv.Quote(name) + " had no login."
 	case revoked:
-		text += " The authorization server has revoked the tokens."
+		text += " The authorization server revoked its tokens."
 	default:
-		text += " The tokens are deleted here; the authorization server was not told, or did not take it."
+		text += " Its tokens are deleted here, but the authorization server did not confirm that it revoked them."
 	}
-	return text + " Nothing logs in again by itself."
+	return text
 }

@@ -25,7 +25,7 @@ func asked(st standing, p *quarantine.Proposal, found quarantine.RuleCounts) str
 	var text string
 	switch {
 	case st.record.OwnLaunch(st.written):
-		text = "Approve the changed launch of " + name + ", and what it offers under it."
+		text = "Approve the changed launch of " + name + " and the tools it then lists."
 	case p.State == quarantine.HeldLaunch:
 		text = "Start " + name + " once, to list its tools."
 		if how := HowInspected(st.written); how != "" {
@@ -34,13 +34,13 @@ func asked(st standing, p *quarantine.Proposal, found quarantine.RuleCounts) str
 	case p.State == quarantine.HeldDefinitions:
 		text = "Approve " + name + ": " + offered(st.record.Offered(p.Items)) + "." + scanned
 	default:
-		text = "Approve changes of " + name + changes(p) + "." + scanned
+		text = "Approve changes to " + name + changes(p) + "." + scanned
 	}
 	if p.Policy != nil {
 		text += " Its policy is " + looser(st, p) + "."
 	}
 	if st.record != nil && st.record.Doubt != "" {
-		text += " What was approved before does not count: " + st.record.Doubt + "."
+		text += " Earlier approvals do not count: " + st.record.Doubt + "."
 	}
 	return text
 }
@@ -164,7 +164,7 @@ func launchWords(st standing, p *quarantine.Proposal) string {
 
 // looser says what of an entry's policy waits.
 func looser(st standing, p *quarantine.Proposal) string {
-	text := fmt.Sprintf("looser than the confirmed one: tool_changes %s, %d enabled_tools, %d disabled_tools", p.Policy.ToolChanges, len(p.Policy.Enabled), len(p.Policy.Disabled))
+	text := fmt.Sprintf("looser than confirmed: tool_changes %s, %d enabled_tools, %d disabled_tools", p.Policy.ToolChanges, len(p.Policy.Enabled), len(p.Policy.Disabled))
 	if st.record.Enables(st.written) {
 		text += "; it was disabled, and its file enables it"
 	}

@@ -36,14 +36,14 @@ func TestQuestion(t *testing.T) {
 		"new": {`{"command":"npx","args":["-y","demo-mcp"]}`, quarantine.Proposal{State: quarantine.HeldLaunch}, nil, nil,
 			`Start "demo" once, to list its tools.|Runs npx -y demo-mcp as you, not isolated. Note: demo-mcp is not pinned: each start may run another version.`},
 		"new in a sandbox": {`{"command":"node","args":["s.js"],"isolation":{"type":"sandbox"}}`, quarantine.Proposal{State: quarantine.HeldLaunch}, nil, nil,
-			`Start "demo" once, to list its tools. It runs confined, without files and with placeholders for the values of its variables, and without network.|Runs node s.js, isolated: sandbox, network bridge, a home of its own, kept until you remove the server or change its launch.`},
+			`Start "demo" once, to list its tools. It runs isolated, without files, with placeholders for the values of its variables, and without network.|Runs node s.js, isolated: sandbox, network bridge, a home of its own, kept until you remove the server or change its launch.`},
 		"definitions": {`{"command":"npx","args":["-y","demo-mcp@1.0.0"]}`, quarantine.Proposal{State: quarantine.HeldDefinitions, Items: definitions},
 			&quarantine.Record{Blocked: []string{"gone"}}, nil,
 			`Approve "demo": 3 tools (2 destructive), 1 prompt. Scanner: nothing found.|Runs npx -y demo-mcp@1.0.0 as you, not isolated.`},
 		"nothing": {`{"url":"https://h.example/mcp"}`, quarantine.Proposal{State: quarantine.HeldDefinitions}, nil, nil,
 			`Approve "demo": 0 tools. Scanner: nothing found.|Connects to https://h.example/mcp.`},
 		"all of a launch": {`{"command":"x","working_dir":"/w","env":{"A":"hidden","B":"${env:HOME}"},"quarantined":true}`, quarantine.Proposal{State: quarantine.HeldLaunch}, &quarantine.Record{Doubt: "its record was written by hand"}, nil,
-			`Start "demo" once, to list its tools. What was approved before does not count: its record was written by hand.|Runs x as you, not isolated. Directory: /w. Variables: A=…, B from env:HOME.`},
+			`Start "demo" once, to list its tools. Earlier approvals do not count: its record was written by hand.|Runs x as you, not isolated. Directory: /w. Variables: A=…, B from env:HOME.`},
 		"remote": {`{"url":"https://h.example/mcp?k=v","protocol":"sse","headers":{"X-A":"${keyring:k}"},"oauth":{"account":"me"}}`, quarantine.Proposal{State: quarantine.HeldLaunch}, nil, nil,
 			`Start "demo" once, to list its tools.|Connects to https://h.example/mcp?k=…. Headers: X-A from keyring:k. Login: account: me, grant: authorization_code, login: ask. Options: protocol: sse.`},
 		"changes": {`{"command":"x"}`, quarantine.Proposal{State: quarantine.Approved, Changes: []quarantine.Change{
@@ -81,7 +81,7 @@ func TestQuestionOfAChangedLaunch(t *testing.T) {
 	r.Baseline(was, "test")
 	r.First = false
 	text := question(standing{key: keyOf(now), written: now, effective: now, record: r}, r.Proposal(now), nil)
-	for _, want := range []string{`Approve the changed launch of "demo", and what it offers under it.`, "Runs y as you", "Variables: A=…", "Approved before: x", "Changed values: variable A."} {
+	for _, want := range []string{`Approve the changed launch of "demo" and the tools it then lists.`, "Runs y as you", "Variables: A=…", "Approved before: x", "Changed values: variable A."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("without %q:\n%s", want, text)
 		}

@@ -32,7 +32,7 @@ func inForce(c *config.Config) string {
 	if c.Exists {
 		return "the last good configuration is in force"
 	}
-	return "no server of it is there before that is mended"
+	return "none of its servers is available until it is fixed"
 }
 
 // Reload takes in the configuration file as it is now. One that can't be read leaves the running one in force.
@@ -48,9 +48,9 @@ func (h *Hub) Reload() {
 	now := h.config
 	h.mu.Unlock()
 	if err != nil {
-		h.log.Error().Err(err).Msg("configuration not taken over; " + inForce(now))
+		h.log.Error().Err(err).Msg("configuration not applied; " + inForce(now))
 		for _, s := range h.all() {
-			s.Warn("The configuration was changed but can't be read; " + inForce(now) + ". " + err.Error())
+			s.Warn("The config file changed but can't be read; " + inForce(now) + ". " + err.Error())
 		}
 		return
 	}
@@ -68,7 +68,7 @@ func (h *Hub) Reload() {
 	for _, path := range scopes {
 		h.rewrite(path)
 	}
-	h.log.Info().Msg("configuration taken over")
+	h.log.Info().Msg("configuration applied")
 	h.apply()
 	h.work.Go(func() {
 		select {

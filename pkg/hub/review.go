@@ -72,16 +72,16 @@ func (a *admin) Waiting() []builtin.Waiting {
 func todo(st standing, p *quarantine.Proposal) string {
 	switch {
 	case p.Digest == "":
-		return "the start that the user approved is under way, or failed; they can repeat it on a terminal: " + command("approve", st.written)
+		return "the start that the user approved is still running, or it failed; they can repeat it on a terminal: " + command("approve", st.written)
 	case st.record.OwnLaunch(st.written):
-		return "its launch was changed in the user's own file: quarantine_approve asks the user to approve it, and with it what the server offers under it"
+		return "its launch changed in the user's config file: quarantine_approve asks the user to approve it and the tools it then lists"
 	case p.State == quarantine.HeldLaunch:
 		return "quarantine_approve asks the user whether it may be started once, to list its tools"
 	case p.State == quarantine.HeldDefinitions:
 		return "quarantine_approve asks the user to approve what it offers"
 	}
 	if p.OnlyUpdates() {
-		return "nothing: the server was updated, and what the user approved still works; quarantine_approve asks the user to take the new definitions over"
+		return "nothing: the server was updated, and what the user approved still works; quarantine_approve asks the user to accept the new definitions"
 	}
 	return "quarantine_approve asks the user to approve the changes; until then the approved versions stay active"
 }

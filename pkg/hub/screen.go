@@ -42,7 +42,7 @@ func (h *Hub) Screen(server string, items [][]byte) [][]byte {
 			}
 			c.mu.Unlock()
 			if hostile {
-				h.log.Warn().Str("server", server).Str("rule", found[0].Rule).Msg("a resource that looks hostile is left out of the list")
+				h.log.Warn().Str("server", server).Str("rule", found[0].Rule).Msg("left out a resource that looks malicious")
 			}
 		}
 		if !hostile {

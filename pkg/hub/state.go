@@ -120,7 +120,7 @@ func (f facts) scope(written *config.Config, was *Scope) *Scope {
 				names = confusables.NewNames(namesOf(written))
 			}
 			if other := lookalike(s.Name, names); other != "" {
-				next.Effective.Refused = "its name can be taken for " + strconv.Quote(other) + " – rename it in the workspace's file"
+				next.Effective.Refused = "its name looks like " + strconv.Quote(other) + " – rename it in the workspace's file"
 			}
 		}
 		sc.Servers = append(sc.Servers, next)
@@ -137,7 +137,7 @@ func (f facts) effective(s *config.Server, e *Recorded) *config.Server {
 		c.ToolChanges, c.Enabled = config.ToolChangesAuto, s.Enabled
 	}
 	if c.Held = heldBecause(s, e, f.approval.Doubt); c.Held == "" && s.Enabled && !c.Enabled {
-		c.Held = "it was disabled, and its file was edited to enable it: a person has to confirm that." + toApprove(s)
+		c.Held = "it was disabled, and an edit of its file enabled it: the user has to confirm that." + toApprove(s)
 	}
 	if !s.Enabled && e.Failed == nil {
 		c.Held = "" // it is not wanted, whatever it waits for
@@ -175,37 +175,39 @@ func lookalike(name string, names *confusables.Names) string {
 // heldBecause says why an entry is held, "" if it is not. It has no word of the server's.
 func heldBecause(s *config.Server, e *Recorded, doubt string) string {
 	if e.Failed != nil {
-		return "what was approved of it can't be read or written, so it is not run – see to the state directory, it is tried again: " +
+		return "its approvals can't be read or written, so it is not run – check the state directory, which is tried again: " +
 			e.Failed.Error()
 	}
-	state, what := e.Record.State(s), ""
-	switch state {
+	what := ""
+	switch e.Record.State(s) {
 	case quarantine.Approved:
 		return ""
 	case quarantine.HeldLaunch:
-		what = "was not run: a person has to approve that it is started for an inspection"
+		if what = "the user has not approved it yet, so it was not started."; e.Record != nil && e.Record.Launch != nil {
+			what = "its launch changed and the user has not approved that yet, so it was not started."
+		}
 	case quarantine.HeldDefinitions:
-		what = "can't be called: a person has to approve what it offers"
+		what = "it was started once; the user has not approved its tools yet."
 	}
 	from := ""
 	if s.Workspace {
 		from = " It comes from " + strconv.QuoteToASCII(s.Path) + "."
 	}
 	if doubt != "" && e.Record.OfWholeFile(s) {
-		from += " The whole file waits, because " + doubt + "; one question on a terminal covers all of it: " + approveAll(s) + "."
+		from += " The whole file needs approval, because " + doubt + "; to approve it in one step, on a terminal: " + approveAll(s) + "."
 	}
 	if e.Record != nil && e.Record.Doubt != "" {
-		from += " What was approved before does not count: " + e.Record.Doubt + "."
+		from += " Earlier approvals do not count: " + e.Record.Doubt + "."
 		if doubt == "" && e.Record.OfWholeFile(s) {
-			from += " One question on a terminal covers all such servers: " + approveAll(s) + "."
+			from += " To approve all such servers in one step, on a terminal: " + approveAll(s) + "."
 		}
 	}
-	return fmt.Sprintf("it is held in quarantine (%s) and %s.%s%s", state, what, from, toApprove(s))
+	return what + from + toApprove(s)
 }
 
 // toApprove says how a person approves what waits of an entry.
 func toApprove(s *config.Server) string {
-	return " quarantine_review shows it, quarantine_approve asks the person; on a terminal: " + command("approve", s)
+	return " quarantine_review shows it, quarantine_approve asks the user; on a terminal: " + command("approve", s)
 }
 
 // approveAll is what a person types on a terminal to approve a file as a whole.

@@ -16,9 +16,9 @@ import (
 // Errors of decisions.
 var (
 	// ErrNothing is wrapped when nothing of a server waits for an approval.
-	ErrNothing = errors.New("nothing of this server waits for an approval")
+	ErrNothing = errors.New("nothing to approve")
 	// ErrDigest is wrapped when another digest was approved than the one that is stored.
-	ErrDigest = errors.New("what is stored is not what was shown")
+	ErrDigest = errors.New("it changed since it was shown")
 	// ErrInspecting is wrapped while an inspection that was approved has not ended.
 	ErrInspecting = errors.New("the inspection has not ended")
 	// ErrFindings is wrapped when a finding stops the approval.

@@ -40,7 +40,7 @@ type Difference struct {
 	At   string // of a parameter: its names from the outside in, as a JSON pointer; "*" are the elements of an array. "" is the whole.
 }
 
-// Holds tells whether calls may not fit any more.
+// Holds tells whether approved calls may no longer fit.
 func (d Difference) Holds() bool {
 	switch d.What {
 	case Text, Optional, Looser, Annotations, Output, Other:

@@ -206,7 +206,7 @@ func (s *Session) unavailable(name string) error {
 			return st.Unlisted
 		}
 	}
-	return s.host.Withheld(s, owner.Name)
+	return s.host.Withheld(s, owner.Name, name)
 }
 
 // nameHint reminds of the form of names.

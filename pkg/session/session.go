@@ -39,8 +39,8 @@ type Host interface {
 	AwaitFirst(ctx context.Context, s *Session, name string)
 	// NotListed says why a server has not been listed so far, nil if it has.
 	NotListed(s *Session, server string) error
-	// Withheld says why something that a server may well offer is not in the catalog, nil if nothing of it is withheld.
-	Withheld(s *Session, server string) error
+	// Withheld says why the item of that name, which a server may well offer, is not in the catalog, nil if nothing of it is withheld.
+	Withheld(s *Session, server, name string) error
 	// Learned reports what a running instance of a server lists. What is new in it is recorded when it returns.
 	Learned(s *Session, server string, live *catalog.Snapshot)
 	// Fared reports how a server's instance fares: it was listed, or it failed.

@@ -45,7 +45,7 @@ func (h *host) Fared(*Session, string, upstream.Status)                       {}
 func (h *host) About(*Session) string                                         { return "" }
 func (h *host) Turn(*config.Server) upstream.Turn                             { return upstream.Turn{} }
 func (h *host) NotListed(*Session, string) error                              { return nil }
-func (h *host) Withheld(*Session, string) error                               { return nil }
+func (h *host) Withheld(*Session, string, string) error                       { return nil }
 func (h *host) Learned(*Session, string, *catalog.Snapshot)                   {}
 func (h *host) Screen(_ string, items [][]byte) [][]byte                      { return items }
 func (h *host) OwnTools(*Session) upstream.Conn                               { return h.server }
