@@ -341,7 +341,7 @@ func changeWords(c quarantine.Change) string {
 
 // whatWords say what a difference is. Those of a parameter are followed by its name.
 var whatWords = map[quarantine.What]string{
-	quarantine.Required: "new required parameter", quarantine.Removed: "parameter removed", quarantine.Retyped: "changed type of parameter",
+	quarantine.Required: "new required parameter", quarantine.Removed: "removed parameter", quarantine.Retyped: "changed type of parameter",
 	quarantine.Narrowed: "fewer values for parameter", quarantine.Tightened: "tighter limits for parameter", quarantine.Closed: "no additional properties any more in parameter",
 	quarantine.Unclear: "approved calls may no longer fit", quarantine.Gone: "the server no longer lists it",
 	quarantine.Text: "wording", quarantine.Optional: "new optional parameter", quarantine.Looser: "takes more than before", quarantine.Annotations: "annotations",

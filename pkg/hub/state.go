@@ -2,7 +2,6 @@ package hub
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"reflect"
 	"slices"
