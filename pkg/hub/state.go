@@ -182,7 +182,7 @@ func heldBecause(s *config.Server, e *Recorded, doubt string) string {
 	case quarantine.Approved:
 		return ""
 	case quarantine.HeldLaunch:
-		if what = "the user has not approved it yet, so it was not started."; e.Record != nil && e.Record.Launch != nil {
+		if what = "the user has not approved it yet, so it was not started."; e.Record != nil && e.Record.Launch != nil && e.Record.LaunchKey != s.LaunchKey() {
 			what = "its launch changed and the user has not approved that yet, so it was not started."
 		}
 	case quarantine.HeldDefinitions:

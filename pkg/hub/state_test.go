@@ -42,16 +42,16 @@ func TestScopeOfOneServer(t *testing.T) {
 		"never read":            {`{"command":"c"}`, human, func(*config.Server) *Recorded { return nil }, "not read yet"},
 		"unreadable":            {`{"command":"c"}`, human, func(*config.Server) *Recorded { return newRecorded(nil, errors.New("disk full")) }, "disk full"},
 		"unreadable, disabled":  {`{"command":"c","enabled":false}`, human, func(*config.Server) *Recorded { return newRecorded(nil, errors.New("disk full")) }, "disk full"},
-		"never seen":            {`{"command":"c"}`, human, func(*config.Server) *Recorded { return newRecorded(nil, nil) }, "(held_launch)"},
-		"never seen, not asked": {`{"command":"c"}`, off, func(*config.Server) *Recorded { return newRecorded(nil, nil) }, "(held_launch)"},
+		"never seen":            {`{"command":"c"}`, human, func(*config.Server) *Recorded { return newRecorded(nil, nil) }, "has not approved"},
+		"never seen, not asked": {`{"command":"c"}`, off, func(*config.Server) *Recorded { return newRecorded(nil, nil) }, "has not approved"},
 		"never seen, disabled":  {`{"command":"c","enabled":false}`, human, func(*config.Server) *Recorded { return newRecorded(nil, nil) }, ""},
 		"quarantined":           {`{"command":"c","quarantined":true}`, human, func(s *config.Server) *Recorded { return approvedServer(s, nil) }, ""},
-		"by a tool":             {`{"command":"c"}`, human, func(s *config.Server) *Recorded { return approvedServer(s, (*quarantine.Record).Hold) }, "(held_launch)"},
+		"by a tool":             {`{"command":"c"}`, human, func(s *config.Server) *Recorded { return approvedServer(s, (*quarantine.Record).Hold) }, "has not approved"},
 		"of a doubted file": {`{"command":"c"}`, Approval{config.ApprovalHuman, config.ApprovalHuman, "it came later"},
-			func(*config.Server) *Recorded { return newRecorded(nil, nil) }, "The whole file waits, because it came later"},
+			func(*config.Server) *Recorded { return newRecorded(nil, nil) }, "The whole file needs approval, because it came later"},
 		"enabled by an edit": {`{"command":"c"}`, human, func(s *config.Server) *Recorded {
 			return approvedServer(s, func(r *quarantine.Record) { r.Policy.Off = true })
-		}, "a person has to confirm that"},
+		}, "the user has to confirm that"},
 		"enabled by an edit, not asked": {`{"command":"c"}`, off, func(s *config.Server) *Recorded {
 			return approvedServer(s, func(r *quarantine.Record) { r.Policy.Off = true })
 		}, ""},
