@@ -38,7 +38,7 @@ func (h *home) useContext(name, host string) {
 // A docker command goes where ~/.docker leads: an edit there sends a server and its secrets nowhere before a person has seen it.
 func TestEngineOfADockerCommand(t *testing.T) {
 	t.Parallel()
-	r := hostile(t, mcptest.Server{Name: "s", Mark: apart(t)})
+	r := hostile(t, mcptest.Server{Name: "s", Mark: marked(t)})
 	r.file(filepath.Join(r.bin, "docker"), r.script(""), 0o700)
 	h := newHome(t).own(entries{"s": r.entry([]string{"docker", "run", "-i", "--rm", "image"}, map[string]any{"tool_changes": "auto"})}, nil)
 	refused := func(what, host string) {

@@ -44,8 +44,11 @@ var marks atomic.Int64
 // marked makes a mark for the servers of one test, and checks at its end that none of them is left.
 func marked(t testing.TB) string {
 	t.Helper()
+	mcptest.SkipWithoutProcesses(t)
 	mark := "mark-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(marks.Add(1), 10) + "-"
-	mcptest.CheckProcesses(t, mark)
+	t.Cleanup(func() {
+		soon(t, 5*time.Second, "no server is left", func() bool { return mcptest.ProcessesWithEnv(mark) == nil })
+	})
 	return mark
 }
 

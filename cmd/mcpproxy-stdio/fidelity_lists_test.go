@@ -208,9 +208,7 @@ func TestListChanged(t *testing.T) {
 // comesTrue fails the test if a condition does not come true within ten seconds.
 func comesTrue(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !f(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not so within 10 s: %s", what)
-		}
+	if soon(t, 10*time.Second, what, f); t.Failed() {
+		t.FailNow()
 	}
 }

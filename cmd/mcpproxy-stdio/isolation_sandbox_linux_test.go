@@ -266,7 +266,7 @@ func TestSandboxedEnds(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			needs(t, how)
-			w, mark := newWorld(t), apart(t)
+			w, mark := newWorld(t), marked(t)
 			w.set(entries{"s": w.probe(options{"type": "sandbox", "network": "none", "cache": false}, options{"env": map[string]string{envProbe: "-", "GORACE": "atexit_sleep_ms=0", "MARK": mark}})}, nil)
 			for _, end := range []func(c *mcptest.Client){
 				func(c *mcptest.Client) { c.Signal(syscall.SIGKILL); c.WaitExit(10 * time.Second) },
@@ -340,7 +340,7 @@ func TestSandboxMissing(t *testing.T) {
 	})
 	t.Run("allow_none", func(t *testing.T) {
 		t.Parallel()
-		mark := apart(t)
+		mark := marked(t)
 		h := newHome(t).set(entries{"asks": calm(mcptest.Server{Mark: mark})}, map[string]any{"isolation": options{"type": "auto", "image": "x:1", "docker_host": nowhere, "allow_none": true}})
 		c := h.run("", "", []string{poorInAll})
 		answers(t, c, "asks")

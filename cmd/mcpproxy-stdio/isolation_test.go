@@ -114,7 +114,7 @@ func TestIsolatedDockerHost(t *testing.T) {
 func TestIsolatedGlobally(t *testing.T) {
 	t.Parallel()
 	b := sharedBoxes(t)
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{
 		"plain":  boxed(mcptest.Server{}, nil, nil),
 		"larger": boxed(mcptest.Server{}, options{"memory_limit": "96m"}, nil),

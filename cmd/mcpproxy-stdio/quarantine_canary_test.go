@@ -78,7 +78,7 @@ func bother(t *testing.T, c *mcptest.Client, name string) {
 // No word of a server that nobody has approved reaches the model, a log, or a file beside its record; no secret of its entry reaches anything.
 func TestQuarantineCanary(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Www-Authenticate", `Bearer realm="`+canary+`-realm"`)
 		w.Header().Set("Mcp-Session-Id", canary+"-session")

@@ -15,7 +15,7 @@ import (
 // adopted is a home with servers that were added by a tool, and so are held, and its client.
 func adopted(t *testing.T, caps string, names ...string) (h *home, c *mcptest.Client, traces map[string]string) {
 	t.Helper()
-	mark := apart(t)
+	mark := marked(t)
 	h = newHome(t).set(entries{"first": calm(mcptest.Server{Name: "first", Mark: mark})}, nil)
 	c = h.initialized(caps)
 	c.List("tools/list")

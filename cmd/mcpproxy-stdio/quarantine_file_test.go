@@ -15,7 +15,7 @@ import (
 // What appears in the user's own file after the first run is to be confirmed: an agent can edit files too.
 func TestQuarantineEditedFile(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	a, b := calm(mcptest.Server{Name: "a", Mark: mark}), calm(mcptest.Server{Name: "b", Mark: mark})
 	h := newHome(t).set(entries{"a": a, "b": b}, nil)
 	c := h.initialized("")
@@ -75,7 +75,7 @@ const firstToken = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 // Which edits of an entry hold it.
 func TestQuarantineWhichEditsHold(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	opts := mcptest.Server{Name: "a", Mark: mark}
 	base := func(more map[string]any) json.RawMessage {
 		return withOptions(entryOf(opts, map[string]any{"env": map[string]string{"TOKEN": firstToken, "MODE": "one", "NODE_OPTIONS": "--no-warnings"}}), more)
@@ -134,7 +134,7 @@ func TestQuarantineWhichEditsHold(t *testing.T) {
 // A looser policy waits; a stricter one counts at once, and so does going back from it wait.
 func TestQuarantinePolicies(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	opts := mcptest.Server{Name: "a", Mark: mark}
 	with := func(more map[string]any) entries { return entries{"a": entryOf(opts, more)} }
 	strict := map[string]any{"disabled_tools": []string{"pid"}, "enabled_tools": []string{"echo", "pid", "add_tool"}}
@@ -204,7 +204,7 @@ func TestQuarantinePolicies(t *testing.T) {
 // The policy of approval is the person's: written by whomever, it is not in force before they confirm it, and it says so.
 func TestQuarantineApprovalPolicy(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	a := entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}
 	for _, policy := range []string{"off", "host"} {
 		h := newHome(t).set(a, map[string]any{"approval": policy}) // already on the first run
@@ -271,7 +271,7 @@ func TestQuarantineApprovalPolicy(t *testing.T) {
 // What the first run is, and that it is one.
 func TestQuarantineFirstRun(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	a, b := calm(mcptest.Server{Name: "a", Mark: mark}), calm(mcptest.Server{Name: "b", Mark: mark})
 	h := newHome(t).set(entries{"a": a, "flagged": entryOf(mcptest.Server{Name: "f", Mark: mark}, map[string]any{"quarantined": true})}, nil)
 	c := h.initialized("")
@@ -344,7 +344,7 @@ func TestQuarantineFirstRun(t *testing.T) {
 // "quarantined": true holds what was approved, also when it is written again.
 func TestQuarantineFlag(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	opts := mcptest.Server{Name: "a", Mark: mark}
 	plain, flagged := entries{"a": calm(opts)}, entries{"a": entryOf(opts, map[string]any{"quarantined": true})}
 	h := newHome(t).set(plain, nil)

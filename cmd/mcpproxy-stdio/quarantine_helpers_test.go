@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -264,17 +263,6 @@ func (h *home) decisions(name string) string {
 		}
 	}
 	return strings.Join(all, " ")
-}
-
-// apart is marked for a test that runs beside others: it looks at its own servers alone.
-func apart(t testing.TB) string {
-	t.Helper()
-	mcptest.SkipWithoutProcesses(t)
-	mark := "apart-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(marks.Add(1), 10) + "-"
-	t.Cleanup(func() {
-		soon(t, 5*time.Second, "no server is left", func() bool { return mcptest.ProcessesWithEnv(mark) == nil })
-	})
-	return mark
 }
 
 // witness is an entry's launch that leaves a trace when it is started, and the file of these traces.

@@ -17,7 +17,7 @@ import (
 // The definitions change between the question and the answer: the yes was for others.
 func TestQuarantineChangedWhileAsked(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil)
 	c := h.initialized(forms)
 	c.List("tools/list")
@@ -175,7 +175,7 @@ func (h *home) settled(t testing.TB, name string) {
 // The proxy is killed around the moment in which an approval is written: it is there or it is not, and who was told that it is has it.
 func TestQuarantineKilledWhileApproving(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"first": calm(mcptest.Server{Name: "first", Mark: mark})}, nil).learned()
 	launch, trace := witness(t, "new", mcptest.Server{Name: "new", Mark: mark})
 	c := h.initialized("")

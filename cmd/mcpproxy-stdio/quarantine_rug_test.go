@@ -102,7 +102,7 @@ func afterRug(t *testing.T, c *mcptest.Client, calls string) {
 
 func TestQuarantineRugPull(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	opts, _ := deadbugz(t, mark)
 	h := newHome(t).set(entries{"bug": server(opts), "good": calm(mcptest.Server{Name: "good", Mark: mark})}, nil)
 	c := h.initialized("")
@@ -150,7 +150,7 @@ func TestQuarantineRugPull(t *testing.T) {
 // A process of a server that is started anew shows other definitions than were approved: nothing is sent to it before they were compared.
 func TestQuarantineFreshInstanceDiffers(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	opts, pulled := deadbugz(t, mark)
 	opts.Rug.After = 1000
 	opts.ListDelay = 300 * time.Millisecond
@@ -197,7 +197,7 @@ func TestQuarantineFreshInstanceDiffers(t *testing.T) {
 // With "tool_changes": "auto" changes are taken over, but not those that look hostile.
 func TestQuarantineAutomaticChanges(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	opts, _ := deadbugz(t, mark)
 	opts.Rug.Tools = append(opts.Rug.Tools, json.RawMessage(`{"name":"sum","description":"Adds numbers.","inputSchema":{"type":"object"}}`))
 	h := newHome(t).set(entries{"bug": withOptions(server(opts), map[string]any{"tool_changes": "auto"})}, nil)
@@ -224,7 +224,7 @@ func TestQuarantineAutomaticChanges(t *testing.T) {
 // Nobody's question passes for one of the proxy's.
 func TestQuarantineRelayedQuestion(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"sly": calm(mcptest.Server{Name: "sly", Mark: mark})}, nil)
 	c := h.initialized(`{"elicitation":{"form":{},"url":{}}}`)
 	c.List("tools/list")

@@ -25,7 +25,7 @@ func greets(t *testing.T, c *mcptest.Client, name, caps string) string {
 // What is held is told at once, in the instructions and in one message, and who reads the list once is told when the tools are there.
 func TestHeldIsTold(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"first": calm(mcptest.Server{Name: "first", Mark: mark, Instructions: "Be quick."})}, nil)
 	c := h.start()
 	if text := greets(t, c, "codex-mcp-client", forms); !strings.HasPrefix(text, "mcpproxy-stdio runs the user's MCP servers") || !strings.Contains(text, "Servers: first.") {

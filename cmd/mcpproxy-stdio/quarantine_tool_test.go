@@ -13,7 +13,7 @@ import (
 
 func TestQuarantineNames(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	one := func() json.RawMessage { return calm(mcptest.Server{Name: "x", Mark: mark}) }
 	h := newHome(t).set(entries{"github": one(), "mailer": one(), "db1": one(), "db2": one()}, nil)
 	c := h.initialized("")
@@ -50,7 +50,7 @@ func TestQuarantineNames(t *testing.T) {
 // Nothing that a model can send starts a server that is held.
 func TestQuarantineNothingStartsIt(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"first": calm(mcptest.Server{Name: "first", Mark: mark})}, nil)
 	c := h.initialized(forms)
 	c.List("tools/list")
@@ -128,7 +128,7 @@ func TestQuarantineNothingStartsIt(t *testing.T) {
 // A person who approves an inspection approves one start. One that fails is not tried again for anything that a model can do.
 func TestQuarantineFailedInspection(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"first": calm(mcptest.Server{Name: "first", Mark: mark})}, nil)
 	c := h.initialized("")
 	c.List("tools/list")
@@ -160,7 +160,7 @@ func TestQuarantineFailedInspection(t *testing.T) {
 // What a tool does to a server that was approved.
 func TestQuarantineToolInterface(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "mine": entryOf(mcptest.Server{Name: "mine", Mark: mark}, map[string]any{"enabled": false})}, nil)
 	c := h.initialized("")
 	c.List("tools/list")
@@ -244,7 +244,7 @@ func TestQuarantineToolInterface(t *testing.T) {
 // Trust can be taken away at any time, and is at once.
 func TestQuarantineReject(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark})}, nil)
 	c := h.initialized("")
 	c.List("tools/list")

@@ -56,7 +56,7 @@ func TestQuarantineWorkspace(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("needs git")
 	}
-	mark := apart(t)
+	mark := marked(t)
 	origin, clone, other := t.TempDir(), filepath.Join(t.TempDir(), "clone"), filepath.Join(t.TempDir(), "clone")
 	entry, trace := traced(t, mcptest.Server{Name: "proj", Mark: mark}, nil)
 	propose(t, origin, "", " /* version 1 */ ", entries{"proj": entry})
@@ -129,7 +129,7 @@ func must(data []byte, err error) []byte {
 
 func TestQuarantineWorkspaceOverreaches(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	folder := t.TempDir()
 	hostile := func(name string, more map[string]any) (json.RawMessage, string) {
 		return traced(t, mcptest.Server{Name: name, Mark: mark}, more)
@@ -199,7 +199,7 @@ func TestQuarantineWorkspaceOverreaches(t *testing.T) {
 // A client that tells its folder late gets the servers of that folder, held.
 func TestQuarantineWorkspaceByRoots(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	folder, elsewhere := t.TempDir(), t.TempDir()
 	entry, trace := traced(t, mcptest.Server{Name: "proj", Mark: mark}, map[string]any{"start": "eager"})
 	file := propose(t, folder, "", "", entries{"proj": entry})

@@ -12,9 +12,9 @@ import (
 
 func TestFirstListIsWhole(t *testing.T) {
 	t.Parallel()
-	mcptest.CheckProcesses(t, "")
+	mark := marked(t)
 	h := newHome(t).configure(map[string]json.RawMessage{
-		"a": server(mcptest.Server{Name: "a"}), "b": server(mcptest.Server{Name: "b"})})
+		"a": server(mcptest.Server{Name: "a", Mark: mark}), "b": server(mcptest.Server{Name: "b", Mark: mark})})
 	c := h.initialized("")
 	names := strings.Join(c.Names("tools/list"), " ")
 	for _, want := range []string{"upstream_servers", "a__echo", "b__echo"} {

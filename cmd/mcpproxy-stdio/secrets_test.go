@@ -17,7 +17,7 @@ import (
 // words, in the log, in an error.
 func TestSecretsOfArguments(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	const secret = `CANARY+7f/"31d" x&y`
 	quoted, _ := json.Marshal(secret)
 	forms := map[string]string{
@@ -66,7 +66,7 @@ func TestSecretsOfArguments(t *testing.T) {
 // A launch that is too long to be read in a form is not asked about in one: what a form cuts off would be approved unseen.
 func TestLongQuestionIsNotAsked(t *testing.T) {
 	t.Parallel()
-	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: apart(t)})}, nil)
+	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: marked(t)})}, nil)
 	c := h.initialized(forms)
 	c.List("tools/list")
 	f := honest(c)

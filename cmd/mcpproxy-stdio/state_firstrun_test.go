@@ -82,7 +82,7 @@ func asks(t *testing.T, what string, c *mcptest.Client, trace string, began int,
 // Absence of state is no consent: whatever of it is removed after a run, what appears in the file then is not taken for the person's own.
 func TestStateRemoved(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	remove := func(names ...string) func(h *home) {
 		return func(h *home) {
 			for _, name := range names {
@@ -135,7 +135,7 @@ func emptied(dir string) {
 // A proxy that runs sees its state vanish, and writes the empty baseline back: one that starts after it holds everything too.
 func TestStateRemovedWhileItRuns(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	for _, whole := range []bool{false, true} {
 		h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil)
 		first := h.initialized("")
@@ -176,7 +176,7 @@ func TestStateRemovedWhileItRuns(t *testing.T) {
 // The same file by another path is not another file.
 func TestStateOtherPaths(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	for what, path := range map[string]func(h *home) string{
 		"a link": func(h *home) string {
 			link := filepath.Join(h.t.TempDir(), "link.json")
@@ -228,7 +228,7 @@ func TestStateOtherPaths(t *testing.T) {
 // What a repository names is a repository's: neither its configuration nor its state directory is the person's.
 func TestStateOfAWorkspace(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	for what, set := range map[string]func(h *home, repo, text string) (dir string, env, args []string, reason string){
 		"--config": func(h *home, repo, text string) (string, []string, []string, string) {
 			return repo, nil, []string{"--config", file(repo, "mcp.json", text)}, "lies in the folder"
@@ -354,7 +354,7 @@ func file(dir, name, text string) string {
 // A file that is missing or broken when the proxy first runs is no baseline when it is there.
 func TestStateBrokenFirst(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	for what, first := range map[string]func(h *home) string{
 		"missing":     func(h *home) string { return quarantine.MissingFile },
 		"broken":      func(h *home) string { h.write(`{"mcpServers": {`); return quarantine.BrokenFile },
@@ -389,7 +389,7 @@ func TestStateYoungerThanTheClient(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("times of files can be set there")
 	}
-	mark := apart(t)
+	mark := marked(t)
 	for _, shell := range []bool{false, true} {
 		for what, attack := range map[string]func(h *home){
 			"":        nil,
@@ -433,7 +433,7 @@ func TestStateOfOthers(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("access lists decide there")
 	}
-	mark := apart(t)
+	mark := marked(t)
 	for what, open := range map[string]func(h *home) error{
 		"the configuration": func(h *home) error { return os.Chmod(h.config, 0o666) },
 		"its directory":     func(h *home) error { return os.Chmod(filepath.Dir(h.config), 0o777) },

@@ -53,7 +53,7 @@ func unsealed(t testing.TB, data []byte) []byte {
 // Records that no decision of a person made do not count: the server is held, its process is not started, and the reason is told.
 func TestStateRecordsThatDoNotCount(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	for what, attack := range map[string]func(h *home, file string, approved []byte){
 		"an old one after a rejection": func(h *home, file string, approved []byte) {
 			h.revoke("a")
@@ -101,7 +101,7 @@ func TestStateRecordsThatDoNotCount(t *testing.T) {
 // The same while a proxy runs: it takes trust away at once.
 func TestStateRecordPutBackWhileItRuns(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	h := newHome(t).set(entries{"a": calm(mcptest.Server{Name: "a", Mark: mark})}, nil).learned()
 	file := h.recordFile("a")
 	approved := must(os.ReadFile(file))

@@ -126,7 +126,7 @@ func TestWorkspaceProgram(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := hostile(t, mcptest.Server{Name: "s", Mark: apart(t)})
+			r := hostile(t, mcptest.Server{Name: "s", Mark: marked(t)})
 			h := newHome(t).own(entries{"s": r.entry(c.command, nil)}, nil)
 			file := filepath.Join(r.dir, c.file)
 			refused := func(what, dir string) {
@@ -185,7 +185,7 @@ func TestWorkspaceProgram(t *testing.T) {
 // Elements of PATH in the workspace are skipped, and no child gets them: with a program of that name elsewhere it is that one which runs.
 func TestWorkspaceInPath(t *testing.T) {
 	t.Parallel()
-	r := hostile(t, mcptest.Server{Name: "s", Mark: apart(t)})
+	r := hostile(t, mcptest.Server{Name: "s", Mark: marked(t)})
 	h := newHome(t).own(entries{"s": r.entry([]string{"mine"}, nil)}, nil)
 	link := filepath.Join(filepath.Dir(r.dir), "planted")
 	if err := os.Symlink(filepath.Join(r.dir, "node_modules", ".bin"), link); err != nil {
@@ -226,7 +226,7 @@ func envOfClient(t *testing.T, c *mcptest.Client) map[string]string {
 // the person said that it works in the workspace.
 func TestWorkspaceNamedAndInline(t *testing.T) {
 	t.Parallel()
-	mark := apart(t)
+	mark := marked(t)
 	r := hostile(t, mcptest.Server{Name: "s", Mark: mark})
 	elsewhere := filepath.Join(filepath.Dir(r.dir), "elsewhere")
 	r.fill(elsewhere)
@@ -268,7 +268,7 @@ func TestWorkspaceNamedAndInline(t *testing.T) {
 // A workspace's own entry starts its program with the inspection that was approved; the program is pinned with what it offers.
 func TestWorkspaceProgramOfItsOwnFile(t *testing.T) {
 	t.Parallel()
-	r := hostile(t, mcptest.Server{Name: "s", Mark: apart(t)})
+	r := hostile(t, mcptest.Server{Name: "s", Mark: marked(t)})
 	h := newHome(t).own(entries{}, nil)
 	file := propose(t, r.dir, "", "", entries{"s": r.entry([]string{"./tool"}, nil)})
 	c := h.open(r.dir, r.path(r.dir))
@@ -297,7 +297,7 @@ func TestWorkspaceProgramOfItsOwnFile(t *testing.T) {
 // A person reads which file it is, and where; check and doctor say what a start would.
 func TestWorkspaceProgramIsShown(t *testing.T) {
 	t.Parallel()
-	r := hostile(t, mcptest.Server{Name: "s", Mark: apart(t)})
+	r := hostile(t, mcptest.Server{Name: "s", Mark: marked(t)})
 	h := newHome(t).own(entries{"s": r.entry([]string{"./tool"}, nil)}, nil)
 	say := func(args ...string) string {
 		cmd := h.command(args...)

@@ -29,7 +29,7 @@ type Message struct {
 // in order and as bytes, and answers ping by itself. Its methods can be called
 // from several goroutines; failures are reported with t.Errorf.
 type Client struct {
-	// Timeout bounds every call; 20 s when the client is made.
+	// Timeout bounds every call; when the client is made, [Patience] of 20 s.
 	Timeout time.Duration
 
 	t        testing.TB
@@ -84,7 +84,7 @@ func NewClient(t testing.TB, r io.Reader, w io.WriteCloser, options ...ClientOpt
 }
 
 func newClient(t testing.TB, w io.WriteCloser, options []ClientOption) *Client {
-	c := &Client{Timeout: 20 * time.Second, t: t, in: w, writer: newFrameWriter(w), record: true,
+	c := &Client{Timeout: Patience(20 * time.Second), t: t, in: w, writer: newFrameWriter(w), record: true,
 		readDone: make(chan struct{}), changed: make(chan struct{}), waiting: map[string][]chan Message{},
 		handle: map[string]Handler{"ping": func(json.RawMessage) (any, error) { return struct{}{}, nil }}}
 	c.writer.contentLength = c.headed.Load

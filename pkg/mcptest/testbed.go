@@ -64,7 +64,7 @@ func (r Request) Param(name string) string {
 func NewTestbed(t testing.TB, args ...string) *Testbed {
 	t.Helper()
 	node, sources, packages := testbedFiles(t)
-	b := &Testbed{t: t, admin: &http.Client{Timeout: testbedTimeout, Transport: &http.Transport{DisableKeepAlives: true}}}
+	b := &Testbed{t: t, admin: &http.Client{Timeout: Patience(testbedTimeout), Transport: &http.Transport{DisableKeepAlives: true}}}
 	if err := testbeds.begin(node, sources, packages); err != nil {
 		t.Fatalf("mcptest: testbed: %v", err)
 	}
@@ -133,7 +133,7 @@ func (p *testbedProcess) order(order map[string]any) (answer struct{ MCP, Issuer
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	slow := time.AfterFunc(testbedTimeout, func() { _ = p.cmd.Process.Kill() })
+	slow := time.AfterFunc(Patience(testbedTimeout), func() { _ = p.cmd.Process.Kill() })
 	defer slow.Stop()
 	if _, err = p.stdin.Write(append(line, '\n')); err == nil {
 		line, err = p.stdout.ReadBytes('\n')
