@@ -61,7 +61,7 @@ func (h *Hub) due(server *config.Server) look {
 type first struct {
 	nobody
 	hub   *Hub
-	in    *upstream.Instance
+	in    *upstream.Attachment
 	key   key
 	look  look
 	begun time.Time
@@ -85,9 +85,6 @@ func (f *first) end(came upstream.Status, live *catalog.Snapshot) {
 	})
 	f.hub.moved.Store(time.Now().UnixNano())
 }
-
-// Started implements upstream.Owner: a server that runs is progress.
-func (f *first) Started(*upstream.Instance) { f.hub.moved.Store(time.Now().UnixNano()) }
 
 // A whole look is taken again after this long: what a session's instance lists only adds to it.
 const (
@@ -233,8 +230,8 @@ func (h *Hub) look(s *session.Session, name string) *first {
 	return h.firsts[keyOf(server)]
 }
 
-// Listed implements upstream.Owner.
-func (f *first) Listed(in *upstream.Instance, live *catalog.Snapshot, known upstream.Known) {
+// Listed implements upstream.Client.
+func (f *first) Listed(in *upstream.Attachment, live *catalog.Snapshot, known upstream.Known) {
 	if known == upstream.Partial {
 		return
 	}
@@ -316,9 +313,12 @@ func (h *Hub) dismiss(f *first, grace time.Duration) {
 	})
 }
 
-// Changed implements upstream.Owner: after a failed start no list waits any more; the look goes on by itself.
-func (f *first) Changed(in *upstream.Instance) {
+// Changed implements upstream.Client: after a failed start no list waits any more; the look goes on by itself.
+func (f *first) Changed(in *upstream.Attachment) {
 	came := in.Status()
+	if came.State == upstream.Ready { // a server that runs is progress
+		f.hub.moved.Store(time.Now().UnixNano())
+	}
 	if came.State != upstream.Failed && came.State != upstream.Idle && came.State != upstream.NeedsLogin {
 		return
 	}

@@ -49,6 +49,7 @@ type Hub struct {
 	ctx    context.Context
 	end    context.CancelFunc
 	work   sync.WaitGroup
+	pool   upstream.Pool
 
 	mu       sync.Mutex
 	config   *config.Config // the user's file as it was last read
@@ -115,6 +116,7 @@ func (h *Hub) report(c *config.Config) {
 
 // Serve runs one client's session on conn until it leaves or ctx ends; what ran for it is ended within about grace.
 func (h *Hub) Serve(ctx context.Context, conn jsonrpc.Conn, opts session.Options, grace time.Duration) error {
+	opts.Pool = &h.pool
 	s := session.New(h, conn, opts)
 	h.mu.Lock()
 	h.sessions[s] = ""

@@ -24,11 +24,11 @@ import (
 const allAbilities = `{"roots":{"listChanged":true},"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},` +
 	`"tasks":{"list":{},"cancel":{},"requests":{"sampling":{"createMessage":{}},"elicitation":{"create":{}}}}}`
 
-// nobody is the part of an upstream.Owner that a look needs: no client stands behind it.
+// nobody is the part of an upstream.Client that a look needs: no client stands behind it.
 type nobody struct{}
 
-// FromServer implements upstream.Owner: nobody is there to answer; only the list of roots has an honest answer.
-func (nobody) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
+// FromServer implements upstream.Client: nobody is there to answer; only the list of roots has an honest answer.
+func (nobody) FromServer(in *upstream.Attachment, m *jsonrpc.Message) {
 	if m.Kind != jsonrpc.Request {
 		return
 	}
@@ -39,14 +39,8 @@ func (nobody) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InternalError, "No user can answer: the server is only being listed", nil)))
 }
 
-// Answered implements upstream.Owner: nobody calls.
+// Answered implements upstream.Client: nobody calls.
 func (nobody) Answered(*upstream.Call, *jsonrpc.Message, error) {}
-
-// Started implements upstream.Owner.
-func (nobody) Started(*upstream.Instance) {}
-
-// Cork implements upstream.Owner.
-func (nobody) Cork(bool) {}
 
 // InspectOptions say where a server is inspected: as a session there would start it.
 type InspectOptions struct {
@@ -144,15 +138,15 @@ func (i *inspected) end(s *catalog.Snapshot, err error) {
 	})
 }
 
-// Listed implements upstream.Owner.
-func (i *inspected) Listed(_ *upstream.Instance, live *catalog.Snapshot, known upstream.Known) {
+// Listed implements upstream.Client.
+func (i *inspected) Listed(_ *upstream.Attachment, live *catalog.Snapshot, known upstream.Known) {
 	if known != upstream.Partial && !(known == upstream.Late && upstream.Unread(live)) { // what can't be read is not nothing
 		i.end(live, nil)
 	}
 }
 
-// Changed implements upstream.Owner.
-func (i *inspected) Changed(in *upstream.Instance) {
+// Changed implements upstream.Client.
+func (i *inspected) Changed(in *upstream.Attachment) {
 	if st := in.Status(); st.State == upstream.Failed || st.State == upstream.NeedsLogin || st.State == upstream.Idle && st.Why != "" {
 		i.end(nil, errors.New(st.Why))
 	}

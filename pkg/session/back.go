@@ -29,8 +29,8 @@ type back struct {
 
 // backCall is one of them. The client sees a number of ours as its id.
 type backCall struct {
-	in     *upstream.Instance // nil: the session asks
-	run    int                // of in: a later one did not ask
+	in     *upstream.Attachment // nil: the session asks
+	run    int                  // of in: a later one did not ask
 	method string
 	id     []byte // raw, as the server wrote it
 	task   bool   // it asks the client to run a task
@@ -40,7 +40,7 @@ type backCall struct {
 
 // backToken is a progress token that a server gave the client.
 type backToken struct {
-	in  *upstream.Instance
+	in  *upstream.Attachment
 	raw []byte
 }
 
@@ -48,9 +48,9 @@ type backToken struct {
 var needs = map[string]string{mcp.RootsList: "roots", mcp.Sampling: "sampling", mcp.Elicit: "elicitation",
 	mcp.TasksGet: "tasks", mcp.TasksResult: "tasks", mcp.TasksList: "tasks", mcp.TasksCancel: "tasks"}
 
-// FromServer implements upstream.Owner: a request or a notification of a server is passed to the client. Notifications
+// FromServer implements upstream.Client: a request or a notification of a server is passed to the client. Notifications
 // are those of the protocol, and about what is the server's own.
-func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
+func (s *Session) FromServer(in *upstream.Attachment, m *jsonrpc.Message) {
 	p, err := mcp.ReadParams(m)
 	if err != nil {
 		if m.Kind == jsonrpc.Request {
@@ -86,24 +86,24 @@ func (s *Session) FromServer(in *upstream.Instance, m *jsonrpc.Message) {
 			s.dropped(in, m, "the task is not its own")
 			return
 		}
-		s.pass(in, jsonrpc.Whole(m.Raw))
+		s.pass(in, m, jsonrpc.Whole(m.Raw))
 	case mcp.ElicitationComplete:
 		if !s.window.shows(in.Name(), string(jsonrpc.Unquote(mcp.Field(m.Bytes(m.Params), "elicitationId")))) {
 			s.dropped(in, m, "the elicitation is not its own")
 			return
 		}
-		s.pass(in, jsonrpc.Whole(m.Raw))
+		s.pass(in, m, jsonrpc.Whole(m.Raw))
 	default:
 		if !s.declared(in, m.MethodName()) {
 			s.dropped(in, m, "the protocol does not have it, and no approved capability of the server is named so")
 			return
 		}
-		s.pass(in, jsonrpc.Whole(m.Raw))
+		s.pass(in, m, jsonrpc.Whole(m.Raw))
 	}
 }
 
 // logMessage passes on a log message under its server's name.
-func (s *Session) logMessage(in *upstream.Instance, m *jsonrpc.Message) {
+func (s *Session) logMessage(in *upstream.Attachment, m *jsonrpc.Message) {
 	raw := m.Raw
 	if in.Name() != "" {
 		edit, change, err := readLog(m.Raw, m.Params, in.Name())
@@ -122,7 +122,7 @@ func (s *Session) logMessage(in *upstream.Instance, m *jsonrpc.Message) {
 
 // declared tells whether a notification belongs to an experimental capability or an extension of the server that a person
 // approved: notifications/NAME, or one below it.
-func (s *Session) declared(in *upstream.Instance, method string) (found bool) {
+func (s *Session) declared(in *upstream.Attachment, method string) (found bool) {
 	name, ok := strings.CutPrefix(method, "notifications/")
 	if !ok {
 		return false
@@ -143,7 +143,7 @@ func (s *Session) declared(in *upstream.Instance, method string) (found bool) {
 }
 
 // dropped counts a notification of a server that is not passed on. A flood of them does not fill the log.
-func (s *Session) dropped(in *upstream.Instance, m *jsonrpc.Message, why string) {
+func (s *Session) dropped(in *upstream.Attachment, m *jsonrpc.Message, why string) {
 	method, n := s.window.drop(in.Name(), m.MethodName())
 	for most := n; most%10 == 0; most /= 10 {
 		n = most / 10
@@ -157,7 +157,7 @@ func (s *Session) dropped(in *upstream.Instance, m *jsonrpc.Message, why string)
 const mostID = 1 << 10
 
 // askClient passes a server's request to the client whose call caused it: the instance runs for this session alone.
-func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
+func (s *Session) askClient(in *upstream.Attachment, m *jsonrpc.Message, p mcp.Params) {
 	method := m.MethodName()
 	if need := needs[method]; need != "" && !s.can(need) {
 		refuse(in, m, mcp.MethodNotFound, "The client did not declare the capability "+need)
@@ -193,11 +193,11 @@ func (s *Session) askClient(in *upstream.Instance, m *jsonrpc.Message, p mcp.Par
 	}
 	b.open[id] = c
 	b.mu.Unlock()
-	s.pass(in, jsonrpc.Whole(jsonrpc.Splice(m.Raw, edits...)))
+	s.pass(in, m, jsonrpc.Whole(jsonrpc.Splice(m.Raw, edits...)))
 }
 
 // attributed says what to change in a server's request so that a person sees who asks, or why it is not passed on.
-func (s *Session) attributed(in *upstream.Instance, m *jsonrpc.Message, method string) ([]jsonrpc.Edit, error) {
+func (s *Session) attributed(in *upstream.Attachment, m *jsonrpc.Message, method string) ([]jsonrpc.Edit, error) {
 	if in.Name() == "" {
 		return nil, nil
 	}
@@ -231,7 +231,7 @@ func (s *Session) attributed(in *upstream.Instance, m *jsonrpc.Message, method s
 
 // attributedError is an error of a server with the server's name in front of what it asks a person to open. One that asks
 // too much, or in a way that can be read differently, is replaced.
-func (s *Session) attributedError(in *upstream.Instance, answer *jsonrpc.Message) *jsonrpc.Message {
+func (s *Session) attributedError(in *upstream.Attachment, answer *jsonrpc.Message) *jsonrpc.Message {
 	edits, ids, err := readRequired(answer.Raw, answer.Error, in.Name(), len(s.host.Config(s).Servers) < 2)
 	if err == nil && len(ids) == 0 {
 		return answer
@@ -349,7 +349,7 @@ func (s *Session) clientProgress(m *jsonrpc.Message, p mcp.Params) {
 }
 
 // cancelBack passes on a server's cancellation of a request it made of the client.
-func (s *Session) cancelBack(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
+func (s *Session) cancelBack(in *upstream.Attachment, m *jsonrpc.Message, p mcp.Params) {
 	b := &s.back
 	b.mu.Lock()
 	var found uint64
@@ -364,12 +364,12 @@ func (s *Session) cancelBack(in *upstream.Instance, m *jsonrpc.Message, p mcp.Pa
 	}
 	b.mu.Unlock()
 	if found != 0 {
-		s.pass(in, jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.ID, With: strconv.AppendUint(nil, found, 10)})))
+		s.pass(in, m, jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.ID, With: strconv.AppendUint(nil, found, 10)})))
 	}
 }
 
 // abandon takes back the requests of a server that is gone.
-func (b *back) abandon(s *Session, in *upstream.Instance) {
+func (b *back) abandon(s *Session, in *upstream.Attachment) {
 	b.mu.Lock()
 	var gone []uint64
 	for id, c := range b.open {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
 // receiveBatch serves a JSON-RPC batch (MCP 2025-03-26, base protocol, batching): its answers go back together.
@@ -26,18 +27,18 @@ func (s *Session) receiveBatch(raw []byte) {
 		switch {
 		case err != nil:
 			b.expect()
-			b.add(refusal(&m, err))
+			b.add(nil, refusal(&m, err))
 		case m.Kind == jsonrpc.Request && m.MethodName() == mcp.Initialize:
 			b.expect()
-			b.add(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InvalidRequest, "Invalid request: initialize can't be part of a batch", nil)))
+			b.add(nil, jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InvalidRequest, "Invalid request: initialize can't be part of a batch", nil)))
 		case m.Kind == jsonrpc.Request:
 			b.expect()
 			s.dispatch(&m, b.add)
 		default:
-			s.dispatch(&m, s.write)
+			s.dispatch(&m, s.reply)
 		}
 	}
-	b.add(jsonrpc.Frame{})
+	b.add(nil, jsonrpc.Frame{})
 }
 
 // batch collects the answers to a batch.
@@ -56,7 +57,7 @@ func (b *batch) expect() {
 }
 
 // add takes an answer; an empty one says that none will come.
-func (b *batch) add(f jsonrpc.Frame) {
+func (b *batch) add(from *upstream.Attachment, f jsonrpc.Frame) {
 	b.mu.Lock()
 	if f.Len() > 0 {
 		if b.parts != nil {
@@ -68,6 +69,6 @@ func (b *batch) add(f jsonrpc.Frame) {
 	done := b.left == 0
 	b.mu.Unlock()
 	if done && b.parts != nil {
-		b.s.write(jsonrpc.Frame{[]byte("["), b.parts, []byte("]")})
+		b.s.reply(from, jsonrpc.Frame{[]byte("["), b.parts, []byte("]")})
 	}
 }

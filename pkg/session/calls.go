@@ -51,7 +51,7 @@ func (c *calls) none() bool {
 }
 
 // makesTask tells whether a call is open that a server may answer with a task.
-func (c *calls) makesTask(in *upstream.Instance) bool {
+func (c *calls) makesTask(in *upstream.Attachment) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, one := range c.open {
@@ -78,15 +78,15 @@ func (s *Session) closeCall(c *upstream.Call) bool {
 func (s *Session) cancel(m *jsonrpc.Message, p mcp.Params) {
 	if c := s.calls.find(m.Bytes(p.ID)); c != nil && c.Cancel(m, p.ID) {
 		s.calls.remove(c)
-		c.Reply(jsonrpc.Frame{})
+		c.Reply(nil, jsonrpc.Frame{})
 	}
 }
 
 // progress passes a server's progress on under the client's token. After the result there is none, and another server's
 // token is not its to use.
-func (s *Session) progress(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
+func (s *Session) progress(in *upstream.Attachment, m *jsonrpc.Message, p mcp.Params) {
 	if c := in.Progress(m.Bytes(p.Progress)); c != nil {
-		s.pass(in, jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], c.Request.Bytes(c.Params.Token), m.Raw[p.Progress.End:]})
+		s.pass(in, m, jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], c.Request.Bytes(c.Params.Token), m.Raw[p.Progress.End:]})
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // dispatch serves one message of the client. Servers get its answers in the form that all of them take.
-func (s *Session) dispatch(m *jsonrpc.Message, reply func(jsonrpc.Frame)) {
+func (s *Session) dispatch(m *jsonrpc.Message, reply func(*upstream.Attachment, jsonrpc.Frame)) {
 	switch m.Kind {
 	case jsonrpc.Result, jsonrpc.Failure:
 		if err := mcp.Tidy(m); err != nil {
@@ -27,7 +27,7 @@ func (s *Session) dispatch(m *jsonrpc.Message, reply func(jsonrpc.Frame)) {
 	}
 }
 
-func (s *Session) request(m *jsonrpc.Message, reply func(jsonrpc.Frame)) {
+func (s *Session) request(m *jsonrpc.Message, reply func(*upstream.Attachment, jsonrpc.Frame)) {
 	c := &upstream.Call{Method: m.MethodName(), Request: m, Reply: reply, Began: time.Now()}
 	switch c.Method {
 	case mcp.Initialize:
@@ -78,12 +78,12 @@ func (s *Session) request(m *jsonrpc.Message, reply func(jsonrpc.Frame)) {
 
 // result answers a request of the client.
 func result(c *upstream.Call, result []byte) {
-	c.Reply(jsonrpc.Whole(jsonrpc.NewResult(c.Request.Bytes(c.Request.ID), result)))
+	c.Reply(c.To(), jsonrpc.Whole(jsonrpc.NewResult(c.Request.Bytes(c.Request.ID), result)))
 }
 
 // fail refuses a request of the client.
 func fail(c *upstream.Call, code int, text string) {
-	c.Reply(jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), code, text, nil)))
+	c.Reply(c.To(), jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), code, text, nil)))
 }
 
 func (s *Session) notification(m *jsonrpc.Message) {
@@ -130,20 +130,9 @@ func (s *Session) setLevel(c *upstream.Call) {
 	}
 	s.mu.Lock()
 	s.level = c.Request.Bytes(c.Params.Level)
-	s.mu.Unlock()
-	for _, in := range s.running() {
-		s.passLevel(in)
+	for _, in := range s.instances {
+		in.SetLevel(s.level)
 	}
+	s.mu.Unlock()
 	result(c, []byte("{}"))
-}
-
-// passLevel tells a running server the client's log level.
-func (s *Session) passLevel(in *upstream.Instance) {
-	s.mu.Lock()
-	level := s.level
-	s.mu.Unlock()
-	if level == nil || !in.Hello().Declares("logging") {
-		return
-	}
-	in.Tell(mcp.SetLevel, append(append([]byte(`{"level":`), level...), '}'))
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// instance returns this session's instance of a server, made when it is first needed; it is not started.
-func (s *Session) instance(name string) (*upstream.Instance, error) {
+// instance attaches the session to an instance of a server, when it is first needed; it is not started.
+func (s *Session) instance(name string) (*upstream.Attachment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if in := s.instances[name]; in != nil {
@@ -30,7 +30,7 @@ func (s *Session) instance(name string) (*upstream.Instance, error) {
 	if s.closed {
 		return nil, &upstream.Error{Server: name, Cause: upstream.ErrClosed}
 	}
-	spec := s.ownSpec()
+	spec := s.ownSpec
 	if name != "" {
 		server := s.host.Config(s).Server(name)
 		if server == nil {
@@ -39,10 +39,18 @@ func (s *Session) instance(name string) (*upstream.Instance, error) {
 		if err := upstream.Blocked(server); err != nil {
 			return nil, &upstream.Error{Server: name, Step: "is not available", Cause: err}
 		}
-		spec = s.Spec(server, s.log)
+		spec = func() upstream.Spec { return s.Spec(server, s.log) }
 	}
-	in := upstream.New(spec, s)
-	in.Hold(s.subscriptions(name))
+	in := s.opts.Pool.Attach(upstream.Key{Server: name, Scope: s}, spec, s, s.conn.Out)
+	if s.level != nil {
+		in.SetLevel(s.level)
+	}
+	for uri, server := range s.subs {
+		if server == name {
+			_, original, _ := catalog.UnwrapURI(uri)
+			in.Subscribe(original, true)
+		}
+	}
 	s.instances[name] = in
 	return in, nil
 }
@@ -145,10 +153,10 @@ func (s *Session) Getenv(name string) (string, bool) { return s.getenv(name) }
 func (s *Session) getenv(name string) (string, bool) { return launch.LookupEnv(s.opts.Environ, name) }
 
 // running are the session's instances that have completed their handshake, in config order.
-func (s *Session) running() []*upstream.Instance {
+func (s *Session) running() []*upstream.Attachment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []*upstream.Instance
+	var all []*upstream.Attachment
 	add := func(name string) {
 		if in := s.instances[name]; in != nil && in.Hello() != nil {
 			all = append(all, in)
@@ -163,7 +171,7 @@ func (s *Session) running() []*upstream.Instance {
 
 // onlyServer is the instance of the one configured server, nil if there are several: where a method that
 // the proxy does not know can only be meant for one.
-func (s *Session) onlyServer() *upstream.Instance {
+func (s *Session) onlyServer() *upstream.Attachment {
 	only := ""
 	for _, server := range s.host.Config(s).Servers {
 		if upstream.Blocked(server) != nil {
@@ -218,10 +226,10 @@ func nameHint(name string) string {
 }
 
 // Instances tells the state of the session's instances by server.
-func (s *Session) Instances() map[string]*upstream.Instance {
+func (s *Session) Instances() map[string]*upstream.Attachment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make(map[string]*upstream.Instance, len(s.instances))
+	all := make(map[string]*upstream.Attachment, len(s.instances))
 	for name, in := range s.instances {
 		if name != "" {
 			all[name] = in
@@ -268,7 +276,7 @@ func (s *Session) Drop(names ...string) {
 		}
 		s.setLive(name, nil, false)
 		s.spawn(func() {
-			in.Close(dropGrace)
+			in.Detach(dropGrace)
 			s.mu.Lock()
 			delete(s.ending, in)
 			s.mu.Unlock()
@@ -276,29 +284,8 @@ func (s *Session) Drop(names ...string) {
 	}
 }
 
-// Started implements upstream.Owner: what was asked before the server ran is asked now.
-func (s *Session) Started(in *upstream.Instance) {
-	if in.Status().Lives > 1 {
-		s.Warn(fmt.Sprintf("Server %q was started again; what it kept in memory is gone", in.Name()))
-	}
-	s.passLevel(in)
-	s.mu.Lock()
-	var uris []string
-	for uri, server := range s.subs {
-		if server == in.Name() {
-			uris = append(uris, uri)
-		}
-	}
-	s.mu.Unlock()
-	slices.Sort(uris)
-	for _, uri := range uris {
-		_, uri, _ = catalog.UnwrapURI(uri)
-		in.Tell(mcp.Subscribe, append(append([]byte(`{"uri":`), jsonrpc.Quote(uri)...), '}'))
-	}
-}
-
-// Listed implements upstream.Owner.
-func (s *Session) Listed(in *upstream.Instance, live *catalog.Snapshot, _ upstream.Known) {
+// Listed implements upstream.Client.
+func (s *Session) Listed(in *upstream.Attachment, live *catalog.Snapshot, _ upstream.Known) {
 	if in.Name() == "" || !s.ours(in) {
 		return
 	}
@@ -310,18 +297,12 @@ func (s *Session) Listed(in *upstream.Instance, live *catalog.Snapshot, _ upstre
 	s.announce(false, catalog.Tools, catalog.Prompts)
 }
 
-// Cork implements upstream.Owner: while many messages of a server are at hand they go to the client together.
-func (s *Session) Cork(on bool) {
-	if on {
-		s.conn.Out.Cork()
-	} else {
-		s.conn.Out.Uncork()
-	}
-}
-
-// Changed implements upstream.Owner.
-func (s *Session) Changed(in *upstream.Instance) {
+// Changed implements upstream.Client.
+func (s *Session) Changed(in *upstream.Attachment) {
 	if in.Hello() != nil {
+		if in.Status().Lives > 1 {
+			s.Warn(fmt.Sprintf("Server %q was started again; what it kept in memory is gone", in.Name()))
+		}
 		return
 	}
 	if in.Name() != "" && s.ours(in) {
@@ -336,7 +317,7 @@ func (s *Session) Changed(in *upstream.Instance) {
 }
 
 // ours tells whether the instance is the session's present one of its server, and none that was dropped.
-func (s *Session) ours(in *upstream.Instance) bool {
+func (s *Session) ours(in *upstream.Attachment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.instances[in.Name()] == in
@@ -348,7 +329,7 @@ func (s *Session) Restart(name string) error {
 	old := s.instances[name]
 	s.mu.Unlock()
 	if s.Drop(name); old != nil {
-		old.Close(dropGrace) // what it holds (ports, locks, files) is free before the next one starts
+		old.Detach(dropGrace) // what it holds (ports, locks, files) is free before the next one starts
 	}
 	in, err := s.instance(name)
 	if err == nil {

@@ -69,7 +69,7 @@ func (l *links) wait(ctx context.Context) {
 // noteLinks notes the URIs that a result of a server shows (resource links, embedded resources), so that they are
 // asked of that server. The result is not decoded: what looks like a member "uri" is one. A long result is looked
 // through when it has been passed on: the function that noteLinks returns is to be called then.
-func (s *Session) noteLinks(in *upstream.Instance, result []byte) (after func()) {
+func (s *Session) noteLinks(in *upstream.Attachment, result []byte) (after func()) {
 	if len(result) <= linksNow {
 		s.findLinks(in, result)
 		return func() {}
@@ -84,7 +84,7 @@ func (s *Session) noteLinks(in *upstream.Instance, result []byte) (after func())
 	}
 }
 
-func (s *Session) findLinks(in *upstream.Instance, result []byte) {
+func (s *Session) findLinks(in *upstream.Attachment, result []byte) {
 	if !bytes.Contains(head(result), uriKey) && !bytes.Contains(tail(result), uriKey) {
 		return
 	}
@@ -96,7 +96,7 @@ func (s *Session) findLinks(in *upstream.Instance, result []byte) {
 }
 
 // showsResources tells whether an instance is a server's, and can be asked for a URI.
-func showsResources(in *upstream.Instance) bool {
+func showsResources(in *upstream.Attachment) bool {
 	return in.Name() != "" && in.Hello().Declares("resources")
 }
 

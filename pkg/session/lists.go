@@ -126,7 +126,7 @@ func (s *Session) list(c *upstream.Call, k catalog.Kind) {
 
 // page renders a list as this client sees it: without what its own running instances turn out not to have.
 func (s *Session) page(k catalog.Kind, cursor string) ([]byte, error) {
-	running := map[string]*upstream.Instance{}
+	running := map[string]*upstream.Attachment{}
 	for _, in := range s.running() {
 		running[in.Name()] = in
 	}

@@ -55,7 +55,7 @@ func (s *Session) offerLogin(c *upstream.Call, err error) bool {
 		}
 		id := rand.Text()
 		data, _ := json.Marshal(map[string]any{"elicitations": []any{LoginQuestion(needed.Server, id, f.Shown())}})
-		c.Reply(jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), mcp.URLElicitationRequired, err.Error(), data)))
+		c.Reply(nil, jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), mcp.URLElicitationRequired, err.Error(), data)))
 		if f.Wait(s.ctx) == nil {
 			s.LoginDone(id)
 		}

@@ -117,7 +117,7 @@ func (s *Session) receive(raw []byte) {
 		s.refuse(&m, err)
 		return
 	}
-	s.dispatch(&m, s.write)
+	s.dispatch(&m, s.reply)
 }
 
 func (s *Session) refuse(m *jsonrpc.Message, err error) {

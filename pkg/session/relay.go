@@ -86,6 +86,11 @@ func (s *Session) callServer(c *upstream.Call, server string) {
 		if in.Start(); s.closeCall(c) {
 			result(c, []byte(`{"completion":{"values":[],"total":0,"hasMore":false}}`))
 		}
+	case c.Method == mcp.Unsubscribe && in.SubscribedByOthers(c.Item):
+		if s.closeCall(c) {
+			s.subscribed(c, in)
+			result(c, []byte("{}"))
+		}
 	default:
 		c.Task = c.Method == mcp.ToolsCall && c.Params.Task.End != 0
 		s.relay(c, in)
@@ -120,20 +125,20 @@ func (s *Session) unknown(c *upstream.Call) {
 		}
 		uri := slices.Concat([]byte(`{"uri":`), jsonrpc.Quote(c.Target), []byte("}"))
 		text := "Resource not found: " + nobodyShowed(c.Target)
-		c.Reply(jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), mcp.ResourceNotFound, text, uri)))
+		c.Reply(nil, jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), mcp.ResourceNotFound, text, uri)))
 	}
 }
 
 // relay passes a request, which is open, to a server under an id and a progress token of the instance, and all else as it came, but for
 // the name.
-func (s *Session) relay(c *upstream.Call, in *upstream.Instance) {
+func (s *Session) relay(c *upstream.Call, in *upstream.Attachment) {
 	in.Do(c)
 	if c.Params.Token.End != 0 && in.Hello() == nil {
 		s.spawn(func() { s.tellStart(c) })
 	}
 }
 
-// Answered implements upstream.Owner: the client gets its answer.
+// Answered implements upstream.Client: the client gets its answer.
 func (s *Session) Answered(c *upstream.Call, answer *jsonrpc.Message, err error) {
 	s.calls.remove(c)
 	if err != nil {
@@ -148,7 +153,7 @@ func (s *Session) Answered(c *upstream.Call, answer *jsonrpc.Message, err error)
 	} else if in.Name() != "" {
 		answer = s.attributedError(in, answer)
 	}
-	c.Reply(answer.WithID(c.Request.Bytes(c.Request.ID)))
+	c.Reply(in, answer.WithID(c.Request.Bytes(c.Request.ID)))
 	noted()
 }
 
@@ -165,7 +170,7 @@ func (s *Session) settle(c *upstream.Call, answer *jsonrpc.Message) {
 		if c.Item == c.Target { // whoever answered goes on being asked; whoever was asked by name, by name
 			s.view().Shows(c.To().Name(), c.Target)
 		}
-		s.subscribed(c.Method, c.Target, c.To())
+		s.subscribed(c, c.To())
 	}
 }
 

@@ -58,7 +58,7 @@ func (s *Session) subscribedOrOwner(method, uri string) (server, original string
 
 // clientURI is a server's URI as the client knows it: as it subscribed to it, else as it is listed; "" for one that
 // the server can't have.
-func (s *Session) clientURI(in *upstream.Instance, uri string) string {
+func (s *Session) clientURI(in *upstream.Attachment, uri string) string {
 	s.mu.Lock()
 	for subscribed, server := range s.subs {
 		if _, original, _ := catalog.UnwrapURI(subscribed); server == in.Name() && (subscribed == uri || original == uri) {
@@ -71,35 +71,29 @@ func (s *Session) clientURI(in *upstream.Instance, uri string) string {
 }
 
 // updated passes on that a resource of a server changed.
-func (s *Session) updated(in *upstream.Instance, m *jsonrpc.Message, p mcp.Params) {
+func (s *Session) updated(in *upstream.Attachment, m *jsonrpc.Message, p mcp.Params) {
 	uri := mcp.String(m.Raw, p.URI)
 	known := s.clientURI(in, uri)
 	switch {
 	case uri == "" || known == "":
 		s.dropped(in, m, "it is about a URI that the server can't have")
 	case known != uri:
-		s.pass(in, jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))
+		s.pass(in, m, jsonrpc.Whole(jsonrpc.Splice(m.Raw, jsonrpc.Edit{At: p.URI, With: jsonrpc.Quote(known)})))
 	default:
-		s.pass(in, jsonrpc.Whole(m.Raw))
+		s.pass(in, m, jsonrpc.Whole(m.Raw))
 	}
 }
 
-// subscribed keeps the books of subscriptions: they keep a server up and are made again when it is started again.
-func (s *Session) subscribed(method, uri string, in *upstream.Instance) {
+// subscribed notes what a client has subscribed to, or no more.
+func (s *Session) subscribed(c *upstream.Call, in *upstream.Attachment) {
 	s.mu.Lock()
-	_, was := s.subs[uri]
-	switch method {
+	defer s.mu.Unlock()
+	switch c.Method {
 	case mcp.Subscribe:
-		s.subs[uri] = in.Name()
+		s.subs[c.Target] = in.Name()
+		in.Subscribe(c.Item, true)
 	case mcp.Unsubscribe:
-		delete(s.subs, uri)
-	}
-	_, is := s.subs[uri]
-	s.mu.Unlock()
-	switch {
-	case is && !was:
-		in.Hold(1)
-	case was && !is:
-		in.Hold(-1)
+		delete(s.subs, c.Target)
+		in.Subscribe(c.Item, false)
 	}
 }

@@ -68,6 +68,7 @@ type Options struct {
 	Environ   []string // its environment, as os.Environ
 	Version   string   // of the proxy
 	Log       zerolog.Logger
+	Pool      *upstream.Pool // of the instances that the session uses; nil: one of its own
 }
 
 // patience is how long a client may leave a full queue unread before it is given up.
@@ -83,6 +84,7 @@ type Session struct {
 	end  context.CancelCauseFunc
 	work sync.WaitGroup // of spawn
 	busy atomic.Int64   // how many of them run
+	late atomic.Int64   // bytes of answers that the client has no room for so far
 
 	hello  hello
 	views  views
@@ -95,29 +97,32 @@ type Session struct {
 	window window
 	links  links
 
-	corked bool                 // the reader's
-	held   []*upstream.Instance // the reader's: what it has corked
+	corked bool                   // the reader's
+	held   []*upstream.Attachment // the reader's: what it has corked
 
 	mu        sync.Mutex
-	instances map[string]*upstream.Instance // by server; "" is the proxy's own tools
-	ending    map[*upstream.Instance]bool   // no longer ours, but not gone yet
-	level     []byte                        // raw value of the last logging/setLevel
-	subs      map[string]string             // subscribed URI, as the client knows it → server
-	asked     map[string]bool               // servers whose login this client was shown without being asked for it
+	instances map[string]*upstream.Attachment // by server; "" is the proxy's own tools
+	ending    map[*upstream.Attachment]bool   // no longer ours, but not gone yet
+	level     []byte                          // raw value of the last logging/setLevel
+	subs      map[string]string               // subscribed URI, as the client knows it → server
+	asked     map[string]bool                 // servers whose login this client was shown without being asked for it
 	closed    bool
 }
 
 // New makes a session on one end of a connection. Run serves it.
 func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
+	if opts.Pool == nil {
+		opts.Pool = &upstream.Pool{}
+	}
 	s := &Session{host: host, conn: conn, opts: opts, log: opts.Log,
-		instances: map[string]*upstream.Instance{}, ending: map[*upstream.Instance]bool{}, subs: map[string]string{}, asked: map[string]bool{}}
+		instances: map[string]*upstream.Attachment{}, ending: map[*upstream.Attachment]bool{}, subs: map[string]string{}, asked: map[string]bool{}}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	s.calls.open = map[string]*upstream.Call{}
 	s.back.open = map[uint64]*backCall{}
 	s.back.tokens = map[uint64]*backToken{}
 	s.tasks.owner = map[string]string{}
 	s.tasks.held = map[string]heldTask{}
-	s.tasks.askers = map[string]*upstream.Instance{}
+	s.tasks.askers = map[string]*upstream.Attachment{}
 	s.views.live = map[string][][]byte{}
 	s.views.told = map[catalog.LeftOut]bool{}
 	s.owners = catalog.NewOwners()
@@ -148,7 +153,7 @@ func (s *Session) Run(ctx context.Context, grace time.Duration) error {
 func (s *Session) shutdown(grace time.Duration) {
 	s.mu.Lock()
 	s.closed = true
-	all := make([]*upstream.Instance, 0, len(s.instances))
+	all := make([]*upstream.Attachment, 0, len(s.instances))
 	for _, in := range s.instances {
 		all = append(all, in)
 	}
@@ -159,7 +164,7 @@ func (s *Session) shutdown(grace time.Duration) {
 	s.notice.stop()
 	var closing sync.WaitGroup
 	for _, in := range all {
-		closing.Go(func() { in.Close(grace) })
+		closing.Go(func() { in.Detach(grace) })
 	}
 	closing.Wait()
 	s.work.Wait()
@@ -170,7 +175,30 @@ func (s *Session) write(f jsonrpc.Frame) {
 	if f.Len() == 0 {
 		return // an answer that will not come
 	}
-	switch err := s.conn.Out.SendWait(f, patience); {
+	s.sent(s.conn.Out.SendWait(f, patience))
+}
+
+// reply is write for an answer that comes from an attachment, nil for one of the proxy's own. The goroutine of an instance that other
+// clients use too does not wait for this one: what is left then, a little at the most, is written as soon as there is room.
+func (s *Session) reply(from *upstream.Attachment, f jsonrpc.Frame) {
+	if f.Len() == 0 || from == nil || !from.Shared() {
+		s.write(f)
+		return
+	}
+	err := s.conn.Out.Send(f)
+	if !errors.Is(err, jsonrpc.ErrFull) || s.late.Add(int64(f.Len())) > jsonrpc.MaxMessage {
+		s.sent(err)
+		return
+	}
+	s.spawn(func() {
+		defer s.late.Add(-int64(f.Len()))
+		s.write(f)
+	})
+}
+
+// sent takes what became of a frame that the client must get.
+func (s *Session) sent(err error) {
+	switch {
 	case errors.Is(err, jsonrpc.ErrFull):
 		s.log.Error().Err(ErrNotReading).Msg("session ended")
 		s.end(ErrNotReading)
@@ -180,12 +208,18 @@ func (s *Session) write(f jsonrpc.Frame) {
 	}
 }
 
-// pass sends the client what a server says unasked. While the client has more of it to read than a server may leave it, the server waits, and no
-// other does: what it says next, its answers too, comes in its order.
-func (s *Session) pass(in *upstream.Instance, f jsonrpc.Frame) {
+// pass sends the client what a server says unasked. While the client has more of it to read than a server may leave it, the server waits, and
+// no other does: what it says next, its answers too, comes in its order. A server that other clients use too does not wait: what this one
+// does not read is lost to it.
+func (s *Session) pass(in *upstream.Attachment, m *jsonrpc.Message, f jsonrpc.Frame) {
+	if in.Shared() {
+		if !s.conn.Out.SendDroppable(f, &in.Unread, jsonrpc.MaxUnread) {
+			s.dropped(in, m, "the client does not keep up")
+		}
+		return
+	}
 	err := s.conn.Out.SendShare(f, &in.Unread, jsonrpc.MaxUnread, s.ctx.Done(), in.Closing())
-	if err != nil && !errors.Is(err, jsonrpc.ErrFull) && s.ctx.Err() == nil {
-		s.log.Debug().Err(err).Msg("the client is gone")
-		s.end(nil)
+	if !errors.Is(err, jsonrpc.ErrFull) {
+		s.sent(err)
 	}
 }

@@ -11,9 +11,9 @@ import (
 // tasks remembers whose a task id is (MCP 2025-11-25, tasks). Ids pass unchanged.
 type tasks struct {
 	mu     sync.Mutex
-	owner  map[string]string             // task id → server, or ambiguous
-	held   map[string]heldTask           // those that are not over
-	askers map[string]*upstream.Instance // task id of the client → the instance that asked for it
+	owner  map[string]string               // task id → server, or ambiguous
+	held   map[string]heldTask             // those that are not over
+	askers map[string]*upstream.Attachment // task id of the client → the instance that asked for it
 }
 
 // heldTask keeps its server up, and the progress token of its call in use.
@@ -67,7 +67,7 @@ func (t *tasks) note(id, server string) {
 }
 
 // ask notes which instance asked the client for a task.
-func (t *tasks) ask(rawID []byte, in *upstream.Instance) {
+func (t *tasks) ask(rawID []byte, in *upstream.Attachment) {
 	if rawID == nil {
 		return
 	}
@@ -77,7 +77,7 @@ func (t *tasks) ask(rawID []byte, in *upstream.Instance) {
 }
 
 // mayAsk tells whether a server may ask the client about a task: one of its own; about all (""), if no other server has any.
-func (t *tasks) mayAsk(in *upstream.Instance, id string) bool {
+func (t *tasks) mayAsk(in *upstream.Attachment, id string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if id != "" {
@@ -92,7 +92,7 @@ func (t *tasks) mayAsk(in *upstream.Instance, id string) bool {
 }
 
 // owns tells whether a task is the server's, and no other's.
-func (t *tasks) owns(in *upstream.Instance, id string) bool {
+func (t *tasks) owns(in *upstream.Attachment, id string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return id != "" && t.owner[id] == in.Name()
@@ -123,7 +123,7 @@ func relatedTask(m *jsonrpc.Message) (id string, err error) {
 }
 
 // forgetTasks drops the tasks of a server that has ended.
-func (s *Session) forgetTasks(in *upstream.Instance) {
+func (s *Session) forgetTasks(in *upstream.Attachment) {
 	t := &s.tasks
 	t.mu.Lock()
 	n := 0
@@ -149,15 +149,15 @@ func (s *Session) forgetTasks(in *upstream.Instance) {
 	}
 }
 
-func (s *Session) taskAsker(id string) *upstream.Instance {
+func (s *Session) taskAsker(id string) *upstream.Attachment {
 	s.tasks.mu.Lock()
 	defer s.tasks.mu.Unlock()
 	return s.tasks.askers[id]
 }
 
 // withTasks are the running servers that declare tasks.
-func (s *Session) withTasks() []*upstream.Instance {
-	var all []*upstream.Instance
+func (s *Session) withTasks() []*upstream.Attachment {
+	var all []*upstream.Attachment
 	for _, in := range s.running() {
 		if in.Hello().Declares("tasks") {
 			all = append(all, in)
@@ -176,7 +176,7 @@ func (s *Session) task(c *upstream.Call) {
 		fail(c, mcp.InvalidParams, "Invalid params: two servers have a task with this id; it can't be told whose is meant")
 		return
 	}
-	var in *upstream.Instance
+	var in *upstream.Attachment
 	if known {
 		s.mu.Lock()
 		in = s.instances[server]

@@ -122,7 +122,7 @@ func (w *window) drop(server, method string) (kept string, n int) {
 }
 
 // admitted tells whether a server's request may go to the client now; one that may not is answered with an error.
-func (s *Session) admitted(in *upstream.Instance, m *jsonrpc.Message, method string) bool {
+func (s *Session) admitted(in *upstream.Attachment, m *jsonrpc.Message, method string) bool {
 	open, all := 0, 0
 	s.back.mu.Lock()
 	for _, c := range s.back.open {
@@ -146,7 +146,7 @@ func (s *Session) admitted(in *upstream.Instance, m *jsonrpc.Message, method str
 }
 
 // tooMuch tells the client, once in a while, that not all that a server asks is shown.
-func (s *Session) tooMuch(in *upstream.Instance, why error) {
+func (s *Session) tooMuch(in *upstream.Attachment, why error) {
 	if s.window.mayTell(in.Name(), time.Now()) {
 		s.log.Warn().Str("server", in.Name()).AnErr("why", why).Msg("questions of a server are refused")
 		s.Warn(fmt.Sprintf("Server %s asks too much: %s. Further questions are refused", jsonrpc.Quote(in.Name()), why))
@@ -154,6 +154,6 @@ func (s *Session) tooMuch(in *upstream.Instance, why error) {
 }
 
 // refuse answers a server's request with an error.
-func refuse(in *upstream.Instance, m *jsonrpc.Message, code int, text string) {
+func refuse(in *upstream.Attachment, m *jsonrpc.Message, code int, text string) {
 	in.Send(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), code, text, nil)))
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
 
-// slow is an Owner that takes its time to take in what it is told.
+// slow is a Client that takes its time to take in what it is told.
 type slow struct {
 	watcher
 	told chan struct{} // one element when it is told
 	open chan struct{} // closed when it may go on
 }
 
-func (s *slow) Listed(in *Instance, live *catalog.Snapshot, known Known) {
+func (s *slow) Listed(in *Attachment, live *catalog.Snapshot, known Known) {
 	if live.Items[catalog.Tools] != nil {
 		select {
 		case s.told <- struct{}{}:

@@ -22,13 +22,15 @@ type Call struct {
 	Item    string       // as the server calls it; "": none
 	Target  string       // what it names as its client does: a tool, a URI, a task
 	Request *jsonrpc.Message
-	Params  mcp.Params            // of Request
-	Rename  jsonrpc.Edit          // of Request: what the server is sent instead; the id and the progress token are replaced besides
-	Task    bool                  // it asks to run as a task: its progress goes on after the answer
-	Began   time.Time             // when it was asked for
-	Reply   func(f jsonrpc.Frame) // takes the answer to its client; an empty frame says that none will come
+	Params  mcp.Params   // of Request
+	Rename  jsonrpc.Edit // of Request: what the server is sent instead; the id and the progress token are replaced besides
+	Task    bool         // it asks to run as a task: its progress goes on after the answer
+	Began   time.Time    // when it was asked for
+	// Reply takes the answer to the client, from the attachment that it comes of, nil if it is the proxy's own. An empty frame says that none
+	// will come.
+	Reply func(from *Attachment, f jsonrpc.Frame)
 
-	to       atomic.Pointer[Instance]            // nil: it was not given to a server so far
+	to       atomic.Pointer[Attachment]          // nil: it was not given to a server so far
 	asked    []byte                              // raw params of a request of our own, for which there is no Request
 	answered func(m *jsonrpc.Message, err error) // takes the answer to it
 	rough    bool                                // it takes a result that is no JSON as well, and checks the pieces it uses
@@ -60,8 +62,8 @@ func (c *Call) frame() jsonrpc.Frame {
 	return jsonrpc.Whole(jsonrpc.Splice(c.Request.Raw, edits...))
 }
 
-// To is the instance that the call was given to, nil if there is none so far.
-func (c *Call) To() *Instance { return c.to.Load() }
+// To is the attachment that the call was given to, nil if there is none so far.
+func (c *Call) To() *Attachment { return c.to.Load() }
 
 // End ends a call that is not to go to a server any more. It is false if the call is over already, or was cancelled.
 func (c *Call) End() bool { return c.over.CompareAndSwap(false, true) }
@@ -94,17 +96,17 @@ func (in *Instance) finish(c *Call, answer *jsonrpc.Message, err error) {
 	if c.token != 0 && !(c.Task && answer != nil && answer.Kind == jsonrpc.Result) {
 		in.Forget(c)
 	}
-	in.owner.Answered(c, answer, err)
+	c.To().client.Answered(c, answer, err)
 }
 
-// Do sends the call, starting the server first if need be. It does not wait. What becomes of the call is told to the owner.
-func (in *Instance) Do(c *Call) {
-	c.to.Store(in)
-	in.mu.Lock()
-	err := in.admit(c)
-	in.mu.Unlock()
+// Do sends the call, starting the server first if need be. It does not wait. What becomes of the call is told to the client.
+func (a *Attachment) Do(c *Call) {
+	c.to.Store(a)
+	a.mu.Lock()
+	err := a.admit(c)
+	a.mu.Unlock()
 	if err != nil {
-		in.finish(c, nil, err)
+		a.finish(c, nil, err)
 	}
 }
 
@@ -169,6 +171,11 @@ func (in *Instance) send(c *Call) error {
 		in.nextToken++
 		c.token = in.nextToken
 		in.tokens[c.token] = c
+	}
+	if a := c.To(); in.caller == nil {
+		in.caller = a
+	} else if a != nil && a != in.caller {
+		in.mixed = true
 	}
 	stopTimer(c.timer)
 	if in.spec.CallTimeout > 0 && !c.own() {
@@ -273,18 +280,19 @@ func (in *Instance) Forget(c *Call) {
 	in.forget(c)
 }
 
-// Progress is the call that a server reports progress of under a raw token, nil if none goes on under it.
-func (in *Instance) Progress(token []byte) *Call {
+// Progress is the call of the client that a server reports progress of under a raw token, nil if none goes on under it.
+func (a *Attachment) Progress(token []byte) *Call {
 	n, ok := jsonrpc.Number(token)
 	if !ok {
 		return nil
 	}
-	in.mu.Lock()
-	c := in.tokens[n]
-	in.mu.Unlock()
-	if c != nil {
-		c.touch()
+	a.mu.Lock()
+	c := a.tokens[n]
+	a.mu.Unlock()
+	if c == nil || c.To() != a {
+		return nil
 	}
+	c.touch()
 	return c
 }
 

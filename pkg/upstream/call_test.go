@@ -53,7 +53,7 @@ func withToken(t *testing.T, method string) *Call {
 // or its server ends.
 func TestProgressTokens(t *testing.T) {
 	s := &script{mute: map[string]bool{"x/never": true}}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	works(t, in) // without a token: none is spent
 	one, _ := doCall(in, withToken(t, "x/never"))
 	two, _ := doCall(in, withToken(t, "x/never"))
@@ -91,7 +91,7 @@ func TestProgressTokens(t *testing.T) {
 // TestCancelBeforeDo: a cancellation between finding the server and giving it the call is not lost.
 func TestCancelBeforeDo(t *testing.T) {
 	s := &script{}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	works(t, in)
 	c := newCall(t, "x/cancelled")
 	if !cancel(t, c) || c.End() || cancel(t, c) {
@@ -107,7 +107,7 @@ func TestCancelBeforeDo(t *testing.T) {
 // TestReplyToAnEarlierRun: a server that was started again does not get the answer to a request of the process before it.
 func TestReplyToAnEarlierRun(t *testing.T) {
 	s := &script{}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	works(t, in)
 	run := in.Run()
 	in.Reply(run, jsonrpc.Whole(jsonrpc.NewNotification("x/now", nil)))

@@ -29,6 +29,7 @@ type script struct {
 	mu    sync.Mutex
 	conns []*scripted
 	got   []string // methods in order, of all connections
+	lines []string // all that came, likewise
 	live  int
 	most  int // connections open at a time
 }
@@ -103,7 +104,7 @@ func (c *scripted) Send(f jsonrpc.Frame) error {
 	}
 	json.Unmarshal(f.Join(), &m)
 	c.s.mu.Lock()
-	c.s.got = append(c.s.got, m.Method)
+	c.s.got, c.s.lines = append(c.s.got, m.Method), append(c.s.lines, string(f.Join()))
 	mute, refuse, answer := c.s.mute[m.Method], c.s.refuse[m.Method], c.s.answer[m.Method]
 	c.s.mu.Unlock()
 	if m.ID == nil || mute {
@@ -172,7 +173,7 @@ func (c *scripted) Close(time.Duration) {
 	c.die(io.EOF)
 }
 
-// watcher is an Owner that takes notes.
+// watcher is a Client that takes notes.
 type watcher struct {
 	answers
 	mu     sync.Mutex
@@ -180,23 +181,22 @@ type watcher struct {
 	listed int
 }
 
-func (w *watcher) FromServer(*Instance, *jsonrpc.Message) {}
-func (w *watcher) Started(*Instance)                      {}
-func (w *watcher) Cork(bool)                              {}
-func (w *watcher) Changed(in *Instance) {
+func (w *watcher) FromServer(*Attachment, *jsonrpc.Message) {}
+
+func (w *watcher) Changed(in *Attachment) {
 	s := in.Status().State
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.states = append(w.states, s)
 }
 
-func (w *watcher) Listed(*Instance, *catalog.Snapshot, Known) {
+func (w *watcher) Listed(*Attachment, *catalog.Snapshot, Known) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.listed++
 }
 
-func newInstance(t *testing.T, s *script, change func(*Spec)) (*Instance, *watcher) {
+func newServer(t *testing.T, s *script, change func(*Spec)) (*Attachment, *watcher) {
 	t.Helper()
 	w := &watcher{}
 	spec := Spec{Name: "x", Dial: s.dial, Capabilities: []byte(`{}`), ClientInfo: []byte(`{}`), Version: "2025-11-25",
@@ -215,10 +215,10 @@ type outcome struct {
 	err    error
 }
 
-// answers is the part of an Owner that takes the answers of calls.
+// answers is the part of a Client that takes the answers of calls.
 type answers struct{ calls sync.Map }
 
-// Answered implements Owner: what has no open call, such as a second answer to one, is a fault.
+// Answered implements Client: what has no open call, such as a second answer to one, is a fault.
 func (a *answers) Answered(c *Call, m *jsonrpc.Message, err error) {
 	out, open := a.calls.LoadAndDelete(c)
 	if !open {
@@ -238,7 +238,7 @@ func (a *answers) expect(c *Call) chan outcome {
 }
 
 // do makes a call of a method and gives its outcome.
-func do(t *testing.T, in *Instance, method string) (*Call, chan outcome) {
+func do(t *testing.T, in *Attachment, method string) (*Call, chan outcome) {
 	return doCall(in, newCall(t, method))
 }
 
@@ -252,8 +252,8 @@ func newCall(t *testing.T, method string) *Call {
 	return &Call{Method: method, Request: &m}
 }
 
-func doCall(in *Instance, c *Call) (*Call, chan outcome) {
-	out := in.owner.(interface{ expect(c *Call) chan outcome }).expect(c)
+func doCall(in *Attachment, c *Call) (*Call, chan outcome) {
+	out := in.client.(interface{ expect(c *Call) chan outcome }).expect(c)
 	in.Do(c)
 	return c, out
 }
@@ -273,7 +273,7 @@ func cancel(t *testing.T, c *Call) bool {
 }
 
 // doTool calls a tool.
-func doTool(t *testing.T, in *Instance, name string) chan outcome {
+func doTool(t *testing.T, in *Attachment, name string) chan outcome {
 	t.Helper()
 	c := newCall(t, "tools/call")
 	c.Kind, c.Item = catalog.Tools, name
@@ -292,7 +292,7 @@ func wait(t *testing.T, out chan outcome) outcome {
 	}
 }
 
-func works(t *testing.T, in *Instance) {
+func works(t *testing.T, in *Attachment) {
 	t.Helper()
 	_, out := do(t, in, "x/ask")
 	if o := wait(t, out); o.err != nil || o.result != "{}" {

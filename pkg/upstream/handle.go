@@ -26,6 +26,9 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 	switch m.Kind {
 	case jsonrpc.Result, jsonrpc.Failure:
 		if c := in.take(m.Bytes(m.ID)); c != nil {
+			if !c.own() {
+				in.cork(c.To(), msg.More)
+			}
 			in.finish(c, &m, nil)
 		} else {
 			in.spec.Log.Debug().Str("server", in.spec.Name).Msg("answer to no open request")
@@ -35,10 +38,10 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 			conn.Send(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), []byte("{}"))))
 			return
 		}
-		in.owner.FromServer(in, &m)
+		in.request(conn, &m, msg.More)
 	case jsonrpc.Notification:
 		in.noteListChange(&m)
-		in.owner.FromServer(in, &m)
+		in.notify(&m, msg.More)
 	}
 }
 

@@ -54,7 +54,7 @@ func TestRevisionRefused(t *testing.T) {
 				one.no(c, id, version)
 				return true
 			}
-			in, _ := newInstance(t, s, nil)
+			in, _ := newServer(t, s, nil)
 			works(t, in)
 			s.last().die(errBoom)
 			until(t, "the end is noted", func() bool { return in.Status().State != Ready })
@@ -82,7 +82,7 @@ func TestOtherRefusals(t *testing.T) {
 			c.say(`{"jsonrpc":"2.0","id":` + id + `,"error":` + refusal + `}`)
 			return true
 		}}
-		in, _ := newInstance(t, s, nil)
+		in, _ := newServer(t, s, nil)
 		_, out := do(t, in, "x/ask")
 		o := wait(t, out)
 		var e *Error

@@ -1,8 +1,9 @@
-// Package upstream keeps one server running for one client: it starts it when it is needed, performs the
-// handshake, matches answers to calls, notices when it dies and starts it again when it is needed again.
+// Package upstream keeps servers running for clients: it starts one when it is needed, performs the handshake, matches answers to calls,
+// notices when it dies and starts it again when it is needed again.
 //
-// Instance is that server. What it says on its own (requests, notifications) goes to its Owner; how bytes reach it is a
-// Conn's business. Nothing here knows of clients' names or of several servers.
+// Instance is one life of a server. Clients use it through an Attachment each, which gets what the server says on its own (requests,
+// notifications); a Pool owns the instances and knows who shares them. How bytes reach the server is a Conn's business. Nothing here knows of
+// clients' names, or of what several servers have to do with each other.
 package upstream
 
 import (
@@ -56,24 +57,6 @@ type Spec struct {
 	Log   zerolog.Logger
 }
 
-// Owner is told what a server says and does. FromServer, Started and Changed are called by the goroutine that reads from the server;
-// Listed may come at the same time. None is called with a lock held.
-type Owner interface {
-	// FromServer gets each request and notification that the instance does not handle itself.
-	FromServer(in *Instance, m *jsonrpc.Message)
-	// Answered is called once for each call that was not cancelled: with the answer, a Result or a Failure, or with the reason why there is none.
-	Answered(c *Call, answer *jsonrpc.Message, err error)
-	// Started is called after the handshake, before any waiting call is sent.
-	Started(in *Instance)
-	// Listed is called when lists of the server were read, and when more became known of them. A list in live that is nil
-	// was not read yet.
-	Listed(in *Instance, live *catalog.Snapshot, known Known)
-	// Cork is called with true when several messages of the server are at hand, and with false after the last of them.
-	Cork(on bool)
-	// Changed is called when the state changed.
-	Changed(in *Instance)
-}
-
 // State is what an instance is doing.
 type State string
 
@@ -103,14 +86,13 @@ type Status struct {
 	Confinement string // how the running server is confined, such as "docker node:24"; "" if it is not
 }
 
-// Instance is one server for one client. It is safe for concurrent use.
+// Instance is one server, for the clients that are attached to it. It is safe for concurrent use.
 type Instance struct {
 	spec    Spec
-	owner   Owner
 	runs    sync.WaitGroup
 	closing chan struct{} // closed by Close
 
-	Unread jsonrpc.Share // the owner's: what its client has to read of what the server said unasked
+	corking []*Attachment // whose outlets are corked; the reader's
 
 	mu                sync.Mutex
 	state             State
@@ -135,18 +117,22 @@ type Instance struct {
 	tokens            map[uint64]*Call // of calls that were sent, and of those that became tasks, by progress token
 	waiting           []*Call
 	lists             lists
+	live              *catalog.Snapshot // what the clients were last told of; nil: nothing in this run
+	known             Known             // how much of it is
+	attached          []*Attachment     // replaced, never changed
+	caller            *Attachment       // of the first call in this run
+	mixed             bool              // others have called in this run too
 	holds             int
 	took              time.Duration // Status.Took
 	place             *place        // of the start in the queue, nil if it takes none
 	hurried           bool          // somebody waits for the start
 	again             bool          // start when the run that is ending has ended
-	corked            bool
+	corks             int           // of Cork
 	idle              *time.Timer
 }
 
-// New makes an instance; nothing is started.
-func New(spec Spec, owner Owner) *Instance {
-	return &Instance{spec: spec, owner: owner, state: Idle, since: time.Now(), closing: make(chan struct{}), pending: map[uint64]*Call{}, tokens: map[uint64]*Call{}}
+func newInstance(spec Spec) *Instance {
+	return &Instance{spec: spec, state: Idle, since: time.Now(), closing: make(chan struct{}), pending: map[uint64]*Call{}, tokens: map[uint64]*Call{}}
 }
 
 // WaitsForLogin tells whether the server's start waits for a person who is to log in.
@@ -220,13 +206,14 @@ func (in *Instance) set(s State, why error) {
 	case Starting:
 		in.starts++
 		in.noise, in.pulse = 0, pulse{}
+		in.caller, in.mixed = nil, false
 	case Failed:
 		in.asks = ""
 		in.nextTry = in.since.Add(backoff(in.failures))
 		in.failures++
 	}
 	if s != Ready {
-		in.hello, in.lists = nil, lists{}
+		in.hello, in.lists, in.live = nil, lists{}, nil
 		maps.DeleteFunc(in.tokens, func(_ uint64, c *Call) bool { return c.over.Load() }) // of tasks
 	}
 }
@@ -309,14 +296,6 @@ func (in *Instance) takeSent() []*Call {
 	return calls
 }
 
-// Hold keeps the instance from being stopped for idleness until n holds were given back with -n.
-func (in *Instance) Hold(n int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.holds += n
-	in.rest()
-}
-
 // rest starts the idle clock anew; mu is held.
 func (in *Instance) rest() {
 	stopTimer(in.idle)
@@ -362,18 +341,22 @@ func (in *Instance) sendNote(f jsonrpc.Frame) {
 	}
 }
 
-// Cork holds back what is sent to the server, with true, until Cork(false), so that it goes out together.
+// Cork holds back what is sent to the server, with true, until Cork(false), so that it goes out together. Corks nest.
 func (in *Instance) Cork(on bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.corked = on
+	if on {
+		in.corks++
+	} else {
+		in.corks--
+	}
 	in.applyCork()
 }
 
 // applyCork passes the cork on to the connection, which may have been made since; mu is held.
 func (in *Instance) applyCork() {
 	if c, ok := in.conn.(interface{ Cork(bool) }); ok {
-		c.Cork(in.corked)
+		c.Cork(in.corks > 0)
 	}
 }
 

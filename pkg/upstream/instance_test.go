@@ -17,7 +17,7 @@ import (
 func TestStates(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	if st := in.Status(); st.State != Idle || s.dials() != 0 {
 		t.Fatalf("new: %+v", st)
 	}
@@ -56,7 +56,7 @@ func TestFailedStart(t *testing.T) {
 		}
 		return nil
 	}}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	_, out := do(t, in, "x/ask")
 	o := wait(t, out)
 	if !errors.Is(o.err, errBoom) || !strings.Contains(o.err.Error(), `server "x" did not start: exited with status 9. Check`) {
@@ -104,7 +104,7 @@ func TestStartErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			mcptest.CheckGoroutines(t)
 			s := &script{mute: map[string]bool{"initialize": true}}
-			in, _ := newInstance(t, s, func(spec *Spec) { spec.StartTimeout = 300 * time.Millisecond })
+			in, _ := newServer(t, s, func(spec *Spec) { spec.StartTimeout = 300 * time.Millisecond })
 			_, out := do(t, in, "x/ask")
 			until(t, "initialize was sent", func() bool { return s.count("initialize") == 1 })
 			tc.act(s, s.last())
@@ -124,7 +124,7 @@ func TestStartErrors(t *testing.T) {
 func TestCancelWhileWaiting(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{mute: map[string]bool{"initialize": true}}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	c, out := do(t, in, "x/first")
 	_, second := do(t, in, "x/second")
 	until(t, "initialize was sent", func() bool { return s.count("initialize") == 1 })
@@ -142,7 +142,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 
 func TestCancelWhenSent(t *testing.T) {
 	s := &script{mute: map[string]bool{"x/never": true}}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	c, out := do(t, in, "x/never")
 	until(t, "it was sent", func() bool { return s.count("x/never") == 1 })
 	if !cancel(t, c) || s.count("notifications/cancelled") != 1 {
@@ -158,7 +158,7 @@ func TestCancelWhenSent(t *testing.T) {
 func TestGiveUp(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{mute: map[string]bool{"initialize": true}}
-	in, _ := newInstance(t, s, func(spec *Spec) { spec.StartWait = 50 * time.Millisecond })
+	in, _ := newServer(t, s, func(spec *Spec) { spec.StartWait = 50 * time.Millisecond })
 	_, out := do(t, in, "x/ask")
 	if o := wait(t, out); !errors.Is(o.err, ErrStillStarting) || !strings.Contains(o.err.Error(), "its last words") {
 		t.Errorf("got %v", o.err)
@@ -176,7 +176,7 @@ func TestGiveUp(t *testing.T) {
 // A slow start is no slow call: call_timeout is not for the handshake or the lists.
 func TestCallTimeoutIsForCallsAlone(t *testing.T) {
 	s := &script{mute: map[string]bool{"initialize": true, "x/never": true}}
-	in, _ := newInstance(t, s, func(spec *Spec) { spec.CallTimeout = 50 * time.Millisecond })
+	in, _ := newServer(t, s, func(spec *Spec) { spec.CallTimeout = 50 * time.Millisecond })
 	_, out := do(t, in, "x/ask")
 	until(t, "initialize was sent", func() bool { return s.count("initialize") == 1 })
 	time.Sleep(150 * time.Millisecond)
@@ -193,7 +193,7 @@ func TestCallTimeoutIsForCallsAlone(t *testing.T) {
 // The process has ended, and the news is still on its way: the call that comes now goes to the next one.
 func TestCallToAConnectionThatHasEnded(t *testing.T) {
 	s := &script{}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	works(t, in)
 	old := s.last()
 	old.mu.Lock()
@@ -218,7 +218,7 @@ func TestCallToAConnectionThatHasEnded(t *testing.T) {
 func TestIdleStop(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{closeTakes: 100 * time.Millisecond}
-	in, _ := newInstance(t, s, func(spec *Spec) { spec.IdleTimeout = 30 * time.Millisecond; spec.Eager = true })
+	in, _ := newServer(t, s, func(spec *Spec) { spec.IdleTimeout = 30 * time.Millisecond; spec.Eager = true })
 	for i := range 5 {
 		works(t, in)
 		until(t, "it is stopped", func() bool { return in.Status().State == Idle })
@@ -251,7 +251,7 @@ func TestIdleStop(t *testing.T) {
 // What waits for a tool that may still appear keeps the server up.
 func TestIdleStopWhileACallIsHeld(t *testing.T) {
 	s := &script{capabilities: `"tools":{"listChanged":true}`}
-	in, _ := newInstance(t, s, func(spec *Spec) {
+	in, _ := newServer(t, s, func(spec *Spec) {
 		spec.IdleTimeout = 50 * time.Millisecond
 		spec.Admit = func(catalog.Kind, string, string) error { return nil }
 	})
@@ -267,7 +267,7 @@ func TestIdleStopWhileACallIsHeld(t *testing.T) {
 func TestSessionLost(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{mute: map[string]bool{"x/lost": true}}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	works(t, in)
 	lose := func() {
 		c := s.last()
@@ -289,7 +289,7 @@ func TestSessionLost(t *testing.T) {
 func TestSessionLostAtOnce(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	in.Start()
 	stop := time.Now().Add(1500 * time.Millisecond)
 	for time.Now().Before(stop) {
@@ -306,7 +306,7 @@ func TestSessionLostAtOnce(t *testing.T) {
 func TestEagerRestartBacksOff(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{}
-	in, _ := newInstance(t, s, func(spec *Spec) { spec.Eager = true })
+	in, _ := newServer(t, s, func(spec *Spec) { spec.Eager = true })
 	in.Start()
 	stop := time.Now().Add(3500 * time.Millisecond)
 	for time.Now().Before(stop) {
@@ -323,7 +323,7 @@ func TestEagerRestartBacksOff(t *testing.T) {
 func TestCloseWithCallsOpen(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{mute: map[string]bool{"x/never": true}}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	works(t, in)
 	var outs []chan outcome
 	for range 10 {
@@ -341,7 +341,7 @@ func TestCloseWithCallsOpen(t *testing.T) {
 func TestCloseWhileStarting(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{mute: map[string]bool{"initialize": true}}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	_, out := do(t, in, "x/ask")
 	in.Close(time.Second)
 	if o := wait(t, out); !errors.Is(o.err, ErrClosed) {
@@ -354,7 +354,7 @@ func TestRaces(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	for range 30 {
 		s := &script{capabilities: `"tools":{}`}
-		in, _ := newInstance(t, s, func(spec *Spec) { spec.IdleTimeout = time.Millisecond; spec.CallTimeout = 3 * time.Millisecond })
+		in, _ := newServer(t, s, func(spec *Spec) { spec.IdleTimeout = time.Millisecond; spec.CallTimeout = 3 * time.Millisecond })
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
@@ -389,7 +389,7 @@ func TestRaces(t *testing.T) {
 // A list that got no answer is not an empty one.
 func TestListWithoutAnAnswer(t *testing.T) {
 	s := &script{capabilities: `"tools":{}`, mute: map[string]bool{"tools/list": true}}
-	in, w := newInstance(t, s, nil)
+	in, w := newServer(t, s, nil)
 	in.Start()
 	until(t, "the list was asked for", func() bool { return s.count("tools/list") == 1 })
 	s.last().in <- transport.Inbound{Failed: &transport.Failed{ID: []byte("2"), Err: errBoom}}

@@ -42,7 +42,7 @@ type lists struct {
 	failed    [catalog.Kinds]error             // why the last reading gave nothing; nil: it did not fail
 	wake      chan struct{}                    // tells readLists of a change
 	offers    [catalog.Kinds]map[string]bool   // what the server offers now; nil until it was read
-	told      [catalog.Kinds]map[string]string // digests of the definitions that the owner was told of; nil until it was
+	told      [catalog.Kinds]map[string]string // digests of the definitions that the clients were told of; nil until it was
 	settled   bool                             // no more tools and prompts are expected to appear
 	stale     bool                             // the connection is about to end: hold everything
 	announces bool                             // the server sends list_changed for tools
@@ -137,7 +137,7 @@ func Unread(live *catalog.Snapshot) bool {
 	return live.Items[catalog.Tools] == nil && catalog.Declares(live.Capabilities, "tools")
 }
 
-// judge tells whether a call has to wait although the server runs, or is refused. It is sent only after the owner has seen the
+// judge tells whether a call has to wait although the server runs, or is refused. It is sent only after its client has seen the
 // live definition of what it names, and admits it; what a fresh instance does not offer (yet) may still appear.
 func (l *lists) judge(c *Call, admit func(catalog.Kind, string, string) error) (wait bool, refused error) {
 	switch {
@@ -150,7 +150,7 @@ func (l *lists) judge(c *Call, admit func(catalog.Kind, string, string) error) (
 	switch {
 	case listed:
 		return false, admit(c.Kind, c.Item, digest)
-	case !l.settled, l.told[c.Kind] == nil && l.offers[c.Kind] != nil, l.offers[c.Kind][c.Item]: // it was read, and the owner is being told
+	case !l.settled, l.told[c.Kind] == nil && l.offers[c.Kind] != nil, l.offers[c.Kind][c.Item]: // it was read, and the clients are being told
 		return true, nil
 	case l.told[c.Kind] == nil && l.failed[c.Kind] != nil:
 		return false, fmt.Errorf("%w: %w", ErrNotListed, l.failed[c.Kind])
@@ -282,9 +282,14 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 		in.mu.Unlock()
 		if known != told {
 			told, came = known, true
-			in.owner.Listed(in, current, known)
+			in.mu.Lock()
+			in.live, in.known = current, known
+			in.mu.Unlock()
+			for _, a := range in.clients() {
+				a.client.Listed(a, current, known)
+			}
 		}
-		if came { // only now, when the owner knows the definitions
+		if came { // only now, when the clients know the definitions
 			in.release(conn, digests)
 		}
 		came = false

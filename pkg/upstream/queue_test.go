@@ -14,7 +14,7 @@ import (
 type starts struct {
 	t     *testing.T
 	queue *Queue
-	all   map[string]*Instance
+	all   map[string]*Attachment
 	ends  map[string]*script
 
 	mu     sync.Mutex
@@ -22,13 +22,13 @@ type starts struct {
 }
 
 func newStarts(t *testing.T, most int) *starts {
-	return &starts{t: t, queue: NewQueue(most), all: map[string]*Instance{}, ends: map[string]*script{}}
+	return &starts{t: t, queue: NewQueue(most), all: map[string]*Attachment{}, ends: map[string]*script{}}
 }
 
 // start starts a server that answers initialize only when it is let.
-func (s *starts) start(name string, urgency Urgency, cost int) *Instance {
+func (s *starts) start(name string, urgency Urgency, cost int) *Attachment {
 	script := &script{mute: map[string]bool{"initialize": true}}
-	in, _ := newInstance(s.t, script, func(spec *Spec) {
+	in, _ := newServer(s.t, script, func(spec *Spec) {
 		spec.Name, spec.Turn, spec.StartTimeout, spec.StartWait = name, Turn{s.queue, urgency, cost}, time.Hour, time.Hour
 		spec.Dial = func() (Conn, error) {
 			s.mu.Lock()
@@ -165,7 +165,7 @@ func TestQueueHang(t *testing.T) {
 func TestQueueDialHangs(t *testing.T) {
 	bubble(t, 1, func(s *starts) {
 		release := make(chan struct{})
-		in, _ := newInstance(s.t, &script{}, func(spec *Spec) {
+		in, _ := newServer(s.t, &script{}, func(spec *Spec) {
 			spec.Turn = Turn{Queue: s.queue, Urgency: Wanted}
 			spec.Dial = func() (Conn, error) { <-release; return nil, errBoom }
 		})

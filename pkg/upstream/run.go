@@ -50,31 +50,19 @@ func (in *Instance) run() {
 		conn.Close(stopGrace)
 		err = lastWord(conn, err)
 	}
-	corked := false
-	uncork := func() {
-		if corked {
-			in.owner.Cork(false)
-			corked = false
-		}
-	}
 	if c, ok := conn.(interface{ OnWait(func()) }); ok {
-		c.OnWait(uncork) // what seemed to be at hand was noise, or half a message
+		c.OnWait(in.uncork) // what seemed to be at hand was noise, or half a message
 	}
 	for err == nil {
 		var msg transport.Inbound
 		if msg, err = conn.Recv(); err != nil {
 			break
 		}
-		if msg.More && !corked {
-			in.owner.Cork(true)
-			corked = true
-		}
-		in.handle(conn, msg)
-		if !msg.More {
-			uncork()
+		if in.handle(conn, msg); !msg.More {
+			in.uncork()
 		}
 	}
-	uncork()
+	in.uncork()
 	in.ended(conn, err)
 }
 
@@ -203,14 +191,14 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 	if err != nil {
 		return err
 	}
-	in.owner.Started(in)
-	in.owner.Changed(in)
+	in.restore()
+	in.changed()
 	in.release(conn, [catalog.Kinds]map[string]string{})
 	in.runs.Go(func() { in.readLists(conn, gone) })
 	return nil
 }
 
-// release notes the digests of the definitions that the owner has been told of, and sends the waiting calls that may go.
+// release notes the digests of the definitions that the clients have been told of, and sends the waiting calls that may go.
 func (in *Instance) release(conn Conn, digests [catalog.Kinds]map[string]string) {
 	in.mu.Lock()
 	if in.state != Ready || in.conn != conn {
@@ -310,7 +298,7 @@ func (in *Instance) ended(conn Conn, err error) {
 		}
 		in.finish(c, nil, &before)
 	}
-	in.owner.Changed(in) // all of this run is over before the next one begins
+	in.changed() // all of this run is over before the next one begins
 	in.mu.Lock()
 	if in.state == Idle && (start || was == Idle && len(in.waiting) > 0) {
 		in.start()

@@ -12,7 +12,7 @@ import (
 func TestClosedInput(t *testing.T) {
 	mcptest.CheckGoroutines(t)
 	s := &script{}
-	in, _ := newInstance(t, s, nil)
+	in, _ := newServer(t, s, nil)
 	works(t, in)
 	c := s.last()
 	c.mu.Lock()
@@ -27,7 +27,7 @@ func TestClosedInput(t *testing.T) {
 // A list that fails and is read again and again is no use of the server.
 func TestIdleStopWithAFailingList(t *testing.T) {
 	s := &script{capabilities: `"prompts":{}`, refuse: map[string]bool{"prompts/list": true}}
-	in, _ := newInstance(t, s, func(spec *Spec) { spec.IdleTimeout = 3 * time.Second })
+	in, _ := newServer(t, s, func(spec *Spec) { spec.IdleTimeout = 3 * time.Second })
 	works(t, in)
 	// It is read after 1 s and 3 s, and would be after 7 s.
 	until(t, "the idle server is stopped", func() bool { return in.Status().State == Idle })

@@ -32,7 +32,7 @@ func TestListThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{capabilities: `"tools":{}`, answer: map[string]string{"tools/list": tc.answer}, mute: map[string]bool{"tools/list": tc.answer == ""}}
-				in, w := newInstance(t, s, func(spec *Spec) {
+				in, w := newServer(t, s, func(spec *Spec) {
 					spec.Admit = func(catalog.Kind, string, string) error { return nil }
 				})
 				in.Start()
@@ -73,7 +73,7 @@ func TestListThatFails(t *testing.T) {
 func TestListThatIsOnlyTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{capabilities: `"tools":{},"prompts":{}`, refuse: map[string]bool{"prompts/list": true}}
-		in, _ := newInstance(t, s, nil)
+		in, _ := newServer(t, s, nil)
 		in.Start()
 		time.Sleep(time.Minute)
 		if st := in.Status(); !st.Usable || st.Unlisted == nil || !strings.Contains(st.Unlisted.Error(), "list of prompts") {
@@ -82,7 +82,7 @@ func TestListThatIsOnlyTold(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{capabilities: `"tools":{}`, mute: map[string]bool{"tools/list": true}}
-		in, _ := newInstance(t, s, nil)
+		in, _ := newServer(t, s, nil)
 		in.Start()
 		time.Sleep(settleMost - time.Millisecond)
 		if st := in.Status(); st.Unlisted != nil {
