@@ -21,9 +21,8 @@ type Conn struct {
 	version string
 	ctx     context.Context
 	cancel  context.CancelFunc
-	inbox   *jsonrpc.Queue
+	inbox   *jsonrpc.Queue[[]byte] // messages
 	work    sync.WaitGroup
-	ready   []jsonrpc.Frame // popped, not yet received
 
 	mu   sync.Mutex
 	open map[string]context.CancelFunc // by raw id
@@ -31,7 +30,7 @@ type Conn struct {
 
 // Connect makes a connection to the own tools, which act through admin.
 func Connect(admin Admin, version string) *Conn {
-	c := &Conn{admin: admin, version: version, inbox: jsonrpc.NewQueue(0), open: map[string]context.CancelFunc{}}
+	c := &Conn{admin: admin, version: version, inbox: jsonrpc.NewQueue(0, func(raw []byte) int { return len(raw) }), open: map[string]context.CancelFunc{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -83,10 +82,10 @@ func (c *Conn) Send(f jsonrpc.Frame) error {
 		c.mu.Unlock()
 		cancel()
 		if err != nil {
-			c.inbox.Push(jsonrpc.Whole(jsonrpc.NewError(m.Bytes(m.ID), mcp.InvalidParams, err.Error(), nil)))
+			c.inbox.Push(jsonrpc.NewError(m.Bytes(m.ID), mcp.InvalidParams, err.Error(), nil))
 			return
 		}
-		c.inbox.Push(jsonrpc.Whole(jsonrpc.NewResult(m.Bytes(m.ID), result)))
+		c.inbox.Push(jsonrpc.NewResult(m.Bytes(m.ID), result))
 	})
 	return nil
 }
@@ -105,7 +104,7 @@ func (c *Conn) waiting(ctx context.Context, token []byte) {
 		case <-tick.C:
 		}
 		params := append(append([]byte(`{"progressToken":`), token...), fmt.Sprintf(`,"progress":%d,"message":"Waiting for your answer, or for the server"}`, n)...)
-		c.inbox.Push(jsonrpc.Whole(jsonrpc.NewNotification(mcp.Progress, params)))
+		c.inbox.Push(jsonrpc.NewNotification(mcp.Progress, params))
 	}
 }
 
@@ -137,15 +136,8 @@ func (c *Conn) answer(ctx context.Context, m *jsonrpc.Message) ([]byte, error) {
 
 // Recv returns the next answer.
 func (c *Conn) Recv() (transport.Inbound, error) {
-	if len(c.ready) == 0 {
-		var err error
-		if c.ready, err = c.inbox.Pop(nil); err != nil {
-			return transport.Inbound{}, err
-		}
-	}
-	f := c.ready[0]
-	c.ready = c.ready[1:]
-	return transport.Inbound{Raw: f.Join()}, nil
+	raw, err := c.inbox.Pop()
+	return transport.Inbound{Raw: raw}, err
 }
 
 // LastSign is now: code of our own is always alive.

@@ -9,80 +9,93 @@ import (
 // ErrFull is returned when the reader of a queue or a stream has fallen too far behind.
 var ErrFull = errors.New("the reader does not keep up")
 
-// Queue carries frames from many goroutines to one, in order. It is bounded by bytes, not by count.
-type Queue struct {
+// Queue carries items from many goroutines to one, in order. It is bounded by the bytes of its items, not by their count.
+type Queue[T any] struct {
 	limit int
+	size  func(T) int
 
-	mu     sync.Mutex
-	frames []Frame
-	bytes  int
-	err    error // why it is closed
-	ready  chan struct{}
+	mu    sync.Mutex
+	moved *sync.Cond // something was added or taken, or the queue was closed
+	items []T
+	bytes int
+	err   error // why it is closed
 }
 
-// NewQueue makes a queue that holds up to limit bytes, 0 for MaxMessage. One frame always fits.
-func NewQueue(limit int) *Queue {
+// itemCost is what an item takes beside its bytes.
+const itemCost = 64
+
+// NewQueue makes a queue that holds up to limit bytes, 0 for MaxMessage. size is that of an item in bytes. One item always
+// fits.
+func NewQueue[T any](limit int, size func(T) int) *Queue[T] {
 	if limit <= 0 {
 		limit = MaxMessage
 	}
-	return &Queue{limit: limit, ready: make(chan struct{}, 1)}
+	q := &Queue[T]{limit: limit, size: func(item T) int { return size(item) + itemCost }}
+	q.moved = sync.NewCond(&q.mu)
+	return q
 }
 
-// Push adds a frame without waiting. It fails with ErrFull, or with what Close was given.
-func (q *Queue) Push(f Frame) error {
+func (q *Queue[T]) fullLocked(item T) bool { return q.bytes > 0 && q.bytes+q.size(item) > q.limit }
+
+// Push adds an item without waiting. It fails with ErrFull, or with what Close was given.
+func (q *Queue[T]) Push(item T) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.err == nil && q.fullLocked(item) {
+		return ErrFull
+	}
+	return q.addLocked(item)
+}
+
+// Put waits for room: a full queue stops the stream that its items are read from. It fails with what Close was given.
+func (q *Queue[T]) Put(item T) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.err == nil && q.fullLocked(item) {
+		q.moved.Wait()
+	}
+	return q.addLocked(item)
+}
+
+func (q *Queue[T]) addLocked(item T) error {
 	if q.err != nil {
 		return q.err
 	}
-	if q.bytes > 0 && q.bytes+f.Len() > q.limit {
-		return ErrFull
-	}
-	q.frames = append(q.frames, f)
-	q.bytes += f.Len() + 1
-	if len(q.frames) == 1 {
-		select {
-		case q.ready <- struct{}{}:
-		default:
-		}
-	}
+	q.items = append(q.items, item)
+	q.bytes += q.size(item)
+	q.moved.Broadcast()
 	return nil
 }
 
-// Pop waits for frames and returns all that are there, appended to dst. After Close it returns what is left, then the
-// error that Close was given.
-func (q *Queue) Pop(dst []Frame) ([]Frame, error) {
-	for {
-		q.mu.Lock()
-		if len(q.frames) > 0 {
-			dst = append(dst, q.frames...)
-			clear(q.frames)
-			q.frames, q.bytes = q.frames[:0], 0
-			q.mu.Unlock()
-			return dst, nil
+// Pop waits for the next item. After Close it returns what is left, then the error that Close was given.
+func (q *Queue[T]) Pop() (item T, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.items) == 0 {
+		if q.err != nil {
+			return item, q.err
 		}
-		err := q.err
-		q.mu.Unlock()
-		if err != nil {
-			return dst, err
-		}
-		<-q.ready
+		q.moved.Wait()
 	}
+	var none T
+	item, q.items[0] = q.items[0], none
+	if q.items = q.items[1:]; len(q.items) == 0 {
+		q.items = nil
+	}
+	q.bytes -= q.size(item)
+	q.moved.Broadcast()
+	return item, nil
 }
 
-// Close ends the queue; err is what Push and, once it is empty, Pop return, io.EOF if nil.
-func (q *Queue) Close(err error) {
+// Close ends the queue; err is what Push, Put and, once it is empty, Pop return, io.EOF if nil. The first reason stays.
+func (q *Queue[T]) Close(err error) {
 	if err == nil {
 		err = io.EOF
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.err != nil {
-		return
-	}
-	q.err = err
-	select {
-	case q.ready <- struct{}{}:
-	default:
+	if q.err == nil {
+		q.err = err
+		q.moved.Broadcast()
 	}
 }

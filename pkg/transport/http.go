@@ -71,9 +71,9 @@ type HTTP struct {
 	// farewell is the context of the DELETE at the end; hurry ends it.
 	farewell context.Context
 	hurry    context.CancelFunc
-	out      *jsonrpc.Queue
-	in       *inbox
-	sign     atomic.Int64 // last sign of life, Unix nanoseconds
+	out      *jsonrpc.Queue[jsonrpc.Frame]
+	in       *jsonrpc.Queue[Inbound] // a full one stops the streams that are read
+	sign     atomic.Int64            // last sign of life, Unix nanoseconds
 	wg       sync.WaitGroup
 	once     sync.Once // Close
 
@@ -105,7 +105,7 @@ func DialHTTP(spec HTTPSpec) (*HTTP, error) {
 	}
 	h := &HTTP{
 		spec: spec, url: to, header: header, secrets: config.NewRedactor(secretsOf(spec, to), "…"),
-		out: jsonrpc.NewQueue(0), in: newInbox(), calls: map[string]*call{},
+		out: jsonrpc.NewQueue(0, jsonrpc.Frame.Len), in: jsonrpc.NewQueue(0, Inbound.size), calls: map[string]*call{},
 		wait: waits{
 			ready: 10 * time.Second, notice: 2 * time.Second, start: time.Second,
 			get: 2 * time.Second, linger: 5 * time.Second,
@@ -127,7 +127,7 @@ func (h *HTTP) Send(f jsonrpc.Frame) error { return h.out.Push(f) }
 
 // Recv returns the next message. Its error says why the connection ended: io.EOF after Close, ErrSessionLost, or for
 // HTTP+SSE the end of its stream.
-func (h *HTTP) Recv() (Inbound, error) { return h.in.get() }
+func (h *HTTP) Recv() (Inbound, error) { return h.in.Pop() }
 
 // SetVersion tells the negotiated revision, which goes into the MCP-Protocol-Version header of all later messages.
 func (h *HTTP) SetVersion(v string) {
@@ -202,7 +202,7 @@ func (h *HTTP) Close(grace time.Duration) {
 	defer hurry.Stop()
 	h.once.Do(func() {
 		lost := h.ended() != nil
-		h.in.close(io.EOF) // before the dispatcher closes it with another reason
+		h.in.Close(io.EOF) // before the dispatcher closes it with another reason
 		h.end(ErrClosed)
 		h.cancel()
 		if grace > 0 && !lost {

@@ -126,7 +126,7 @@ func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 	id := m.Bytes(m.ID)
 	if bad != nil {
 		if m.Answers() && !(m.Error.End != 0 && h.bodySaysLost(c, m.Raw)) && h.settle(id) != nil {
-			h.in.put(Inbound{Raw: m.Raw}) // who asked tells what is wrong with it, or makes use of its sound pieces
+			h.in.Put(Inbound{Raw: m.Raw}) // who asked tells what is wrong with it, or makes use of its sound pieces
 			return nil
 		}
 		return bad
@@ -154,7 +154,7 @@ func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 	} else if c != nil {
 		c.heard.Store(true)
 	}
-	h.in.put(Inbound{Raw: m.Raw})
+	h.in.Put(Inbound{Raw: m.Raw})
 	return nil
 }
 

@@ -1,60 +1,12 @@
 package transport
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
-
-// A consumer that does not read holds up the server, not our memory, and nothing is lost.
-func TestHTTPInboxIsBounded(t *testing.T) {
-	q := newInbox()
-	q.limit = 1000
-	done := make(chan int)
-	go func() {
-		n := 0
-		for q.put(Inbound{Raw: bytes.Repeat([]byte{'x'}, 36)}) {
-			n++
-		}
-		done <- n
-	}()
-	eventually(t, "the inbox is full", func() bool {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		return q.bytes == 1000
-	})
-	for range 25 {
-		if _, err := q.get(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "the inbox is full again", func() bool {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		return len(q.items) == 10
-	})
-	q.close(ErrSessionLost)
-	if n := <-done; n != 35 {
-		t.Errorf("%d were put", n)
-	}
-	for range 10 {
-		if _, err := q.get(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := q.get(); err != ErrSessionLost {
-		t.Errorf("%v", err)
-	}
-	big := newInbox()
-	if !big.put(Inbound{Raw: make([]byte, 2*jsonrpc.MaxMessage)}) {
-		t.Error("one message always fits")
-	}
-}
 
 func TestHTTPResumeDelay(t *testing.T) {
 	h := &HTTP{wait: waits{base: time.Second, most: time.Minute}}

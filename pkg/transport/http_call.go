@@ -160,7 +160,7 @@ func (h *HTTP) fail(c *call, err error, notRun bool) {
 	if c.id == nil || h.settle(c.id) == nil {
 		return
 	}
-	h.in.put(Inbound{Failed: &Failed{ID: bytes.Clone(c.id), Err: err, NotRun: notRun}})
+	h.in.Put(Inbound{Failed: &Failed{ID: bytes.Clone(c.id), Err: err, NotRun: notRun}})
 }
 
 // sleep waits for d; false if the connection ended or the call was settled meanwhile (c may be nil).

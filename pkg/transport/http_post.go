@@ -12,18 +12,16 @@ import (
 
 // dispatch starts the messages in the order they were sent in, until the connection ends.
 func (h *HTTP) dispatch() {
-	var frames []jsonrpc.Frame
 	var unsent []*call
-	var err error
-	for err == nil {
-		frames, err = h.out.Pop(frames[:0])
-		for i, f := range frames {
-			frames[i] = jsonrpc.Frame{}
-			unsent = h.start(f.Join(), unsent)
+	for {
+		f, err := h.out.Pop()
+		if err != nil {
+			break
 		}
+		unsent = h.start(f.Join(), unsent)
 	}
 	h.drain()
-	h.in.close(h.ended())
+	h.in.Close(h.ended())
 	h.cancel()
 }
 

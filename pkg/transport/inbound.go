@@ -13,6 +13,8 @@ type Inbound struct {
 	More   bool    // the next message is at hand already
 }
 
+func (in Inbound) size() int { return len(in.Raw) }
+
 // Failed says that the request with this raw id will get no answer from the upstream, and why.
 type Failed struct {
 	ID     []byte
