@@ -120,23 +120,21 @@ func warnHeld(s *session.Session, names []string) {
 }
 
 // warnChanged tells the clients of a server that more of it waits for a review than before.
-func (h *Hub) warnChanged(k key, old, now *quarantine.Record) {
-	server, _ := h.written(k)
-	if server == nil || now.State(server) != quarantine.Approved {
+func (h *Hub) warnChanged(st *State, w written) {
+	server, k := st.server(w.key), w.key
+	if server == nil || w.was.Record == nil || w.now.Record == nil || w.now.Record.State(server.Written) != quarantine.Approved {
 		return
 	}
-	n := now.Pending(server)
-	if old == nil || n <= old.Pending(server) {
+	n := w.now.Record.Pending(server.Written)
+	if n <= w.was.Record.Pending(server.Written) {
 		return
 	}
 	text := fmt.Sprintf("Server %s has %d changes to review", strconv.QuoteToASCII(k.name), n)
 	if n == 1 {
 		text = fmt.Sprintf("Server %s has a change to review", strconv.QuoteToASCII(k.name))
 	}
-	for _, s := range h.all() {
-		if own := h.Config(s).Server(k.name); own != nil && keyOf(own) == k {
-			s.Warn(text + "; the approved versions stay active. The user reviews it with: " + command("review", server))
-		}
+	for _, s := range st.in(k) {
+		s.Warn(text + "; the approved versions stay active. The user reviews it with: " + command("review", server.Written))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,18 +29,8 @@ type admin struct {
 func (a *admin) List() builtin.Report {
 	h := a.h
 	a.s.Locate()
-	h.mu.Lock()
-	sc := h.scopes[h.sessions[a.s]]
-	c, broken, approval := sc.Effective, h.broken, h.approval
-	firsts := make(map[key]*first, len(h.firsts))
-	for k, f := range h.firsts {
-		firsts[k] = f
-	}
-	snapshots, fared := map[key]*catalog.Snapshot{}, maps.Clone(h.lately)
-	for k, e := range h.entries {
-		snapshots[k] = e.Snapshot
-	}
-	h.mu.Unlock()
+	now := h.State()
+	c, broken, approval := now.Scope(a.s).Effective, now.Broken, now.Approval
 	r := builtin.Report{Config: c.Path, Servers: []builtin.ServerStatus{}}
 	if broken != nil {
 		r.Problems = append(r.Problems, "the config file can't be read; "+inForce(c)+": "+broken.Error())
@@ -59,7 +48,7 @@ func (a *admin) List() builtin.Report {
 	for _, st := range a.standings() {
 		server := st.effective
 		status := builtin.ServerStatus{Name: server.Name, Protocol: server.Protocol, State: "idle", Do: "starts when one of its tools is called", Isolation: isolation(server)}
-		status.Tools, status.LeftOut = shownOf(snapshots[st.key])
+		status.Tools, status.LeftOut = shownOf(st.snapshot)
 		if err := upstream.Blocked(server); err != nil {
 			status.State, status.Why, status.Do, status.Tools, status.LeftOut = st.blocked(), err.Error(), "", 0, nil
 			r.Servers = append(r.Servers, status)
@@ -69,13 +58,13 @@ func (a *admin) List() builtin.Report {
 			status.Review = fmt.Sprintf("%d to review: quarantine_review", n)
 		}
 		in := running[server.Name]
-		if f := firsts[st.key]; f != nil && in == nil {
+		if f := now.inspections[st.key]; f != nil && in == nil {
 			in = f.in
 		}
 		if in != nil {
 			describe(&status, in.Status())
 		}
-		a.describeAsleep(&status, st, fared[st.key].of(server.LaunchKey()))
+		a.describeAsleep(&status, st, st.lately)
 		r.Servers = append(r.Servers, status)
 	}
 	return r
@@ -199,7 +188,7 @@ func (a *admin) Restart(name string) error {
 	if err := upstream.Blocked(st.effective); err != nil {
 		return fmt.Errorf("server %q is not available: %w", name, err)
 	}
-	if f := a.h.look(a.s, name); f != nil && f.look.kind == newServer {
+	if _, f := a.h.inspected(a.s, name); f != nil && f.occasion.kind == newServer {
 		f.in.Start()
 		return nil
 	}
@@ -216,7 +205,7 @@ func (a *admin) Logs(name string) (string, error) {
 		return "", fmt.Errorf("server %q is not available: %s", name, st.effective.Held)
 	}
 	in := a.s.Instances()[name]
-	if f := a.h.look(a.s, name); in == nil && f != nil {
+	if _, f := a.h.inspected(a.s, name); in == nil && f != nil {
 		in = f.in
 	}
 	if in == nil {
@@ -279,7 +268,7 @@ func inferred(options []config.Option) string {
 // hold edits an entry and holds it; it is held before it is edited, so that there is no moment in between.
 func (a *admin) hold(name string, change func(*config.Document) error) error {
 	path := a.h.opts.ConfigPath
-	if _, err := a.h.baseline(a.h.userConfig()); err != nil {
+	if _, err := a.h.baseline(a.h.State().Config); err != nil {
 		return err
 	}
 	was, err := a.h.book.Read(path, name)
@@ -365,20 +354,20 @@ const lookAgain = time.Second
 
 // edit changes the user's file and takes it over at once.
 func (h *Hub) edit(change func(*config.Document) error) error {
-	h.reload.Lock() // nobody reads the file between what the change notes and what it writes
+	h.reading.Lock() // nobody reads the file between what the change notes and what it writes
 	err := config.Edit(h.opts.ConfigPath, change, config.LockDir(h.opts.Store.Locks()))
-	h.reload.Unlock()
+	h.reading.Unlock()
 	if err != nil {
 		return err
 	}
 	h.Reload()
 	h.log.Info().Msg("configuration edited through a tool")
 	// Who undoes the edit before the watcher has looked gives it nothing to see.
-	h.work.Go(func() {
+	h.spawn(func() {
 		select {
 		case <-h.ctx.Done():
 		case <-time.After(lookAgain):
-			if !h.userConfig().Current() {
+			if !h.State().Config.Current() {
 				h.Reload()
 			}
 		}

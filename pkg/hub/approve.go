@@ -45,9 +45,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	case !strings.EqualFold(p.Digest, digest):
 		return builtin.Outcome{}, fmt.Errorf("server %s: %w; its digest is %s now. Inspect it again: quarantine_review", strconv.Quote(name), quarantine.ErrDigest, p.Digest)
 	}
-	a.h.mu.Lock()
-	before := a.h.tried[st.key]
-	a.h.mu.Unlock()
+	before := a.h.State().begun[st.key]
 	decision, why, err := a.decide(ctx, st, p, code)
 	if err != nil {
 		return builtin.Outcome{}, err
@@ -56,16 +54,10 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 		return a.required(st, p, why), nil
 	}
 	a.h.log.Info().Str("server", name).Str("decision", decision).Msg("approved")
-	a.h.mu.Lock()
-	again := before != look{} && a.h.tried[st.key] == before
-	if again { // else the store's watcher saw the approval first, and has begun the one start that it is
-		delete(a.h.tried, st.key)
+	if before != (occasion{}) { // else what the store's watcher began, if it saw the approval first, is the one start that it is
+		a.h.note(again{st.key: before})
 	}
-	a.h.mu.Unlock()
 	a.h.recall()
-	if again {
-		a.h.apply()
-	}
 	a.h.unflag(st.key)
 	if decision != "inspect" {
 		a.s.Refresh(ctx)
@@ -77,9 +69,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 // decide lets a person decide, by the first way that there is. No decision means that it takes another way; why says which was tried.
 func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal, code string) (decision, why string, err error) {
 	h := a.h
-	h.mu.Lock()
-	policy := h.approval.Policy()
-	h.mu.Unlock()
+	policy := h.State().Approval.Policy()
 	judge := h.judge(st.key, nil)
 	by := a.s.Client()
 	switch blocking := p.Blocking(judge); {
@@ -117,7 +107,7 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 
 // approve takes down an approval, of the entry as it is configured now.
 func (h *Hub) approve(st standing, digest string, by quarantine.Means) (decision string, err error) {
-	current, _ := h.written(st.key)
+	current, _ := h.entry(st.key)
 	if current == nil {
 		return "", fmt.Errorf("server %s is not configured any more", strconv.Quote(st.key.name))
 	}
@@ -137,18 +127,10 @@ const mostQuestion = 4000
 // ask puts the challenge to the person through the client's form. nil means that a person said yes.
 func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) error {
 	h := a.h
-	h.mu.Lock()
-	busy := h.asking[st.key]
-	h.asking[st.key] = true
-	h.mu.Unlock()
-	if busy {
+	if _, busy := h.asking.LoadOrStore(st.key, true); busy {
 		return errAsked
 	}
-	defer func() {
-		h.mu.Lock()
-		delete(h.asking, st.key)
-		h.mu.Unlock()
-	}()
+	defer h.asking.Delete(st.key)
 	c := quarantine.NewChallenge(st.key.name, p.Digest)
 	ctx, cancel := context.WithTimeout(ctx, quarantine.ChallengeLife)
 	defer cancel()
@@ -169,9 +151,7 @@ func (a *admin) ask(ctx context.Context, st standing, p *quarantine.Proposal) er
 // required tells the ways that are left.
 func (a *admin) required(st standing, p *quarantine.Proposal, why string) builtin.Outcome {
 	ways := []string{"on a terminal: " + command("approve", st.written)}
-	a.h.mu.Lock()
-	policy := a.h.approval.Policy()
-	a.h.mu.Unlock()
+	policy := a.h.State().Approval.Policy()
 	if policy != config.ApprovalOOB && len(p.Blocking(a.h.judge(st.key, nil))) == 0 {
 		ways = append(ways, "with a code: the user runs "+command("review", st.written)+
 			" on a terminal and types the eight digits at its end into the chat; then call quarantine_approve with them as code")
@@ -188,7 +168,7 @@ func (a *admin) inspected(ctx context.Context, st standing) builtin.Outcome {
 	name := st.key.name
 	out := builtin.Outcome{Status: statusInspected, Server: name, State: string(quarantine.HeldDefinitions)}
 	a.h.inspectNew(a.s)
-	if f := a.h.look(a.s, name); f != nil {
+	if _, f := a.h.inspected(a.s, name); f != nil {
 		select {
 		case <-f.done:
 		case <-ctx.Done():
@@ -232,10 +212,8 @@ func (a *admin) Reject(name, tool string) error {
 
 // unflag takes "quarantined": true out of an entry that was approved although it says so. That it was is on record already.
 func (h *Hub) unflag(k key) {
-	s, _ := h.written(k)
-	h.mu.Lock()
-	e := h.entries[k]
-	h.mu.Unlock()
+	s, _ := h.entry(k)
+	e := h.State().recorded[k]
 	if s == nil || !s.Quarantined || s.Workspace || e == nil || e.Record.State(s) != quarantine.Approved {
 		return
 	}

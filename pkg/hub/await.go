@@ -35,12 +35,13 @@ func startCost(server *config.Server) int {
 	return 200
 }
 
-// wait bounds how long a list or a call waits for looks.
+// wait bounds how long a list or a call waits for inspections.
 type wait struct {
-	from   time.Time     // when the first of the looks began: of several lists only the first waits so long
+	from   time.Time     // when the first of the inspections began: of several lists only the first waits so long
 	idle   time.Duration // without any progress of any look; 0: no bound
 	silent time.Duration // for one without a sign of life
 	most   time.Duration // in all
+	all    []*inspection // that are waited for
 }
 
 // AwaitFirst implements session.Host: it waits for the servers never seen before, since several clients never read a list again. A list
@@ -52,7 +53,7 @@ func (h *Hub) AwaitFirst(ctx context.Context, s *session.Session, name string) {
 
 // awaitFirst is AwaitFirst for a client of known patience.
 func (h *Hub) awaitFirst(ctx context.Context, s *session.Session, name string, patience time.Duration) {
-	pending, owners, c := h.lookedAt(name)
+	pending, owners, c := h.awaited(s, name)
 	for _, f := range owners {
 		if f.in.Status().State == upstream.NeedsLogin && h.awaitLogin(ctx, s, f.key.name) {
 			h.awaitFirst(ctx, s, name, patience) // what it offers now
@@ -65,11 +66,9 @@ func (h *Hub) awaitFirst(ctx context.Context, s *session.Session, name string, p
 		pending, w.idle, w.most = owners, 0, 0
 		for _, f := range owners {
 			f.in.Hurry()
-			if server := h.Config(s).Server(f.key.name); server != nil {
-				w.most = max(w.most, server.StartWait)
-			}
+			w.most = max(w.most, f.server.StartWait)
 		}
-	case names(h.Config(s), name):
+	case names(c, name):
 		return // its server has been listed, and does not have it
 	default:
 		for _, f := range pending {
@@ -82,40 +81,54 @@ func (h *Hub) awaitFirst(ctx context.Context, s *session.Session, name string, p
 		}
 	}
 	var all sync.WaitGroup
+	w.all = pending
 	for _, f := range pending {
 		all.Go(func() { f.await(ctx, w) })
 	}
 	all.Wait()
 	if name == "" {
-		h.noteMissed(s, pending)
+		for _, f := range pending {
+			f.noteMissed(s)
+		}
 	}
 }
 
-// lookedAt are the looks at new servers that are under way, and those of the servers that a name can belong to, nil for none.
-func (h *Hub) lookedAt(name string) (pending, owners []*first, c *config.Config) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	longest := 0
-	for k, f := range h.firsts {
-		if f.look.kind != newServer {
+// awaited are the inspections of new servers of a session's configuration that are under way, and those of the servers that a name can
+// belong to, nil for none. What another workspace's servers do is no concern of the session's.
+func (h *Hub) awaited(s *session.Session, name string) (pending, owners []*inspection, c *config.Config) {
+	st := h.State()
+	sc, longest := st.Scope(s), 0
+	for _, server := range sc.Servers {
+		f := st.inspections[server.key()]
+		if f == nil || f.occasion.kind != newServer {
 			continue
 		}
 		pending = append(pending, f)
-		if prefix := catalog.Prefix(k.name); strings.HasPrefix(name, prefix) && len(prefix) >= longest {
+		if prefix := catalog.Prefix(f.key.name); strings.HasPrefix(name, prefix) && len(prefix) >= longest {
 			if len(prefix) > longest {
 				owners, longest = nil, len(prefix)
 			}
 			owners = append(owners, f)
 		}
 	}
-	return pending, owners, h.config
+	return pending, owners, sc.Effective
+}
+
+// names tells whether a name begins like those of a configured server.
+func names(c *config.Config, name string) bool {
+	for _, server := range c.Servers {
+		if strings.HasPrefix(name, catalog.Prefix(server.Name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // signEvery is how often a server is looked at for signs of life.
 const signEvery = 500 * time.Millisecond
 
-// await returns when the look is over, or when it is not waited for any longer.
-func (f *first) await(ctx context.Context, w wait) {
+// await returns when the inspection is over, or when it is not waited for any longer.
+func (f *inspection) await(ctx context.Context, w wait) {
 	for !f.over() {
 		now := time.Now()
 		end := f.awaitedUntil(w, now)
@@ -131,20 +144,22 @@ func (f *first) await(ctx context.Context, w wait) {
 	}
 }
 
-// awaitedUntil is how long the look is waited for, as things stand.
-func (f *first) awaitedUntil(w wait, now time.Time) time.Time {
+// awaitedUntil is how long the inspection is waited for, as things stand.
+func (f *inspection) awaitedUntil(w wait, now time.Time) time.Time {
 	end := w.from.Add(w.most)
 	if queued := f.in.Queued(); !queued {
 		sign := f.in.Sign()
 		if f.in.Status().Stage != "" && now.Sub(sign) < 2*signEvery { // it is installed, or downloaded
-			f.hub.moved.Store(now.UnixNano())
+			f.comeOn()
 		}
 		end = earlier(end, sign.Add(w.silent))
 	}
 	if w.idle > 0 {
-		moved := time.Unix(0, f.hub.moved.Load())
-		if moved.Before(w.from) {
-			moved = w.from
+		moved := w.from
+		for _, other := range w.all {
+			if at := time.Unix(0, other.moved.Load()); at.After(moved) {
+				moved = at
+			}
 		}
 		end = earlier(end, moved.Add(w.idle))
 	}
@@ -159,7 +174,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // over tells whether there is nothing more to wait for.
-func (f *first) over() bool {
+func (f *inspection) over() bool {
 	select {
 	case <-f.done:
 		return true
@@ -168,36 +183,31 @@ func (f *first) over() bool {
 	}
 }
 
-// noteMissed notes that a session's first list goes without what these looks find.
-func (h *Hub) noteMissed(s *session.Session, looks []*first) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, f := range looks {
-		if h.firsts[f.key] != f {
-			continue
-		}
-		if f.missed == nil {
-			f.missed = map[*session.Session]bool{}
-		}
-		f.missed[s] = true
+// noteMissed notes that a session's first list goes without what the inspection finds.
+func (f *inspection) noteMissed(s *session.Session) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.current() {
+		return
 	}
+	if f.missed == nil {
+		f.missed = map[*session.Session]bool{}
+	}
+	f.missed[s] = true
 }
 
-// tellLate tells the sessions whose first list went without a server that it is there now.
-func (h *Hub) tellLate(f *first) {
-	h.mu.Lock()
-	var missed []*session.Session
-	for s := range f.missed {
-		if _, there := h.sessions[s]; there {
-			missed = append(missed, s)
-		}
-	}
+// tellLate tells the sessions whose first list went without the server that it is there now.
+func (f *inspection) tellLate() {
+	st := f.hub.State()
 	tools := 0
-	if e := h.entries[f.key]; e != nil && e.Snapshot != nil {
+	if e := st.recorded[f.key]; e != nil && e.Snapshot != nil {
 		tools = len(e.Snapshot.Items[catalog.Tools])
 	}
-	h.mu.Unlock()
-	for _, s := range missed {
-		s.CameLate(f.key.name, tools)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.missed {
+		if _, there := st.sessions[s]; there {
+			s.CameLate(f.key.name, tools)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"fmt"
 	"io"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,30 +51,33 @@ type looks struct {
 	*Hub
 	t    *testing.T
 	s    *session.Session
-	all  []*first
+	all  []*inspection
 	from time.Time
 }
 
 func newLooks(t *testing.T, most int, conns ...silent) *looks {
 	c := &config.Config{FirstListWait: config.DefaultFirstListWait}
-	h := &Hub{starts: upstream.NewQueue(most), config: c, firsts: map[key]*first{}, sessions: map[*session.Session]string{}, scopes: map[string]*Scope{"": {Effective: c}}}
+	h := &Hub{starts: upstream.NewQueue(most)}
+	var moved atomic.Int64
 	l := &looks{Hub: h, t: t, from: time.Now()}
 	l.s = session.New(h, jsonrpc.Conn{}, session.Options{Log: zerolog.Nop()})
 	for i, conn := range conns {
 		name := fmt.Sprintf("s%d", i)
-		f := &first{hub: h, key: key{"", name}, look: look{kind: newServer}, begun: time.Now(), done: make(chan struct{})}
+		server := &config.Server{Name: name, StartWait: 45 * time.Second, Enabled: true}
+		f := &inspection{hub: h, moved: &moved, key: key{"", name}, server: server, occasion: occasion{kind: newServer}, begun: time.Now(), done: make(chan struct{})}
 		f.in = upstream.New(upstream.Spec{Name: name, Capabilities: []byte("{}"), ClientInfo: []byte("{}"), Log: zerolog.Nop(),
 			Turn: upstream.Turn{Queue: h.starts, Urgency: upstream.Wanted},
 			Dial: func() (upstream.Conn, error) {
 				conn.born, conn.gone = time.Now(), make(chan struct{})
 				return &conn, nil
 			}}, f)
-		h.firsts[f.key] = f
-		c.Servers = append(c.Servers, &config.Server{Name: name, StartWait: 45 * time.Second, Enabled: true})
+		c.Servers = append(c.Servers, server)
 		l.all = append(l.all, f)
 		t.Cleanup(func() { f.in.Close(0) })
 		f.in.Start()
 	}
+	h.state.Store((&State{}).next(configRead{config: c}))
+	h.state.Store(h.State().next(began(l.all)))
 	return l
 }
 
@@ -133,7 +137,7 @@ func TestAwaitFirstAsWritten(t *testing.T) {
 	for written, want := range map[time.Duration]time.Duration{time.Second: time.Second, 60 * time.Second: 60 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLooks(t, 9, silent{works: true})
-			l.config.FirstListWait = written
+			l.State().scopes[""].Effective.FirstListWait = written
 			if got := l.after("", 2*time.Second); got != want {
 				t.Errorf("first_list_wait %v: it waited %v, want %v", written, got, want)
 			}

@@ -56,7 +56,7 @@ func TestStateRemovedWhileRunning(t *testing.T) {
 	}
 	// It is approved again, and rejected again.
 	waits := digest(c, "web")
-	st, err := (&admin{h: h.Hub, s: h.all()[0]}).standing("web")
+	st, err := (&admin{h: h.Hub, s: h.State().all()[0]}).standing("web")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestFileThatComesLater(t *testing.T) {
 	if got := text(c, "web__echo", map[string]any{"message": "x"}); !strings.Contains(got, quarantine.MissingFile) || !strings.Contains(got, "approve --all") {
 		t.Error(got)
 	}
-	if err := h.book.ApproveFile(h.config.Path, h.config.Servers, quarantine.Means{How: "terminal"}); err != nil {
+	if err := h.book.ApproveFile(h.State().Config.Path, h.State().Config.Servers, quarantine.Means{How: "terminal"}); err != nil {
 		t.Fatal(err)
 	}
 	h.recall()
@@ -216,22 +216,20 @@ func TestFirstListed(t *testing.T) {
 		}
 		return newRecorded(r, nil)
 	}
-	h.mu.Lock()
-	h.entries[alice], h.entries[bob], h.entries[elsewhere] = record(began, "x:mine"), record(began.Add(-time.Hour), "x:bob", "x:mine", "test://b/1"), record(began, "x:elsewhere")
-	h.mu.Unlock()
+	st := *h.State()
+	st.recorded = map[key]*Recorded{alice: record(began, "x:mine"), bob: record(began.Add(-time.Hour), "x:bob", "x:mine", "test://b/1"),
+		elsewhere: record(began, "x:elsewhere")}
+	h.state.Store(&st)
 	items := [][]byte{uri("x:mine"), uri("x:new"), uri("X:bob"), uri("TEST://b/%31"), uri("x:elsewhere")}
 	if got := fmt.Sprintf("%s", h.firstListed(alice, items)); got != fmt.Sprintf("%s", [][]byte{uri("x:mine"), uri("x:new")}) {
 		t.Errorf("recorded: %s", got)
 	}
-	f := &first{begun: began.Add(-time.Minute)}
-	h.mu.Lock()
-	h.firsts[alice] = f
-	h.entries[bob] = record(began, "x:bob") // listed since alice's look began
-	h.mu.Unlock()
+	now := st
+	now.inspections = map[key]*inspection{alice: {begun: began.Add(-time.Minute)}}
+	now.recorded = with(st.recorded, bob, record(began, "x:bob")) // listed since alice's inspection began
+	h.state.Store(&now)
 	if got := h.firstListed(alice, items); len(got) != len(items) {
 		t.Errorf("recorded: %s", got)
 	}
-	h.mu.Lock()
-	delete(h.firsts, alice)
-	h.mu.Unlock()
+	h.state.Store(&st)
 }

@@ -83,41 +83,38 @@ func (h *Hub) follow(ctx context.Context, names []string, looked func(Looked)) {
 
 // begun tells whether the session's handshake is over, with which the looks begin.
 func (h *Hub) begun() bool {
-	all := h.all()
+	all := h.State().all()
 	return len(all) == 1 && all[0].Greeted()
 }
 
 // lookedAtOnce tells what the first look at a server came to, once it is over.
 func (h *Hub) lookedAtOnce(name string) (l Looked, over bool) {
 	l.Server = name
-	h.mu.Lock()
-	server := h.scopes[""].Effective.Server(name)
+	st := h.State()
+	server := st.scopes[""].Server(name)
 	if server == nil {
-		h.mu.Unlock()
 		return l, true
 	}
-	e, f := h.entries[keyOf(server)], h.firsts[keyOf(server)]
-	h.mu.Unlock()
-	if err := upstream.Blocked(server); err != nil {
+	f := st.inspections[server.key()]
+	if err := upstream.Blocked(server.Effective); err != nil {
 		l.Err = &upstream.Error{Server: name, Step: "is not available", Cause: err}
 		return l, true
 	}
 	switch {
-	case e != nil && e.Snapshot != nil:
-		l.Tools = len(e.Snapshot.Items[catalog.Tools])
+	case server.Snapshot != nil:
+		l.Tools = len(server.Snapshot.Items[catalog.Tools])
 		return l, true
-	case e != nil && e.Record.OffersNothing():
+	case server.Record.OffersNothing():
 		l.Err = &upstream.Error{Server: name, Cause: errOffersNothing, Remedy: remedyNothing}
 		return l, true
 	case f == nil: // it has not begun, or what it found is being recorded
 		return l, false
 	}
-	st := f.in.Status()
-	switch {
-	case st.Err != nil:
-		l.Err = st.Err
-	case st.Unlisted != nil && !st.Usable:
-		l.Err = st.Unlisted
+	switch came := f.in.Status(); {
+	case came.Err != nil:
+		l.Err = came.Err
+	case came.Unlisted != nil && !came.Usable:
+		l.Err = came.Unlisted
 	}
 	return l, l.Err != nil
 }

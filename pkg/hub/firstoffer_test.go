@@ -223,9 +223,7 @@ func TestChangedValues(t *testing.T) {
 }
 
 func (h *testHub) lastValues(name string) string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for k, l := range h.lately {
+	for k, l := range h.State().lately {
 		if k.name == name {
 			return l.Values
 		}
@@ -234,9 +232,7 @@ func (h *testHub) lastValues(name string) string {
 }
 
 func (h *testHub) noLooks() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.firsts) == 0
+	return len(h.State().inspections) == 0
 }
 
 // A server whose list fails is shown as failed, with the reason, here and in the next process; mended, it is as new.
@@ -260,7 +256,7 @@ func TestListFails(t *testing.T) {
 	<-done
 	h.Close()
 	known := func() Server {
-		return Servers(h.Hub.config, "", h.opts.Store, h.Hub.log)[0]
+		return Servers(h.State().Config, "", h.opts.Store, h.Hub.log)[0]
 	}
 	if l := known().Lately; l.State != "failed" || !reason(l.Why) {
 		t.Errorf("recorded: %+v", l)

@@ -51,29 +51,22 @@ type Hub struct {
 	work   sync.WaitGroup
 	pool   upstream.Pool
 
-	mu       sync.Mutex
-	config   *config.Config // the user's file as it was last read
-	broken   error          // why the file as it is now is not in force; nil: it is
-	approval Approval
-	entries  map[key]*Recorded
-	scopes   map[string]*Scope           // by workspace file; "" is that of sessions without one
-	watches  map[string]func()           // end the watch over a workspace's file
-	sessions map[*session.Session]string // their scope
-	own      *catalog.Snapshot           // our own tools
-	firsts   map[key]*first
-	ending   map[*first]bool   // done, but not gone yet
-	asking   map[key]bool      // a person is being asked
-	trial    chan *first       // gets the one look of Try; nil: there is none
-	tried    map[key]look      // inspections that were begun: an approval is one start, also of a server that fails
-	programs map[key]time.Time // when they were looked at
-	lately   map[key]Lately
-	nothing  map[key]string // values of servers that were looked at and offered nothing: they are looked at again by the next hub, or when these change
-	writing  sync.Mutex     // of Lately
+	state      atomic.Pointer[State]
+	inbox      inbox
+	reconciled chan struct{}     // closed when the reconciler has ended
+	watches    map[string]func() // the reconciler's: they end the watch over a workspace's file
+	retryIn    time.Duration     // the reconciler's: after this long records that can't be used are read again
+	retrying   atomic.Bool
+	ending     ending
+
+	reading  sync.Mutex // one reads the files at a time: an older one must not win
+	writing  sync.Mutex // of Lately
+	asking   sync.Map   // by key: a person is being asked
+	programs sync.Map   // by key: when they were looked at
+	moved    sync.Map   // by file: see inspection.moved
 	starts   *upstream.Queue
-	moved    atomic.Int64 // when a look last came on: a server ran, was installed or listed; Unix nanoseconds
-	watching bool
-	retrying bool          // records that can't be used are looked at again
-	retryIn  time.Duration // after this long
+	trial    chan *inspection // gets the one inspection of Try; nil: there is none
+	watching sync.Once        // files are watched from the first session on
 
 	screen screen
 	began  time.Time
@@ -82,88 +75,71 @@ type Hub struct {
 
 	seeLogins sync.Once // other processes' logins are watched
 
-	reload sync.Mutex // one Reload at a time: an older file must not win
+	closing sync.Mutex
+	closed  bool // no goroutine is added to work any more
 }
 
 // New reads the configuration and what is known of its servers. A configuration that can't be read leaves
-// the hub without servers; the log and the tool upstream_servers tell why.
+// the hub without servers; the log and the tool upstream_servers say why.
 func New(opts Options) *Hub {
-	h := &Hub{opts: opts, log: opts.Log, began: time.Now(), book: quarantine.NewBook(opts.Store), sessions: map[*session.Session]string{}, entries: map[key]*Recorded{},
-		scopes: map[string]*Scope{}, watches: map[string]func(){}, firsts: map[key]*first{}, ending: map[*first]bool{}, asking: map[key]bool{}, tried: map[key]look{}, lately: map[key]Lately{}, nothing: map[key]string{}, programs: map[key]time.Time{}}
-	h.starts = upstream.NewQueue(0)
-	h.work.Go(h.book.Prepare)
+	h := &Hub{opts: opts, log: opts.Log, began: time.Now(), book: quarantine.NewBook(opts.Store), watches: map[string]func(){},
+		reconciled: make(chan struct{}), starts: upstream.NewQueue(0)}
+	h.inbox.more = make(chan struct{}, 1)
+	h.spawn(h.book.Prepare)
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.logins = oauth.New(oauth.Options{Store: opts.Store, Log: opts.Log, LoggedIn: h.loggedIn})
 	h.boxes = docker.NewOwner(opts.Store, opts.Log)
-	h.config, h.broken = h.load()
-	if h.broken != nil {
-		h.log.Error().Err(h.broken).Msg("configuration not read")
-		h.config = &config.Config{Path: opts.ConfigPath, FirstListWait: config.DefaultFirstListWait, MaxNameLength: config.DefaultMaxNameLength, Approval: config.ApprovalHuman}
+	c, broken := h.load()
+	if broken != nil {
+		h.log.Error().Err(broken).Msg("configuration not read")
+		c = &config.Config{Path: opts.ConfigPath, FirstListWait: config.DefaultFirstListWait, MaxNameLength: config.DefaultMaxNameLength, Approval: config.ApprovalHuman}
 	}
-	h.report(h.config)
-	h.starts.SetMost(h.config.MaxStarts)
-	h.settle(h.config)
-	h.scopes[""] = h.known().scope(h.config, nil)
-	h.work.Go(h.forgetRemoved)
+	h.report(c)
+	h.starts.SetMost(c.MaxStarts)
+	first := &State{Broken: broken}
+	h.state.Store(first)
+	facts := append(h.settle(c, nil), configRead{config: c})
+	if broken != nil {
+		facts = append(facts, configBroken{broken})
+	}
+	h.state.Store(first.next(facts...))
+	go h.reconcile()
+	h.retryFailed(h.State())
+	h.spawn(h.forgetRemoved)
 	return h
-}
-
-func (h *Hub) report(c *config.Config) {
-	for _, p := range c.Problems {
-		h.log.Warn().Msg(p.String())
-	}
 }
 
 // Serve runs one client's session on conn until it leaves or ctx ends; what ran for it is ended within about grace.
 func (h *Hub) Serve(ctx context.Context, conn jsonrpc.Conn, opts session.Options, grace time.Duration) error {
 	opts.Pool = &h.pool
 	s := session.New(h, conn, opts)
-	h.mu.Lock()
-	h.sessions[s] = ""
-	h.mu.Unlock()
+	h.tell(joined{s})
 	h.Moved(s)
 	return s.Run(ctx, grace)
 }
 
-// Leave implements session.Host: with the last session ends the look at new servers, which the next one takes anew.
-func (h *Hub) Leave(s *session.Session) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.leaveScope(h.sessions[s], s)
-	delete(h.sessions, s)
-	if len(h.sessions) > 0 {
-		return
-	}
-	for k, f := range h.firsts {
-		delete(h.firsts, k)
-		delete(h.tried, k)
-		h.ending[f] = true
-	}
-	clear(h.nothing)
-	for f := range h.ending {
-		f.finish()
-		h.work.Go(func() { f.in.Close(0) })
-	}
-}
+// Leave implements session.Host: with the last session the inspections end, which the next one has taken anew.
+func (h *Hub) Leave(s *session.Session) { h.note(left{s}) }
 
 // Close ends the hub's own work.
 func (h *Hub) Close() {
 	h.end()
 	h.logins.Close()
-	h.mu.Lock()
-	var all []*first
-	for _, f := range h.firsts {
-		all = append(all, f)
-	}
-	for f := range h.ending {
-		all = append(all, f)
-	}
-	h.mu.Unlock()
-	for _, f := range all {
-		h.work.Go(func() { f.in.Close(0) })
-	}
 	done := make(chan struct{})
-	go func() { h.work.Wait(); close(done) }()
+	go func() {
+		defer close(done)
+		<-h.reconciled
+		h.closing.Lock()
+		h.closed = true
+		h.closing.Unlock()
+		for _, f := range h.ending.list() {
+			h.work.Go(func() { f.in.Close(0) })
+		}
+		for _, f := range h.State().inspections {
+			h.work.Go(func() { f.in.Close(0) })
+		}
+		h.work.Wait()
+	}()
 	select {
 	case <-done:
 	case <-time.After(closeMost): // another process holds a lock, or the disk hangs
@@ -179,23 +155,19 @@ const (
 )
 
 // Config implements session.Host.
-func (h *Hub) Config(s *session.Session) *config.Config {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.scopes[h.sessions[s]].Effective
-}
+func (h *Hub) Config(s *session.Session) *config.Config { return h.State().Scope(s).Effective }
+
+// ownSource is our own tools.
+var ownSource = sync.OnceValue(func() catalog.Source {
+	return catalog.Source{Snapshot: &catalog.Snapshot{Items: [catalog.Kinds][][]byte{catalog.Tools: builtin.Definitions()}}}
+})
 
 // Sources implements session.Host.
 func (h *Hub) Sources(s *session.Session) []catalog.Source {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.own == nil {
-		h.own = &catalog.Snapshot{Items: [catalog.Kinds][][]byte{catalog.Tools: builtin.Definitions()}}
-	}
-	sources := []catalog.Source{{Server: "", Snapshot: h.own}}
-	for _, server := range h.scopes[h.sessions[s]].Effective.Servers {
-		if upstream.Blocked(server) == nil {
-			sources = append(sources, catalog.Source{Server: server.Name, Snapshot: h.entries[keyOf(server)].Snapshot, Allowed: server.ToolAllowed})
+	sources := []catalog.Source{ownSource()}
+	for _, server := range h.State().Scope(s).Servers {
+		if upstream.Blocked(server.Effective) == nil {
+			sources = append(sources, catalog.Source{Server: server.Written.Name, Snapshot: server.Snapshot, Allowed: server.Effective.ToolAllowed})
 		}
 	}
 	return sources
@@ -208,56 +180,20 @@ func (h *Hub) OwnTools(s *session.Session) upstream.Conn {
 
 // Begin implements session.Host.
 func (h *Hub) Begin(s *session.Session) {
-	h.inspectNew(s) // now: a list that comes next waits for them
+	h.tell(greeted{s}) // now: a list that comes next waits for the inspections
 	if h.opts.Only != nil {
 		h.hand(nil)
 		return
 	}
-	h.work.Go(s.StartEager)
-	h.mu.Lock()
-	start := !h.watching
-	h.watching = true
-	current := h.config
-	h.mu.Unlock()
-	if !start {
-		return
-	}
-	h.boxes.Sweep()
-	h.work.Go(func() {
-		h.warnOfNames(current)
-		if err := current.Watch(h.ctx, h.Reload); err != nil {
-			h.log.Warn().Err(err).Msg("the configuration is not watched")
-		}
+	h.watching.Do(func() {
+		current := h.State().Config
+		h.boxes.Sweep()
+		h.spawn(func() {
+			h.warnOfNames(current)
+			if err := current.Watch(h.ctx, h.Reload); err != nil {
+				h.log.Warn().Err(err).Msg("the configuration is not watched")
+			}
+		})
+		h.spawn(func() { h.opts.Store.Watch(h.ctx, h.book.Watched(), h.recall) })
 	})
-	h.work.Go(func() { h.opts.Store.Watch(h.ctx, h.book.Watched(), h.recall) })
-}
-
-// changed tells the sessions of a scope that their catalog is another.
-func (h *Hub) changed(scope string) {
-	for _, s := range h.in(scope) {
-		s.CatalogChanged()
-	}
-}
-
-// in are the sessions of a scope.
-func (h *Hub) in(scope string) []*session.Session {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var all []*session.Session
-	for s, of := range h.sessions {
-		if of == scope {
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
-func (h *Hub) all() []*session.Session {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	all := make([]*session.Session, 0, len(h.sessions))
-	for s := range h.sessions {
-		all = append(all, s)
-	}
-	return all
 }

@@ -18,11 +18,9 @@ import (
 func (h *Hub) Ready(start *upstream.Start) *upstream.Start {
 	server := start.Plan.Server
 	start.Containers, start.State = h.boxes, h.opts.Store.Dir()
-	h.mu.Lock()
-	if e := h.entries[keyOf(server)]; e != nil {
+	if e := h.State().recorded[keyOf(server)]; e != nil {
 		start.Pin = e.Record.Pin()
 	}
-	h.mu.Unlock()
 	start.Gate = upstream.Gate{Engine: h.admitEngine(server), Image: h.admitImage(server), Programs: h.admitPrograms(server)}
 	return start
 }
@@ -32,14 +30,11 @@ var errHeld = errors.New("it is held in quarantine; quarantine_review shows why"
 
 // made decides about what a start is made of: items are admitted if they were approved. What was not is learned, and waits for a review.
 func (h *Hub) made(k key, items []quarantine.Item, baseline bool, learn func(r *quarantine.Record) bool) (missing []quarantine.Item, err error) {
-	h.mu.Lock()
-	e := h.entries[k]
+	e := h.State().recorded[k]
 	if e == nil || e.Failed != nil || e.Record == nil {
-		h.mu.Unlock()
 		return nil, errHeld
 	}
 	record, missing := e.Record, lacking(e.Gate, items)
-	h.mu.Unlock()
 	if len(missing) == 0 && !quarantine.Waits(record, items) || record.First && baseline {
 		return nil, nil
 	}
@@ -67,7 +62,7 @@ func (h *Hub) admitImage(server *config.Server) func(id string) error {
 	k := keyOf(server)
 	return func(id string) error {
 		image := quarantine.ImageItem(id)
-		_, auto := h.written(k)
+		_, auto := h.entry(k)
 		missing, err := h.made(k, []quarantine.Item{image}, true, func(r *quarantine.Record) bool { return r.LearnImage(server, image, auto) })
 		if err != nil || len(missing) == 0 {
 			return err
@@ -94,9 +89,7 @@ func (h *Hub) admitEngine(server *config.Server) func(docker.Identity) error {
 
 // approvalOff tells whether the policy of approval is not to ask.
 func (h *Hub) approvalOff() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.approval.Policy() == config.ApprovalOff
+	return h.State().Approval.Policy() == config.ApprovalOff
 }
 
 // admitPrograms decides about the files of a workspace that decide what a server runs there. The approval of the entry says nothing of

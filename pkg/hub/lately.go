@@ -47,32 +47,21 @@ func (l Lately) of(launch string) Lately {
 	return l
 }
 
-// fared takes down how a server fares. It is written later: nobody waits for it.
-func (h *Hub) fared(k key, launch string, change func(*Lately)) {
-	h.mu.Lock()
-	was := h.lately[k]
-	is := was.of(launch)
-	change(&is)
-	h.lately[k] = is
-	closed := h.ctx.Err() != nil
-	h.mu.Unlock()
-	if is == was || closed {
+// writeLately writes down how an entry fares. Nobody waits for it.
+func (h *Hub) writeLately(k key) {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	now, known := h.State().lately[k]
+	if !known {
 		return
 	}
-	h.work.Go(func() {
-		h.writing.Lock()
-		defer h.writing.Unlock()
-		h.mu.Lock()
-		now := h.lately[k]
-		h.mu.Unlock()
-		data, err := json.Marshal(now)
-		if err == nil {
-			err = h.opts.Store.Write(latelyName(k), append(data, '\n'))
-		}
-		if err != nil {
-			h.log.Debug().Str("server", k.name).Err(err).Msg("the server's last outcome can't be recorded")
-		}
-	})
+	data, err := json.Marshal(now)
+	if err == nil {
+		err = h.opts.Store.Write(latelyName(k), append(data, '\n'))
+	}
+	if err != nil {
+		h.log.Debug().Str("server", k.name).Err(err).Msg("the server's last outcome can't be recorded")
+	}
 }
 
 // Fared implements session.Host.
@@ -81,13 +70,13 @@ func (h *Hub) Fared(s *session.Session, name string, st upstream.Status) {
 		return
 	}
 	if server := h.Config(s).Server(name); server != nil && server.Held == "" {
-		h.faredAs(keyOf(server), server.LaunchKey(), st)
+		h.noteFared(keyOf(server), server.LaunchKey(), st)
 	}
 }
 
-// faredAs takes down the state of an instance, if it says anything.
-func (h *Hub) faredAs(k key, launch string, st upstream.Status) {
-	h.fared(k, launch, func(l *Lately) {
+// noteFared takes in the state of an instance, if it says anything.
+func (h *Hub) noteFared(k key, launch string, st upstream.Status) {
+	h.note(fared{k, launch, func(l *Lately) {
 		switch {
 		case st.State == upstream.Failed, st.State == upstream.NeedsLogin, st.State == upstream.Idle && st.Err != nil:
 			state := upstream.Failed
@@ -103,7 +92,7 @@ func (h *Hub) faredAs(k key, launch string, st upstream.Status) {
 				l.Took = took
 			}
 		}
-	})
+	}})
 }
 
 // NeedsLogin tells whether a person has to log in before the server can be used. Nothing is asked of it.
@@ -125,7 +114,7 @@ func (k Server) OffersNothing() string {
 
 // valuesOf is a keyed hash of what the variables and headers of an entry come to in a session, "" if it has none. No keyring is asked, since
 // it may ask a person: that a secret was set is seen in the list of names.
-func (h *Hub) valuesOf(s *session.Session, server *config.Server, key []byte, secrets string) string {
+func valuesOf(s *session.Session, server *config.Server, key []byte, secrets string) string {
 	if key == nil || len(server.Env)+len(server.Headers) == 0 {
 		return ""
 	}

@@ -22,35 +22,27 @@ func (h *Hub) Learned(s *session.Session, name string, live *catalog.Snapshot) {
 	}
 }
 
-// written is an entry as its file has it, and whether its changes are approved by themselves; nil if there is none any more.
-func (h *Hub) written(k key) (s *config.Server, auto bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, sc := range h.scopes {
-		for i, s := range sc.Written.Servers {
-			if keyOf(s) == k && i < len(sc.Effective.Servers) {
-				e := sc.Effective.Server(s.Name)
-				return s, e != nil && e.ToolChanges == config.ToolChangesAuto
-			}
-		}
+// entry is an entry as its file has it, and whether its changes are approved by themselves; nil if there is none any more.
+func (h *Hub) entry(k key) (s *config.Server, auto bool) {
+	server := h.State().server(k)
+	if server == nil {
+		return nil, false
 	}
-	return nil, false
+	return server.Written, server.Effective.ToolChanges == config.ToolChangesAuto
 }
 
 // learn takes in what an instance lists. When it returns, what is new is on disk, and shown to clients only then.
 func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
-	server, auto := h.written(k)
+	server, auto := h.entry(k)
 	if server == nil || server.LaunchKey() != live.Launch {
 		return
 	}
-	h.mu.Lock()
-	e := h.entries[k]
-	h.mu.Unlock()
+	e := h.State().recorded[k]
 	if e == nil || e.Record == nil || e.Failed != nil {
 		return
 	}
 	path := live.Path
-	h.work.Go(func() { h.noteProgram(k, server, path) })
+	h.spawn(func() { h.noteProgram(k, server, path) })
 	if live.Items[catalog.Resources] != nil {
 		screened := *live
 		screened.Items[catalog.Resources] = h.firstListed(k, h.Screen(k.name, live.Items[catalog.Resources]))
@@ -82,20 +74,18 @@ func (h *Hub) learn(k key, live *catalog.Snapshot, extent quarantine.Extent) {
 // firstListed leaves out of what is recorded of a server's resources those that another server listed before: they are that
 // server's after a restart too. Of servers that are looked at for the first time together, the order of the file decides.
 func (h *Hub) firstListed(k key, items [][]byte) [][]byte {
-	h.mu.Lock()
-	mine := map[string]bool{}
-	if e := h.entries[k]; e != nil && e.Record != nil {
+	st, mine := h.State(), map[string]bool{}
+	if e := st.recorded[k]; e != nil && e.Record != nil {
 		for _, raw := range e.Record.Resources {
 			mine[string(raw)] = true
 		}
 	}
 	var others [][][]byte
-	for other, e := range h.entries {
-		if f := h.firsts[k]; other != k && e.Record != nil && (f == nil || e.Record.Taken.Before(f.begun)) {
+	for other, e := range st.recorded {
+		if f := st.inspections[k]; other != k && e.Record != nil && (f == nil || e.Record.Taken.Before(f.begun)) {
 			others = append(others, e.Record.Resources)
 		}
 	}
-	h.mu.Unlock()
 	if len(items) == 0 || len(others) == 0 || !slices.ContainsFunc(items, func(raw []byte) bool { return !mine[string(raw)] }) {
 		return items
 	}
@@ -115,12 +105,9 @@ const programEvery = 10 * time.Second
 
 // noteProgram tells of a program that is another file than when its server last ran.
 func (h *Hub) noteProgram(k key, server *config.Server, path string) {
-	h.mu.Lock()
-	e := h.entries[k]
-	recent := time.Since(h.programs[k]) < programEvery
-	h.programs[k] = time.Now()
-	h.mu.Unlock()
-	if recent || e == nil || e.Record == nil || path == "" {
+	e := h.State().recorded[k]
+	last, seen := h.programs.Swap(k, time.Now())
+	if seen && time.Since(last.(time.Time)) < programEvery || e == nil || e.Record == nil || path == "" {
 		return
 	}
 	known := e.Record.Program
@@ -147,9 +134,7 @@ func (h *Hub) noteProgram(k key, server *config.Server, path string) {
 func (h *Hub) Admit(server *config.Server) func(kind catalog.Kind, id, digest string) error {
 	k, launch := keyOf(server), server.LaunchKey()
 	return func(kind catalog.Kind, id, digest string) error {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		e := h.entries[k]
+		e := h.State().recorded[k]
 		if e == nil || e.Failed != nil || e.Record == nil || e.Record.LaunchKey != launch || e.Record.Tool {
 			return fmt.Errorf("it is held in quarantine, so it was not called; quarantine_review shows why")
 		}
@@ -182,15 +167,14 @@ func (h *Hub) judge(k key, live *catalog.Snapshot) quarantine.Judge {
 
 // scanContext is what a definition of a server is judged by: what it and the others offer.
 func (h *Hub) scanContext(k key) scan.Context {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	st := h.State()
 	var own *catalog.Snapshot
 	var waiting []quarantine.Item
-	if e := h.entries[k]; e != nil && e.Record != nil {
+	if e := st.recorded[k]; e != nil && e.Record != nil {
 		own, waiting = e.Snapshot, slices.Concat(e.Record.Found, e.Record.Waiting)
 	}
 	var others []catalog.Source
-	for other, e := range h.entries {
+	for other, e := range st.recorded {
 		if other != k {
 			others = append(others, catalog.Source{Server: other.name, Snapshot: e.Snapshot})
 		}
@@ -201,16 +185,11 @@ func (h *Hub) scanContext(k key) scan.Context {
 // Withheld implements session.Host: why an item that a client names is not there, nil if nothing of the server is withheld. name is the
 // item's name for clients.
 func (h *Hub) Withheld(s *session.Session, server, name string) error {
-	entry := h.Config(s).Server(server)
+	entry := h.State().Scope(s).Server(server)
 	if entry == nil {
 		return nil
 	}
-	h.mu.Lock()
-	var r *quarantine.Record
-	if e := h.entries[keyOf(entry)]; e != nil {
-		r = e.Record
-	}
-	h.mu.Unlock()
+	r := entry.Record
 	if r == nil || len(r.Waiting) == 0 && len(r.Blocked) == 0 {
 		return nil
 	}
@@ -218,13 +197,13 @@ func (h *Hub) Withheld(s *session.Session, server, name string) error {
 	for _, id := range r.Blocked {
 		if means(id) {
 			return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("the user blocked %s. They can unblock it: %s --unblock %s",
-				quarantine.Word(id), command("approve", entry), config.ShellWord(id))}
+				quarantine.Word(id), command("approve", entry.Written), config.ShellWord(id))}
 		}
 	}
 	for _, it := range r.Waiting {
 		if means(it.ID) {
 			return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("the user has not approved %s yet. Ask them to review it: quarantine_approve; or on a terminal: %s",
-				quarantine.Word(it.ID), command("approve", entry))}
+				quarantine.Word(it.ID), command("approve", entry.Written))}
 		}
 	}
 	return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("it has no approved definition of that name. quarantine_review shows its pending changes (%d) and blocked tools (%d)",

@@ -32,7 +32,7 @@ func (h *Hub) Login(server *config.Server, launch config.Launch) (*oauth.Login, 
 	login, err := loginOf(h.logins, server, launch)
 	if login != nil {
 		h.seeLogins.Do(func() {
-			h.work.Go(func() { h.opts.Store.Watch(h.ctx, h.logins.Watched(), h.logins.Recheck) })
+			h.spawn(func() { h.opts.Store.Watch(h.ctx, h.logins.Watched(), h.logins.Recheck) })
 		})
 	}
 	return login, err
@@ -49,26 +49,24 @@ func loginOf(logins *oauth.Logins, server *config.Server, launch config.Launch) 
 
 // loggedIn is called when there is a token: what waited for it goes on.
 func (h *Hub) loggedIn(l *oauth.Login, news bool) {
-	h.mu.Lock()
-	var looks []*first
-	for k, f := range h.firsts {
-		if k.name == l.Name() && f.in.Status().State == upstream.NeedsLogin {
-			delete(h.firsts, k) // nobody waits for it any more; for the next one they do
-			looks = append(looks, f)
+	st := h.State()
+	for k, f := range st.inspections {
+		if k.name == l.Name() && f.in.Status().State == upstream.NeedsLogin { // nobody waits for it any more; for the next one they do
+			h.takeOff(f, 0)
+			news = true
 		}
 	}
-	for k := range h.tried { // the inspection that a person approved has not been
+	repeat := again{} // the inspection that a person approved has not been
+	for k, o := range st.begun {
 		if k.name == l.Name() {
-			delete(h.tried, k)
+			repeat[k] = o
 		}
 	}
-	h.mu.Unlock()
-	for _, f := range looks {
-		h.dismiss(f, 0)
-	}
-	for _, s := range h.all() {
-		h.inspectNew(s)
-		s.LoggedIn(l.Name(), news || len(looks) > 0)
+	h.note(repeat)
+	all := h.State().all()
+	h.inspectNew(all...)
+	for _, s := range all {
+		s.LoggedIn(l.Name(), news)
 	}
 }
 

@@ -16,15 +16,15 @@ func Servers(c *config.Config, workspace string, st *store.Store, log zerolog.Lo
 		c = c.Keyed(key)
 	}
 	base, err := book.ReadBaseline(c.Path)
-	f := facts{approval: Approval{Written: c.Approval, Confirmed: config.ApprovalHuman}, recorded: map[key]*Recorded{}, lately: map[key]Lately{}}
+	kn := known{Approval: Approval{Written: c.Approval, Confirmed: config.ApprovalHuman}, recorded: map[key]*Recorded{}, lately: map[key]Lately{}}
 	if base != nil {
-		f.approval.Confirmed, f.approval.Doubt = base.Approval, base.Doubt
+		kn.Approval.Confirmed, kn.Approval.Doubt = base.Approval, base.Doubt
 	} else if err == nil {
-		if f.approval.Doubt, err = book.Trace(c); f.approval.Doubt == "" && !c.Exists {
-			f.approval.Doubt = quarantine.MissingFile
+		if kn.Approval.Doubt, err = book.Trace(c); kn.Approval.Doubt == "" && !c.Exists {
+			kn.Approval.Doubt = quarantine.MissingFile
 		}
 	}
-	firstRun := err == nil && base == nil && f.approval.Doubt == ""
+	firstRun := err == nil && base == nil && kn.Approval.Doubt == ""
 	written := withWorkspace(c, workspace)
 	for _, s := range written.Servers {
 		e := readRecorded(book, s, log)
@@ -33,10 +33,10 @@ func Servers(c *config.Config, workspace string, st *store.Store, log zerolog.Lo
 			r.Baseline(s, "first run")
 			e = &Recorded{Record: r}
 		}
-		f.recorded[keyOf(s)], f.lately[keyOf(s)] = e, readLately(st, keyOf(s))
+		kn.recorded[keyOf(s)], kn.lately[keyOf(s)] = e, readLately(st, keyOf(s))
 	}
 	var all []Server
-	for _, s := range f.scope(written, nil).Servers {
+	for _, s := range kn.scope(written, nil).Servers {
 		all = append(all, *s)
 	}
 	return all

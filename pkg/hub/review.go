@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
@@ -19,23 +20,15 @@ type standing struct {
 	effective *config.Server
 	record    *quarantine.Record // may be nil
 	failed    error
+	snapshot  *catalog.Snapshot
+	lately    Lately
 }
 
 // standings are the entries of the session's configuration.
 func (a *admin) standings() []standing {
-	h := a.h
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	sc := h.scopes[h.sessions[a.s]]
 	var all []standing
-	for _, s := range sc.Written.Servers {
-		st := standing{key: keyOf(s), written: s, effective: sc.Effective.Server(s.Name)}
-		if e := h.entries[st.key]; e != nil {
-			st.record, st.failed = e.Record, e.Failed
-		}
-		if st.effective != nil {
-			all = append(all, st)
-		}
+	for _, s := range a.h.State().Scope(a.s).Servers {
+		all = append(all, standing{s.key(), s.Written, s.Effective, s.Record, s.Failed, s.Snapshot, s.Lately})
 	}
 	return all
 }

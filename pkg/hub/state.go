@@ -81,20 +81,20 @@ func (sc *Scope) Server(name string) *Server {
 	return sc.Servers[i]
 }
 
-// facts are what scopes are made of.
-type facts struct {
-	approval Approval
+// known is what scopes are made of. Its maps are never changed.
+type known struct {
+	Approval Approval
 	recorded map[key]*Recorded
 	lately   map[key]Lately
 }
 
 // scope makes the scope of a written configuration. What has not changed since was, which may be nil, is taken from there.
-func (f facts) scope(written *config.Config, was *Scope) *Scope {
-	sc := &Scope{Written: written, Servers: make([]*Server, 0, len(written.Servers)), approval: f.approval}
+func (kn known) scope(written *config.Config, was *Scope) *Scope {
+	sc := &Scope{Written: written, Servers: make([]*Server, 0, len(written.Servers)), approval: kn.Approval}
 	effective := *written
 	effective.Servers = make([]*config.Server, 0, len(written.Servers))
 	old := map[*config.Server]*Server{}
-	if was != nil && was.approval == f.approval {
+	if was != nil && was.approval == kn.Approval {
 		for _, s := range was.Servers {
 			old[s.Written] = s
 		}
@@ -102,15 +102,15 @@ func (f facts) scope(written *config.Config, was *Scope) *Scope {
 	var names *confusables.Names // approved, or the user's own; made when a workspace proposes a server
 	for _, s := range written.Servers {
 		k := keyOf(s)
-		e := f.recorded[k]
+		e := kn.recorded[k]
 		if e == nil {
 			e = unread
 		}
-		lately := f.lately[k].of(s.LaunchKey())
+		lately := kn.lately[k].of(s.LaunchKey())
 		next := old[s]
 		switch {
 		case next == nil || next.from != e || s.Workspace: // whose name is compared with the others
-			next = &Server{Written: s, Effective: f.effective(s, e), Recorded: *e, from: e, Lately: lately}
+			next = &Server{Written: s, Effective: kn.effective(s, e), Recorded: *e, from: e, Lately: lately}
 		case next.Lately != lately:
 			next = &Server{Written: s, Effective: next.Effective, Recorded: *e, from: e, Lately: lately}
 		}
@@ -130,12 +130,12 @@ func (f facts) scope(written *config.Config, was *Scope) *Scope {
 }
 
 // effective is an entry as it counts.
-func (f facts) effective(s *config.Server, e *Recorded) *config.Server {
+func (kn known) effective(s *config.Server, e *Recorded) *config.Server {
 	c := *e.Record.Effective(s)
-	if f.approval.Policy() == config.ApprovalOff {
+	if kn.Approval.Policy() == config.ApprovalOff {
 		c.ToolChanges, c.Enabled = config.ToolChangesAuto, s.Enabled
 	}
-	if c.Held = heldBecause(s, e, f.approval.Doubt); c.Held == "" && s.Enabled && !c.Enabled {
+	if c.Held = heldBecause(s, e, kn.Approval.Doubt); c.Held == "" && s.Enabled && !c.Enabled {
 		c.Held = "it was disabled, and an edit of its file enabled it: the user has to confirm that." + toApprove(s)
 	}
 	if !s.Enabled && e.Failed == nil {

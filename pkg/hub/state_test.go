@@ -57,16 +57,16 @@ func TestScopeOfOneServer(t *testing.T) {
 		}, ""},
 	} {
 		c := parsed(t, `"x":`+tc.entry)
-		f := facts{approval: tc.approval, recorded: map[key]*Recorded{}}
+		kn := known{Approval: tc.approval, recorded: map[key]*Recorded{}}
 		if e := tc.recorded(c.Servers[0]); e != nil {
-			f.recorded[keyOf(c.Servers[0])] = e
+			kn.recorded[keyOf(c.Servers[0])] = e
 		}
-		sc := f.scope(c, nil)
+		sc := kn.scope(c, nil)
 		got := sc.Effective.Server("x")
 		if got != sc.Server("x").Effective || (tc.held == "") != (got.Held == "") || !strings.Contains(got.Held, tc.held) {
 			t.Errorf("%s: held: %q", name, got.Held)
 		}
-		if again := f.scope(c, sc); again.Servers[0] != sc.Servers[0] {
+		if again := kn.scope(c, sc); again.Servers[0] != sc.Servers[0] {
 			t.Errorf("%s: what has not changed was made anew", name)
 		}
 	}
@@ -76,13 +76,13 @@ func TestScopeOfOneServer(t *testing.T) {
 func TestScopeRefusesLookalikes(t *testing.T) {
 	user := parsed(t, `"github":{"command":"c"},"g1thub":{"command":"c"}`)
 	c := user.WithWorkspace("/ws/.mcpproxy/config.json", []byte(`{"mcpServers":{"gíthub":{"command":"e"},"mcpproxy-stdio":{"command":"e"},"other":{"command":"e"}}}`))
-	sc := facts{}.scope(c, nil)
+	sc := known{}.scope(c, nil)
 	for name, refused := range map[string]bool{"github": false, "g1thub": false, "gíthub": true, "mcpproxy-stdio": true, "other": false} {
 		s := sc.Server(name)
 		if s == nil {
 			t.Fatalf("%s is not there: %v", name, c.Problems)
 		}
-		if got := strings.Contains(s.Effective.Refused, "can be taken for"); got != refused {
+		if got := strings.Contains(s.Effective.Refused, "looks like"); got != refused {
 			t.Errorf("%s: refused: %q", name, s.Effective.Refused)
 		}
 		if s.Written.Refused != "" {

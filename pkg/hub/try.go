@@ -15,9 +15,9 @@ func Try(ctx context.Context, opts Options, client session.Options, name string)
 	opts.Only = []string{name}
 	h := New(opts)
 	defer h.Close()
-	h.trial = make(chan *first, 1)
+	h.trial = make(chan *inspection, 1)
 	h.visit(ctx, client, func(ctx context.Context) {
-		var f *first
+		var f *inspection
 		select {
 		case f = <-h.trial:
 		case <-ctx.Done():
@@ -40,7 +40,7 @@ func Try(ctx context.Context, opts Options, client session.Options, name string)
 
 // untried says why a server was not started.
 func (h *Hub) untried(name string) error {
-	for _, s := range h.all() {
+	for _, s := range h.State().all() {
 		if server := h.Config(s).Server(name); server != nil {
 			if err := upstream.Blocked(server); err != nil {
 				return &upstream.Error{Server: name, Step: "is not available", Cause: err}
@@ -52,7 +52,7 @@ func (h *Hub) untried(name string) error {
 }
 
 // result is what the look came to, once it is done.
-func (f *first) result() (*catalog.Snapshot, error) {
+func (f *inspection) result() (*catalog.Snapshot, error) {
 	switch {
 	case f.came.Err != nil:
 		return nil, f.came.Err

@@ -94,10 +94,8 @@ func TestRootsAreAskedAgain(t *testing.T) {
 	<-asked
 	in := func(path string) func() bool {
 		return func() bool {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			for _, at := range h.sessions {
-				return at == path
+			for _, m := range h.State().sessions {
+				return m.path == path
 			}
 			return false
 		}
