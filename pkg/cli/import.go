@@ -58,7 +58,8 @@ type imported struct {
 	Why     string    `json:"why,omitempty"`
 	Options []string  `json:"options,omitempty"` // what came over, as it is called here
 	Dropped []dropped `json:"dropped,omitempty"`
-	Line    int       `json:"line"` // of the entry, or of what it is skipped for
+	Warns   []warned  `json:"warnings,omitempty"` // about what came over
+	Line    int       `json:"line"`               // of the entry, or of what it is skipped for
 	Column  int       `json:"column"`
 
 	problems []config.Problem // it was wanted, and can't be kept as it was meant
@@ -70,6 +71,14 @@ type dropped struct {
 	Why    string `json:"why"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
+}
+
+// warned is a warning about an option that came over as it is.
+type warned struct {
+	Message string `json:"message"`
+	Remedy  string `json:"remedy,omitempty"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
 }
 
 func (a *app) importFrom(ctx context.Context, file string, names []string, dry, asJSON, look bool) error {
@@ -169,8 +178,12 @@ func (d *desk) importOne(from *config.Config, s *config.Server, own, dry bool) (
 		}
 	}
 	for _, p := range from.Problems {
-		if p.Server == s.Name && p.Dropped != "" {
+		switch {
+		case p.Server != s.Name || p.Severity != config.SeverityWarning:
+		case p.Dropped != "":
 			r.Dropped = append(r.Dropped, dropped{p.Dropped, p.Remedy, p.Line, p.Column})
+		default:
+			r.Warns = append(r.Warns, warned{p.Message, p.Remedy, p.Line, p.Column})
 		}
 	}
 	if other := d.lookalike(s.Name); other != "" {
@@ -223,6 +236,9 @@ func (a *app) tellImported(d *desk, results []imported, additions []addition, ow
 		}
 		for _, o := range r.Dropped {
 			p.wrapped("    ", "", fmt.Sprintf("dropped: %s (line %d, column %d): %s", plain(o.Option), o.Line, o.Column, plain(o.Why)))
+		}
+		for _, w := range r.Warns {
+			p.wrapped("    ", yellow, fmt.Sprintf("warning (line %d, column %d): %s – %s", w.Line, w.Column, plain(w.Message), plain(w.Remedy)))
 		}
 	}
 	if len(additions) > 0 && !dry {

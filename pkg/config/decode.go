@@ -29,6 +29,8 @@ type decoder struct {
 	unread      []Problem // servers in forms that are not read
 }
 
+const bareRemedy = `write {"mcpServers": …} around them`
+
 // file decodes the top level. Only what makes the whole file meaningless is an
 // error: a running program keeps its configuration then, instead of losing all
 // servers to one slip.
@@ -47,6 +49,12 @@ func (d *decoder) file() error {
 			d.src.root.StartOffset, kindName(d.src.root), "the configuration is not an object",
 			`put it between braces: {"mcpServers": [ … ]}`,
 		})
+	}
+	if !d.workspace && isBare(root) {
+		d.add(d.src.root.StartOffset, Problem{
+			Severity: SeverityWarning, Message: "the servers stand here with no mcpServers around them, as Warp has them", Remedy: bareRemedy,
+		})
+		return d.servers(keyServers, d.src.root)
 	}
 	seen := map[string]bool{}
 	for _, m := range root.Members {

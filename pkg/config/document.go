@@ -49,9 +49,13 @@ func parseDocument(path string, data []byte) (*Document, error) {
 	if err := d.replace(text); err != nil {
 		return nil, err
 	}
-	if _, ok := d.src.root.Value.(*hujson.Object); !ok {
+	root, ok := d.src.root.Value.(*hujson.Object)
+	if !ok {
 		_, err := Parse(path, data) // which says so in the right words
 		return nil, err
+	}
+	if isBare(root) { // a key of ours beside them would make them no servers
+		return nil, fmt.Errorf("config: %s: the servers stand with no mcpServers around them – %s", path, bareRemedy)
 	}
 	return d, nil
 }

@@ -146,7 +146,9 @@ func (e *entry) unknown(m hujson.ObjectMember) {
 	switch {
 	case s != nil && s.ignore != "":
 		e.drop(m.Name, "an option of other clients, ignored here", s.ignore)
-	case s != nil && saysNothing(v):
+	case s != nil && s.mild == nil && saysNothing(v):
+	case s != nil && s.mild != nil && s.mild(v):
+		e.drop(m.Name, "an option of "+s.users()+" that changes nothing here, ignored", removeIt)
 	case s != nil:
 		e.fail(m.Name, e.key, "an option of "+s.users()+" that can't be kept here, so the server is not started without it", s.refuse)
 	case slices.Contains(laterOptions, e.key):
@@ -160,7 +162,7 @@ func (e *entry) unknown(m hujson.ObjectMember) {
 	}
 }
 
-// checkProtocol checks what the protocol needs, and infers it in the object form.
+// checkProtocol checks what the protocol needs, and infers it where none is written.
 func (e *entry) checkProtocol() {
 	s := e.server
 	_, hasCommand := e.seen["command"]
@@ -169,9 +171,6 @@ func (e *entry) checkProtocol() {
 		switch {
 		case hasCommand && hasURL:
 			e.fail(e.value, "", "has both command and url", "remove one of the two")
-			return
-		case !s.objectForm:
-			e.fail(e.value, "", "has no protocol", e.protocolRemedy(hasCommand, hasURL))
 			return
 		case hasCommand:
 			s.Protocol = ProtocolStdio
@@ -189,16 +188,6 @@ func (e *entry) checkProtocol() {
 		e.needs(hasURL, "url", "command", "args", "env", "env_file", "working_dir")
 		e.checkURL()
 	}
-}
-
-func (e *entry) protocolRemedy(hasCommand, hasURL bool) string {
-	switch {
-	case hasCommand:
-		return `add "protocol": "stdio"`
-	case hasURL:
-		return `add "protocol": "http"`
-	}
-	return `add "protocol": "stdio" with a command, or "protocol": "http" with a url`
 }
 
 // needs checks the option a protocol requires, the one that contradicts it and

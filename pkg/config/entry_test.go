@@ -13,7 +13,6 @@ func TestEntryProblems(t *testing.T) {
 		{`{"name": 5}`, `error c.json:1:26: mcpServers[0] has a name that is not a string and is left out (a number) – write "name": "…"`},
 		{`{"name": "a\\b", "protocol": "stdio", "command": "x"}`, `error c.json:1:26: mcpServers[0] has a name that contains a backslash and is left out (a\b) – names have 1 to 128 printable characters, a letter or a digit among them, and no backslash`},
 		{`{"name": "../..", "protocol": "stdio", "command": "x"}`, `error c.json:1:26: mcpServers[0] has a name that has neither a letter nor a digit and is left out (../..) – names have 1 to 128 printable characters, a letter or a digit among them, and no backslash`},
-		{`{"name": "n", "command": "x"}`, `error c.json:1:17: n: has no protocol – add "protocol": "stdio"`},
 		{`{"name": "n", "protocol": "stdio"}`, `error c.json:1:17: n: protocol stdio needs command – add "command": "…"`},
 		{`{"name": "n", "protocol": "http"}`, `error c.json:1:17: n: protocol http needs url – add "url": "…"`},
 		{`{"name": "n", "protocol": "htp", "url": "https://h"}`, `error c.json:1:43: n: protocol must be one of stdio, http, sse ("htp") – did you mean http?`},

@@ -18,12 +18,16 @@ type spelling struct {
 	decode func(*entry, hujson.Value)
 	refuse string // not empty: what to do instead, for an entry that can't be run as it was meant
 	ignore string // not empty: nothing is lost without it, and what to write where there is something
+
+	mild func(hujson.Value) bool // of one that is refused: tells the values that restrain nothing; nil: those that say nothing
 }
 
 const (
 	clientDecides = "which tools need no question is the client's to decide"
 	useComment    = "use a comment"
 	removeIt      = "remove it"
+	startsLazily  = `servers start when they are first needed, which is "start": "lazy"; to start it at once, write "start": "eager"`
+	nameTools     = "name the tools in enabled_tools, or have the server itself choose its sets, by an argument, a variable or a header"
 )
 
 // spellings is the only place that knows how other clients write a server. An option without a decode function has
@@ -71,6 +75,10 @@ var spellings = []spelling{
 	{key: "sandboxEnabled", used: "VS Code", refuse: `write "isolation": {"type": "sandbox"}`},
 	{key: "permissions", used: "various", refuse: "write isolation, enabled_tools or disabled_tools"},
 	{key: "readOnly", used: "various", refuse: "name the tools in enabled_tools"},
+	{key: "network", used: "various", mild: leavesNetwork, refuse: `write "isolation": {"type": "sandbox", "network": "none"}`},
+	{key: "requireApproval", used: "OpenAI, Azure", mild: asksNobody, refuse: "your client is what asks before a call: set it there, and remove it here"},
+	{key: "toolsets", used: "GitHub Copilot", mild: allSets, refuse: nameTools},
+	{key: "toolset", used: "various", mild: allSets, refuse: nameTools},
 	{key: "registryUrl", used: "Cherry Studio", refuse: "it decides where the package comes from: name it in env, as npm_config_registry or UV_DEFAULT_INDEX"},
 
 	{key: "alwaysAllow", used: "Roo", ignore: clientDecides},
@@ -92,7 +100,39 @@ var spellings = []spelling{
 	{key: "logoUrl", used: "Cherry Studio", ignore: removeIt},
 	{key: "icon", used: "various", ignore: removeIt},
 	{key: "tags", used: "Cherry Studio", ignore: removeIt},
+	{key: "autoStart", used: "AnythingLLM, Reasonix", ignore: startsLazily},
+	{key: "startOnLaunch", used: "Warp", ignore: startsLazily},
 	{key: "authProviderType", used: "Gemini", ignore: "use oauth, or headers.Authorization with ${keyring:NAME}"},
+}
+
+// leavesNetwork tells whether a value of network leaves the server its network.
+func leavesNetwork(v hujson.Value) bool {
+	switch v.Value.Kind() {
+	case '"':
+		return !slices.Contains(withoutNetwork, plainKey(textOf(v)))
+	case '{', '[':
+		return saysNothing(v)
+	}
+	return v.Value.Kind() != 'f'
+}
+
+var withoutNetwork = []string{"none", "off", "no", "false", "disabled", "deny", "denied", "block", "blocked", "isolated", "offline", "restricted"}
+
+// asksNobody tells whether a value of require_approval has no call asked about. Without a value OpenAI asks about all calls, and so it does
+// about those of tools that "never" does not name.
+func asksNobody(v hujson.Value) bool {
+	return v.Value.Kind() == '"' && plainKey(textOf(v)) == "never" || v.Value.Kind() == 'f' || v.Value.Kind() == 'n'
+}
+
+// allSets tells whether toolsets, which are GitHub's names for groups of its tools, leave none out.
+func allSets(v hujson.Value) bool {
+	named := func(v hujson.Value) bool {
+		return v.Value.Kind() == '"' && slices.Contains([]string{"all", "*"}, strings.TrimSpace(textOf(v)))
+	}
+	if list, ok := v.Value.(*hujson.Array); ok {
+		return slices.ContainsFunc(list.Elements, named)
+	}
+	return named(v) || v.Value.Kind() == 'n' || v.Value.Kind() == 't'
 }
 
 // users are the clients that write the option, for a sentence.

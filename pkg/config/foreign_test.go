@@ -115,6 +115,14 @@ func TestForeignRestraintsAreKept(t *testing.T) {
 		`"filter": ["read"]`: refused, `"active": false`: refused, `"isEnabled": false`: refused, `"enabeld": false`: refused, `"paused": true`: refused,
 		`"inactive": true`: refused, `"quarantine": true`: refused, `"status": "disabled"`: refused, `"mode": "read-only"`: refused, `"state": "off"`: refused,
 		`"includedFunctions": []`: refused,
+		`"network": false`:        refused, `"network": "none"`: refused, `"network": {"allow": ["h"]}`: refused,
+		`"require_approval": "always"`: refused, `"requireApproval": true`: refused, `"require_approval": {"always": {"tool_names": ["x"]}}`: refused,
+		`"require_approval": {"never": {"tool_names": ["x"]}}`: refused, // all others are asked about
+		`"toolsets": "repos,issues"`:                           refused, `"toolsets": ["repos"]`: refused, `"toolsets": {"repos": true}`: refused, `"toolset": "repos"`: refused,
+		`"toolsets": []`: refused,
+		`"anythingllm": {"suppressedTools": ["x"]}`:     refused, // in another client's object, too
+		`"client": {"inner": {"disabledTools": ["x"]}}`: refused, `"client": {"disabled": true}`: refused,
+		`"client": {"mcp": {"readOnly": true}, "name": "x"}`: refused, `"client": {"network": false}`: refused,
 	} {
 		s, told := one(t, `{"command": "x", `+option+`}`)
 		if !kept(s) {
@@ -131,7 +139,9 @@ func TestForeignRestraintsAreKept(t *testing.T) {
 		`"active": true`, `"isEnabled": true`, `"paused": false`, `"status": "connected"`, `"mode": "auto"`, `"autoApprovedTools": ["x"]`, `"toolPrefix": "p"`,
 		`"trustedTools": ["x"]`, `"toolTimeout": 5`, `"toolAliases": {"a": "b"}`, `"hidden": true`, `"toolFilter": {}`, `"quarantine": false`,
 		`"alwaysAllowedTools": ["x"]`, `"auto_allowed": ["x"]`, `"cachedTools": [{"name": "x"}]`, `"installationTools": ["npm"]`,
-		`"require_approval": {"always": {"tool_names": ["x"]}}`, `"logging": "off"`,
+		`"logging": "off"`, `"require_approval": "never"`, `"requireApproval": false`, `"toolsets": "all"`, `"toolsets": ["all", "x"]`, `"toolsets": null`,
+		`"network": true`, `"network": "host"`, `"network": null`, `"autoStart": false`, `"auto_start": true`, `"start_on_launch": false`,
+		`"anythingllm": {"autoStart": false}`, `"client": {"disabled": false, "tools": []}`,
 	} {
 		if s, told := one(t, `{"command": "x", `+option+`}`); s.Refused != "" || !s.ToolAllowed("x") {
 			t.Errorf("%s: %s", option, told)
@@ -460,5 +470,33 @@ func TestSetThroughForeignNames(t *testing.T) {
 		if want := `{"mcpServers": {"n": ` + tt.want + `}}`; err != nil || strings.TrimSpace(string(doc.Bytes())) != want {
 			t.Errorf("%s: %v\n%s", tt.entry, err, doc.Bytes())
 		}
+	}
+}
+
+// Continue writes servers as an array without a protocol, and Warp with nothing around them.
+func TestFormsOfOthersAreRead(t *testing.T) {
+	c := parse(t, `{"mcpServers": [{"name": "a", "command": "x"}, {"name": "b", "url": "https://h/mcp"}, {"name": "c"}]}`)
+	if a, b := c.Server("a"), c.Server("b"); a.Protocol != ProtocolStdio || b.Protocol != ProtocolHTTP || a.Refused+b.Refused != "" {
+		t.Errorf("%s", problems(c))
+	}
+	if c := c.Server("c"); !strings.Contains(c.Refused, "has neither command nor url") {
+		t.Errorf("refused: %q", c.Refused)
+	}
+	const bare = `{"a": {"command": "x", "working_directory": null, "start_on_launch": true}, "b": {"url": "https://h/mcp"}}`
+	c = parse(t, bare)
+	if len(c.Servers) != 2 || c.Server("a").Refused != "" || !strings.Contains(problems(c), `as Warp has them – write {"mcpServers": …} around them`) {
+		t.Errorf("%s", problems(c))
+	}
+	if _, err := parseDocument("/c.json", []byte(bare)); err == nil { // with mcpServers beside them they would be no servers
+		t.Error("such a file is edited")
+	}
+	for _, text := range []string{`{"a": {"command": "x"}, "other": 1}`, `{"a": {"command": "x"}, "mcpServers": {}}`, `{"a": {"note": "x"}}`, `{}`} {
+		if c := parse(t, text); len(c.Servers) > 0 {
+			t.Errorf("%s: %v", text, c.Servers)
+		}
+	}
+	user := parse(t, `{"mcpServers": {}}`)
+	if c := user.WithWorkspace("/w/.mcpproxy/mcp_config.json", []byte(bare)); len(c.Servers) > 0 {
+		t.Error("a workspace's file is read as such")
 	}
 }

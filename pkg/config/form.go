@@ -77,6 +77,17 @@ func looksLikeServer(v hujson.Value) bool {
 	})
 }
 
+// isBare tells whether a file is a map of servers with no mcpServers around it, as Warp has it.
+func isBare(root *hujson.Object) bool {
+	return len(root.Members) > 0 && !slices.ContainsFunc(root.Members, func(m hujson.ObjectMember) bool {
+		obj, ok := m.Value.Value.(*hujson.Object)
+		return !ok || !slices.ContainsFunc(obj.Members, func(m hujson.ObjectMember) bool {
+			option := canonicalOption(keyOf(m))
+			return option == "command" || option == "url"
+		})
+	})
+}
+
 // serversUnder finds servers one level deeper.
 func serversUnder(key string) func(hujson.Value) []hujson.Value {
 	return func(v hujson.Value) []hujson.Value {

@@ -34,27 +34,27 @@ func golden(t *testing.T, name, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, lines := strings.Split(text, "\n"), strings.Split(string(want), "\n")
-	differences := 0
-	for i := range max(len(got), len(lines)) {
-		now, before := lineAt(got, i), lineAt(lines, i)
-		if now == before {
-			continue
-		}
-		if differences++; differences <= 5 {
-			t.Errorf("%s:%d:\nwas %s\nis  %s", path, i+1, before, now)
+	now, before := goldenBlocks(text), goldenBlocks(string(want))
+	for name, block := range before {
+		if now[name] != block {
+			t.Errorf("%s: %s\nwas %s\nis  %s", path, name, block, now[name])
 		}
 	}
-	if differences > 5 {
-		t.Errorf("%s: %d lines differ in all", path, differences)
+	for name := range now {
+		if _, there := before[name]; !there {
+			t.Errorf("%s has no %s", path, name)
+		}
 	}
 }
 
-func lineAt(lines []string, i int) string {
-	if i < len(lines) {
-		return lines[i]
+// goldenBlocks are the paragraphs of a text by their first lines.
+func goldenBlocks(text string) map[string]string {
+	blocks := map[string]string{}
+	for _, block := range strings.Split(text, "\n# ") {
+		name, rest, _ := strings.Cut(block, "\n")
+		blocks[name] = rest
 	}
-	return "(nothing)"
+	return blocks
 }
 
 // goldenEntry is an entry, alone in a file in the object form, or in the array form.

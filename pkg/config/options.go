@@ -29,7 +29,7 @@ var Options = []OptionSpec{
 		func(s *Server) any { return s.writtenText("url", s.URL) }},
 	{"allow_http", "boolean", "no", "allow plain http to other machines; default false", (*entry).allowHTTP,
 		func(s *Server) any { return writtenSwitch(s.AllowInsecure, false) }},
-	{"protocol", "string", "yes", "stdio, http, or sse for old servers; inferred from command or url in the object form only", (*entry).protocol,
+	{"protocol", "string", "no", "stdio, http, or sse for old servers; default: inferred from command or url", (*entry).protocol,
 		func(s *Server) any { return s.Protocol }},
 	{"enabled", "boolean", "no", "default true", (*entry).enabled,
 		func(s *Server) any { return writtenSwitch(s.Enabled, true) }},

@@ -32,8 +32,37 @@ var (
 	offStates   = []string{"deactivated", "inactive", "off", "paused", "readonly", "suspended", "stopped"}
 )
 
-// restrains tells whether an unknown option may be meant to take something from the server.
-func restrains(key string, v hujson.Value) bool {
+// deepest is how deep the members of an unknown option are looked at.
+const deepest = 8
+
+// restrains tells whether an unknown option, or a member of it, may be meant to take something from the server.
+func restrains(key string, v hujson.Value) bool { return restrainsIn(key, v, deepest) }
+
+func restrainsIn(key string, v hujson.Value, depth int) bool {
+	if restrainsItself(key, v) {
+		return true
+	}
+	obj, isObject := v.Value.(*hujson.Object)
+	return isObject && slices.ContainsFunc(obj.Members, func(m hujson.ObjectMember) bool {
+		inner := keyOf(m)
+		s := spelledAs(inner)
+		switch {
+		case depth == 0:
+			return true
+		case s == nil:
+			return restrainsIn(inner, m.Value, depth-1)
+		case s.mild != nil:
+			return !s.mild(m.Value)
+		case s.refuse != "":
+			return !saysNothing(m.Value)
+		case inner == "disabled":
+			return m.Value.Value.Kind() != 'f'
+		}
+		return slices.Contains([]string{"enabled_tools", "disabled_tools"}, s.option) && !saysNothing(m.Value)
+	})
+}
+
+func restrainsItself(key string, v hujson.Value) bool {
 	plain := plainKey(key)
 	within := func(word string) bool { return strings.Contains(plain, word) }
 	kind := v.Value.Kind()

@@ -22,6 +22,7 @@ func TestMend(t *testing.T) {
 		"\"mixed 每 é \xe9\"":                   `"mixed 每 é �"`,             //
 		"\"x\",\"a\" : { \"text\" : \"\xe9\"}": `"x","a" : { "text" : "�"}`, // deeper
 		"\"x\xe9\",\"text\":\"\xe9\"":          `"x�","text":"�"`,           //
+		"\"x\",\"stra\xdfe\":\"x:\xdf\"":       `"x","stra�e":"x:�"`,        // elsewhere: a name, an address
 	} {
 		raw := []byte(head + text + tail)
 		m, err := Parse(raw)
@@ -34,21 +35,20 @@ func TestMend(t *testing.T) {
 		}
 	}
 	for _, raw := range []string{
-		head + `"x"}],"stra` + "\xdf" + `e":1}}`,
-		head + `"x"}],"uri":"x:` + "\xdf" + `"}}`,
-		head + `"x"}],"data":"` + "\xdf" + `"}}`,
-		head + `"` + "\xdf" + `"}],"uri":"x:` + "\xdf" + `"}}`,
 		head + `"a` + "\t\xdf" + `"` + tail,
 		head + `"\q` + "\xdf" + `"` + tail,
-		head + `["` + "\xdf" + `"]` + tail,
 		head + `"` + "\xdf",
-		`{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"x","data":{"text":"` + "\xdf" + `"}}}`,
 		`{"jsonrpc":"2.0","id":7,"method":"m","params":{"text":"` + "\xdf" + `"}}`,
 	} {
 		_, err := Parse([]byte(raw))
 		if m, ok := Mend([]byte(raw), err); err == nil || ok {
 			t.Errorf("%q became %s", raw, m.Raw)
 		}
+	}
+	failure := []byte(`{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"stra` + "\xdf" + `e"}}`)
+	_, err := Parse(failure)
+	if m, ok := Mend(failure, err); !ok || m.Kind != Failure || !utf8.Valid(m.Raw) {
+		t.Errorf("an error became %q", m.Raw)
 	}
 	if _, ok := Mend([]byte(`{"jsonrpc":"2.0","id":7,"result":{}}`), nil); ok {
 		t.Error("what is sound needs no mending")
@@ -59,7 +59,7 @@ func FuzzMend(f *testing.F) {
 	f.Add([]byte("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"text\":\"\xd5\\\"}}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		_, err := Parse(raw)
-		if m, ok := Mend(raw, err); ok && (!utf8.Valid(m.Raw) || m.Kind != Result) {
+		if m, ok := Mend(raw, err); ok && (!utf8.Valid(m.Raw) || m.Kind != Result && m.Kind != Failure) {
 			t.Fatalf("%q became %q", raw, m.Raw)
 		}
 	})

@@ -125,6 +125,8 @@ func TestEnvelope(t *testing.T) {
 		{`{"jsonrpc":"2.0","id":ID,"result":{"id":ID,"id":ID}}`, ""},
 		{`{"jsonrpc":"2.0","id":ID,"result":{"content":[],"_meta":null}}`, `{"jsonrpc":"2.0","id":ID,"result":{"content":[]}}`},
 		{`{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"Stra` + "\xdf" + `e"}]},"x":1}`, `{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"Stra�e"}]}}`},
+		{`{"jsonrpc":"2.0","id":ID,"result":{"content":[],"structuredContent":{"caf` + "\xe9" + `":"\\` + "\x80" + `5"}}}`, `{"jsonrpc":"2.0","id":ID,"result":{"content":[],"structuredContent":{"caf�":"\\�5"}}}`},
+		{`{"jsonrpc":"2.0","id":ID,"error":{"code":1,"message":"ung` + "\xfc" + `ltig"}}`, `{"jsonrpc":"2.0","id":ID,"error":{"code":1,"message":"ung�ltig"}}`},
 	} {
 		id := fmt.Sprintf(`"é-%d"`, i)
 		c.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`)
