@@ -16,11 +16,6 @@ import (
 // What decides what is run, and stands neither in the command nor in its first plain arguments: variables,
 // directories that wrappers change to, text that they take apart themselves, modules that are found by their names.
 
-// searchPaths are variables with directories in which programs or modules are looked for.
-var searchPaths = []string{"PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "NODE_PATH", "LD_LIBRARY_PATH",
-	"DYLD_LIBRARY_PATH", "RUBYLIB", "GEM_PATH", "GEM_HOME", "PERL5LIB", "PERLLIB", "CLASSPATH",
-	"LUA_PATH", "LUA_CPATH", "VIRTUAL_ENV", "GIT_EXEC_PATH", "JULIA_LOAD_PATH"}
-
 // absolutePaths are those that what a runner would start gets without relative elements.
 var absolutePaths = []string{"PYTHONPATH", "NODE_PATH"}
 
@@ -29,23 +24,13 @@ var absolutePaths = []string{"PYTHONPATH", "NODE_PATH"}
 func withoutEmpty(env []string) {
 	for i, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
-		if !slices.Contains(searchPaths, name) || strings.HasPrefix(name, "LUA_") { // ";;" has a meaning there
+		if !slices.Contains(list("search-paths"), name) || strings.HasPrefix(name, "LUA_") { // ";;" has a meaning there
 			continue
 		}
 		dirs := slices.DeleteFunc(filepath.SplitList(value), func(dir string) bool { return dir == "" })
 		env[i] = name + "=" + strings.Join(dirs, string(os.PathListSeparator))
 	}
 }
-
-// optionVariables are variables with options for an interpreter, by its family.
-var optionVariables = map[string]string{"NODE_OPTIONS": "node", "BUN_OPTIONS": "bun", "RUBYOPT": "ruby",
-	"PERL5OPT": "perl", "JAVA_TOOL_OPTIONS": "java", "JDK_JAVA_OPTIONS": "java", "_JAVA_OPTIONS": "java"}
-
-// loaded are variables that name files which are run, or decide what is run, whatever their names end with.
-var loaded = []string{"BASH_ENV", "ENV", "ZDOTDIR", "LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES",
-	"PYTHONSTARTUP", "OPENSSL_CONF", "npm_config_userconfig", "npm_config_globalconfig",
-	"NPM_CONFIG_USERCONFIG", "NPM_CONFIG_GLOBALCONFIG", "PIP_CONFIG_FILE", "UV_CONFIG_FILE", "TSX_TSCONFIG_PATH",
-	"TS_NODE_PROJECT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG", "GIT_ASKPASS", "SSH_ASKPASS"}
 
 // variables takes in what variables name in closed directories. withPath: PATH too, which is without them where we set
 // it. absolute: the program gets the absolute elements of some alone.
@@ -54,12 +39,12 @@ func (o *orders) variables(vars []config.Var, withPath, absolute bool) {
 		if strings.EqualFold(v.Name, "PATH") && !withPath {
 			continue
 		}
-		if kind, ok := optionVariables[v.Name]; ok {
+		if kind := one("option variables", v.Name); kind != "" {
 			(&interpretation{o, kind}).options(strings.Fields(v.Value))
 			continue
 		}
 		taken := absolute && slices.Contains(absolutePaths, v.Name)
-		dirs, any := slices.Contains(searchPaths, v.Name), slices.Contains(loaded, v.Name)
+		dirs, any := slices.Contains(list("search-paths"), v.Name), slices.Contains(list("loaded"), v.Name)
 		for _, word := range filepath.SplitList(v.Value) {
 			if !dirs && !any && !filepath.IsAbs(word) && !strings.HasPrefix(word, ".") {
 				continue // a relative path in a variable that is not known may be anything
@@ -89,7 +74,7 @@ func startsRunner(command string, args []string) bool {
 		}
 		args = r.Args
 	}
-	if slices.Contains(elsewhere, Base(command)) {
+	if slices.Contains(list("elsewhere"), Base(command)) {
 		return false
 	}
 	for i, a := range args {
@@ -104,10 +89,6 @@ func startsRunner(command string, args []string) bool {
 	}
 	return false
 }
-
-// elsewhere are commands whose arguments are run in containers or on other machines.
-var elsewhere = []string{"docker", "podman", "nerdctl", "docker-compose", "podman-compose", "kubectl", "ssh",
-	"devcontainer", "limactl", "multipass", "vagrant", "flyctl"}
 
 // runs tells whether words are those of a runner that obeys its directory and is asked for something.
 func runs(words []string) bool {
@@ -130,15 +111,11 @@ func assignments(args []string) (vars []config.Var) {
 	return vars
 }
 
-// directoryOptions tell a wrapper which directory to start its command in.
-var directoryOptions = []string{"-C", "-D", "--chdir", "--cwd", "--working-directory", "--workdir",
-	"WorkingDirectory"}
-
 // changed is what is collected in the directory that an argument of a wrapper names; o itself if there is none. The
 // second result tells whether the next argument belongs to it.
 func (o *orders) changed(args []string, i int) (there *orders, next bool) {
 	a, dir := args[i], ""
-	for _, option := range directoryOptions {
+	for _, option := range list("directory-options") {
 		value, joined := strings.CutPrefix(strings.TrimPrefix(a, "--property="), option+"=")
 		switch {
 		case joined:
@@ -280,7 +257,7 @@ func (o *interpretation) value(option, value string) {
 			continue
 		}
 		named := !IsLocal(strings.TrimSuffix(word, filepath.Ext(word)))
-		if o.kind == "node" && slices.Contains(preloading, option) && named {
+		if o.kind == "node" && slices.Contains(list("preloading"), option) && named {
 			o.preloaded(word)
 			continue
 		}
@@ -294,9 +271,6 @@ func (o *interpretation) value(option, value string) {
 		}
 	}
 }
-
-// preloading are the options of node that load modules first. It looks for them in the working directory.
-var preloading = []string{"-r", "--require", "--import", "--loader", "--experimental-loader"}
 
 // mostSettings is the size in bytes up to which a package.json or tsconfig.json is read.
 const mostSettings = 16 << 20

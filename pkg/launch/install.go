@@ -77,18 +77,10 @@ func (q *Request) Key() string {
 
 var secretName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)auth|token|passw|secret|_key|credential`) })
 
-// installerPrefixes begin the names of variables that installers, and scripts that packages run when they are installed, read.
-var installerPrefixes = []string{"NPM_", "NODE_", "YARN_", "PNPM_", "BUN_", "UV_", "PIP_", "PIPX_", "PYTHON", "GO", "CGO_", "GIT_", "SSL_", "CURL_", "REQUESTS_", "XDG_", "LC_", "COREPACK_", "VOLTA_", "NVM_",
-	"NODENV_", "PYENV_", "ASDF_", "MISE_", "DENO_", "PUPPETEER_", "PLAYWRIGHT_", "ELECTRON_", "SHARP_", "PRISMA_", "CARGO_", "RUSTUP_", "CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS"}
-
-// installerNames are further such variables.
-var installerNames = []string{"PATH", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "TMPDIR", "TEMP", "TMP", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NETRC", "PATHEXT", "COMSPEC",
-	"SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CI"}
-
 // forInstaller tells whether an installer gets a variable that an entry sets.
 func forInstaller(name string) bool {
 	name = strings.ToUpper(name)
-	return slices.Contains(installerNames, name) || slices.ContainsFunc(installerPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	return slices.Contains(list("installer-names"), name) || slices.ContainsFunc(list("installer-prefixes"), func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // installerEnv is the server's environment without those of the entry's variables that are the server's alone, such as its keys.

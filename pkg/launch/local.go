@@ -130,11 +130,11 @@ func (o *orders) command(command string, args []string, depth int) {
 			o.tsconfig()
 		}
 		o.interpreted(kind, args)
-	case slices.Contains(wrappers, base):
+	case slices.Contains(list("wrappers"), base):
 		o.wrapped(args, depth)
 	}
-	if p, ok := projects[base]; ok && p.used(args) {
-		o.project(o.dirOption(args), p.files)
+	if files, ok := projectOf(base, args); ok {
+		o.project(o.dirOption(args), files)
 	}
 	if !ok || r.Kind != Module && r.Kind != Opaque {
 		o.modules(command, args)
@@ -150,8 +150,8 @@ func (o *orders) fetched(r *Runner) {
 			name = Base(npmName(r.Packages[0]))
 		}
 	}
-	if p, ok := projects[name]; ok {
-		o.project(o.dirOption(r.Args), p.files)
+	if files := about("projects", name); files != nil {
+		o.project(o.dirOption(r.Args), files)
 	}
 	if name == "tsx" {
 		o.tsconfig()
@@ -188,9 +188,7 @@ func (o *orders) wrapped(args []string, depth int) {
 			}
 		}
 		base := Base(a)
-		_, runs := parsers[base]
-		_, project := projects[base]
-		if runs || project || interpreterOf(base) != "" || slices.Contains(wrappers, base) {
+		if isRunner(base) || about("projects", base) != nil || interpreterOf(base) != "" || slices.Contains(list("wrappers"), base) {
 			o.command(a, args[i+1:], depth+1)
 			return
 		}
@@ -225,9 +223,9 @@ func (o *orders) runner(r *Runner, base string) {
 	if r.Kind != Project {
 		return
 	}
-	files := projects[base].files
-	if command := Base(r.Command); files == nil {
-		files = projects[command].files
+	files := about("projects", base)
+	if files == nil {
+		files = about("projects", Base(r.Command))
 	}
 	if own := filesOf(r.Tool); own != nil {
 		files = own
@@ -273,7 +271,7 @@ func escapeGlob(dir string) string {
 // folder notes what gives orders in a directory that is to be run as a whole: files, patterns, and the main files that are known.
 func (o *orders) folder(root, dir string, files []string) {
 	before := len(o.found)
-	for _, pattern := range slices.Concat(files, mainFiles) {
+	for _, pattern := range slices.Concat(files, list("main-files")) {
 		matches, _ := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))
 		for _, path := range matches {
 			if isFile(path) {
@@ -408,8 +406,7 @@ func (o *orders) named(args []string) {
 func (o *orders) dirOption(args []string) string {
 	dir := ""
 	for i, a := range args {
-		for _, option := range []string{"-C", "--directory", "--dir", "--cwd", "--prefix", "--project", "--project-directory", "--manifest-path", "-f", "--file", "--makefile", "--justfile", "-p",
-			"--config", "--taskfile", "-t", "--app-dir"} {
+		for _, option := range list("project-options") {
 			value, joined := strings.CutPrefix(a, option+"=")
 			if !joined && len(option) == 2 && len(a) > 2 { // -fFILE
 				value, joined = strings.CutPrefix(a, option)

@@ -1,26 +1,25 @@
 package launch
 
-import "strings"
-
-// How a runner's option is treated.
-const (
-	drop      = "drop"       // says nothing of what is run
-	dropValue = "drop value" // likewise, and has a value
-	keep      = "keep"       // the installer gets it
-	keepValue = "keep value"
-	take      = "take" // the parser looks at it
-	takeValue = "take value"
+import (
+	"slices"
+	"strings"
 )
 
-// options are the known options of a runner, each name with its dashes.
-type options map[string]string
+// options are the known options of a runner, each name with its dashes, and how it is treated: see known.txt.
+type options map[string][]string
+
+// optionsOf are the options of a runner.
+func optionsOf(runner string) options { return known()["options "+runner] }
+
+func (o options) how(name string) string { return strings.Join(o[name], "") }
 
 // scanned is what was found among the words of a runner.
 type scanned struct {
 	kept    []string            // for the installer
-	taken   map[string][]string // by name
+	taken   map[string][]string // what else is not dropped, by name
 	rest    []string            // from the first plain word on
-	unknown string              // the first option that is not known, "" if all are
+	opaque  bool                // an option is not known, or keeps the runner from being taken apart
+	project bool                // an option makes it one of the project in its directory
 }
 
 func (s *scanned) has(name string) bool { _, ok := s.taken[name]; return ok }
@@ -43,6 +42,11 @@ func (s *scanned) all(names ...string) []string {
 	return all
 }
 
+// dir is the directory that an option names.
+func (s *scanned) dir() string {
+	return s.last("--prefix", "-C", "--dir", "--cwd", "--directory", "--project")
+}
+
 // scan reads options up to the first plain word or "--", which is left out.
 func (o options) scan(args []string) *scanned {
 	s := &scanned{taken: map[string][]string{}}
@@ -57,55 +61,52 @@ func (o options) scan(args []string) *scanned {
 			return s
 		}
 		name, value, joined := strings.Cut(word, "=")
-		how := o[name]
-		if how == "" && !strings.HasPrefix(word, "--") && len(word) > 2 && strings.HasSuffix(o[word[:2]], "value") { // -pPKG
+		if o[name] == nil && !strings.HasPrefix(word, "--") && len(word) > 2 && takesWord(o.how(word[:2])) { // -pPKG
 			name, value, joined = word[:2], word[2:], true
-			how = o[name]
 		}
-		if strings.HasSuffix(how, "value") && !joined {
+		how := o.how(name)
+		if takesWord(how) && !joined {
 			if i++; i >= len(args) {
-				s.unknown = name + " without a value"
+				s.opaque = true
 				return s
 			}
 			value = args[i]
 		}
 		switch how {
-		case keep:
+		case "drop", "drop-value":
+			continue
+		case "keep":
 			s.kept = append(s.kept, word)
-		case keepValue:
+			continue
+		case "keep-value":
 			if strings.HasPrefix(name, "--") {
 				s.kept = append(s.kept, name+"="+value)
 			} else {
 				s.kept = append(s.kept, name, value)
 			}
-		case take, takeValue:
-			s.taken[name] = append(s.taken[name], value)
-		case drop, dropValue:
+			continue
+		case "take", "take-value":
+		case "project", "project-value", "dir":
+			s.project = true
+		case "":
+			s.opaque = true
+			continue
 		default:
-			if s.unknown == "" {
-				s.unknown = name
-			}
+			s.opaque = true
 		}
+		s.taken[name] = append(s.taken[name], value)
 	}
 	return s
 }
 
-// with is the options together with others.
-func (o options) with(more options) options {
-	all := options{}
-	for _, m := range []options{o, more} {
-		for name, how := range m {
-			all[name] = how
-		}
-	}
-	return all
-}
+// takesWord tells whether an option that is treated so has a value.
+func takesWord(how string) bool { return how == "dir" || strings.HasSuffix(how, "-value") }
 
-// each gives all names the same treatment.
-func each(how, names string) options {
-	o := options{}
-	for _, n := range strings.Fields(names) {
-		o[n] = how
+// merge adds what stood before the command.
+func (s *scanned) merge(before *scanned) {
+	s.kept = append(slices.Clone(before.kept), s.kept...)
+	for name, values := range before.taken {
+		s.taken[name] = append(slices.Clone(values), s.taken[name]...)
 	}
-	return o
+	s.opaque, s.project = s.opaque || before.opaque, s.project || before.project
 }

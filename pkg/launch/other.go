@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-var goOptions = each(keep, "-race -msan -asan -trimpath -x -v -a").with(each(keepValue, "-tags -ldflags -gcflags -asmflags -buildvcs -p")).
-	with(each(takeValue, "-C -exec -mod -modfile -overlay -toolexec"))
-
 func goRun(r *Runner, args []string) bool {
 	r.Tool = Go
 	if len(args) == 0 {
@@ -20,7 +17,8 @@ func goRun(r *Runner, args []string) bool {
 	if args[0] != "run" {
 		return false
 	}
-	s := goOptions.scan(args[1:])
+	options := optionsOf("go")
+	s := options.scan(args[1:])
 	if len(s.rest) == 0 {
 		return r.project("go.mod")
 	}
@@ -29,14 +27,11 @@ func goRun(r *Runner, args []string) bool {
 		r.Dir = s.last("-C")
 		return r.project("go.mod", pkg)
 	}
-	switch {
-	case s.unknown != "":
-		return r.whole("its option " + s.unknown + " is not known")
-	case len(s.taken) > 0:
-		return r.whole("an option says how it is built or started")
+	if s.opaque || s.has("-C") {
+		return r.opaque()
 	}
 	for i := 0; i < len(s.kept); i++ { // go's options take one dash, and a value behind "=" too
-		if i+1 < len(s.kept) && goOptions[s.kept[i]] == keepValue {
+		if i+1 < len(s.kept) && options.how(s.kept[i]) == "keep-value" {
 			r.Options = append(r.Options, s.kept[i]+"="+s.kept[i+1])
 			i++
 		} else {
@@ -58,13 +53,6 @@ func goName(pkg string) string {
 	return name
 }
 
-// denoOptions are those of deno run with which a program that it fetches is run. Permissions and the like have their values behind "=".
-var denoOptions = each(keep, "-A --allow-all -R --allow-read -W --allow-write -N --allow-net -E --allow-env -S --allow-sys --allow-run --allow-ffi --allow-import -I --allow-hrtime --no-prompt -q --quiet --no-check "+
-	"--check --unstable --cached-only --no-remote --no-npm -r --reload --deny-read --deny-write --deny-net --deny-env --deny-sys --deny-run --deny-ffi --deny-import --unsafely-ignore-certificate-errors "+
-	"--v8-flags --no-config --no-lock --allow-scripts").
-	with(each(keepValue, "--seed --location --log-level -L --ext --minimum-dependency-age")).
-	with(each(takeValue, "-c --config --import-map --lock --cert")).with(each(take, "--env-file --env --node-modules-dir --vendor --watch"))
-
 // denoOff tells deno to obey no file of its directory; its registry settings come with package.json and deno.json, and go with them.
 var (
 	denoOff    = []string{"--no-config", "--no-lock"}
@@ -78,31 +66,28 @@ func deno(r *Runner, args []string) bool {
 	i := slices.Index(args, command)
 	switch command {
 	case "run", "serve":
-		s := denoOptions.scan(args[i+1:])
+		s := optionsOf("deno").scan(args[i+1:])
 		if file := firstWord(s.rest); !fetched(file) {
 			r.Local = append(r.Local, file)
 			return r.project()
 		} else if r.Packages = []string{file}; command == "serve" || i > 0 {
-			return r.whole("deno " + command + " fetches and runs in one step")
+			return r.opaque()
 		}
-		switch {
-		case s.unknown != "":
-			return r.whole("its option " + s.unknown + " is not known")
-		case len(s.taken) > 0:
-			return r.whole("an option names a file of its directory")
+		if s.opaque {
+			return r.opaque()
 		}
 		r.Kind = Quiet
 		r.Args = slices.Concat([]string{"run"}, denoOff, args[1:])
 		r.Env = append(r.Env, denoOffEnv...)
 		return true
 	case "x", "create", "eval":
-		return r.whole("deno " + command + " fetches and runs in one step")
+		return r.opaque()
 	case "task":
 		return r.project("deno.json")
 	}
 	if fetched(command) {
 		r.Packages = []string{command}
-		return r.whole("deno fetches and runs in one step")
+		return r.opaque()
 	}
 	return IsLocal(command) && r.project(command)
 }
@@ -112,15 +97,9 @@ func fetched(word string) bool {
 	return slices.ContainsFunc([]string{"npm:", "jsr:", "https:", "http:"}, func(p string) bool { return strings.HasPrefix(word, p) })
 }
 
-// wrappers start the command that their arguments name.
-var wrappers = []string{"env", "cmd", "sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "powershell", "pwsh", "nice", "ionice", "nohup", "setsid", "time", "timeout", "stdbuf", "xvfb-run", "sudo",
-	"doas", "chrt", "taskset", "numactl", "prlimit", "op", "doppler", "infisical", "dotenv", "dotenvx", "direnv", "mise", "asdf", "rtx", "volta", "fnm", "nvm", "nodenv", "pyenv", "rbenv",
-	"conda", "mamba", "micromamba", "wsl", "caffeinate", "arch", "proxychains", "proxychains4", "firejail", "systemd-run", "script", "unbuffer", "chronic", "exec", "command", "busybox", "winpty", "start", "su", "runuser", "flock", "gosu", "su-exec",
-	"strace", "ltrace", "setpriv", "unshare", "watch", "watchexec", "xargs", "parallel", "tini", "dumb-init", "catchsegv", "valgrind", "rlwrap"}
-
 // unwrap looks for a runner behind a command that starts others. Only env and a shell's plain words are taken apart.
 func unwrap(base string, args []string, depth int) (*Runner, bool) {
-	if !slices.Contains(wrappers, base) {
+	if !slices.Contains(list("wrappers"), base) {
 		return nil, false
 	}
 	switch base {
@@ -188,8 +167,7 @@ func mentioned(base string, args []string) (*Runner, bool) {
 	for i, a := range args {
 		for j, word := range strings.FieldsFunc(a, separators) {
 			name := Base(word)
-			_, known := parsers[name]
-			if !known && !isPython(name) {
+			if !isRunner(name) {
 				continue
 			}
 			r := &Runner{Tool: Other, Command: word}
@@ -203,7 +181,7 @@ func mentioned(base string, args []string) (*Runner, bool) {
 				r.Kind, r.Dir = Project, inner.Dir
 				return r, true
 			}
-			r.whole(base + " stands before it")
+			r.opaque()
 			return r, true
 		}
 	}

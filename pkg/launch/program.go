@@ -97,16 +97,7 @@ func setenv(env []string, kv string) []string {
 
 // hasProject tells whether a directory has what a runner looks for in it: settings, or programs that were installed there.
 func hasProject(tool Tool, dir string) bool {
-	var names []string
-	switch tool {
-	case NPM, PNPM, Yarn, Bun:
-		names = []string{"package.json", "node_modules", ".npmrc", "pnpm-workspace.yaml", ".yarnrc.yml", ".yarnrc", "bunfig.toml"}
-	case UV, Pipx:
-		names = []string{"pyproject.toml", "uv.toml", ".python-version", ".venv"}
-	case Go:
-		names = []string{"go.mod", "go.work"}
-	}
-	return slices.ContainsFunc(names, func(name string) bool {
+	return slices.ContainsFunc(about("settings", string(tool)), func(name string) bool {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		return err == nil
 	})

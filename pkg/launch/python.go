@@ -5,21 +5,9 @@ import (
 	"strings"
 )
 
-// uvOptions are those of uvx, uv tool run and uv run.
-var uvOptions = each(drop, "-q --quiet -v --verbose --no-progress --isolated --no-env-file --no-project --active --no-active --show-settings --frozen --locked --no-sync --exact --no-dev --no-default-groups "+
-	"--refresh -U --upgrade --reinstall").
-	with(each(dropValue, "--color --refresh-package --upgrade-package -P --reinstall-package")).
-	with(each(keep, "--no-config -n --no-cache --native-tls --system-certs --offline --no-index --no-build --no-binary --managed-python --no-managed-python --no-python-downloads --compile-bytecode "+
-		"--no-build-isolation --no-sources --allow-python-downloads")).
-	with(each(keepValue, "--index --default-index -i --index-url --extra-index-url -f --find-links --index-strategy --keyring-provider --prerelease --resolution --exclude-newer "+
-		"--cache-dir --allow-insecure-host --python-preference --link-mode --fork-strategy --no-build-package --no-binary-package -C --config-setting --config-settings --torch-backend --config-file")).
-	with(each(takeValue, "--from --with --with-editable --with-requirements -p --python --directory --project --env-file -c --constraints --constraint -b --build-constraints --overrides --override "+
-		"--extra --group --only-group --no-extra --no-group --package --python-platform -w")).
-	with(each(take, "-m --module -s --script --gui-script --all-extras --all-groups --all-packages --only-dev --dev"))
-
 func uvx(r *Runner, args []string) bool {
 	r.Tool = UV
-	return uvTool(r, uvOptions.scan(args))
+	return uvTool(r, optionsOf("uv").scan(args))
 }
 
 func uvTool(r *Runner, s *scanned) bool {
@@ -27,16 +15,13 @@ func uvTool(r *Runner, s *scanned) bool {
 		r.Dir = d
 		return r.project("pyproject.toml")
 	}
-	if why := uvWhole(s); why != "" {
-		return r.whole(why)
-	}
-	if len(s.rest) == 0 {
-		return r.whole("it names no package")
+	if s.opaque || len(s.rest) == 0 {
+		return r.opaque()
 	}
 	r.Options, r.Python, r.Args = s.kept, s.last("-p", "--python"), s.rest[1:]
 	spec, bin := s.last("--from"), s.rest[0]
 	if bin == "" {
-		return r.whole("it names no package")
+		return r.opaque()
 	}
 	if spec == "" {
 		spec = bin
@@ -48,20 +33,6 @@ func uvTool(r *Runner, s *scanned) bool {
 	r.pythonPackages(spec, bin, s.all("--with", "-w"))
 	r.localPython(s)
 	return true
-}
-
-// uvWhole tells why options keep a runner of packages from being taken apart.
-func uvWhole(s *scanned) string {
-	if s.unknown != "" {
-		return "its option " + s.unknown + " is not known"
-	}
-	for _, o := range []string{"--env-file", "-c", "--constraints", "--constraint", "-b", "--build-constraints", "--overrides", "--override", "--extra", "--group", "--only-group", "--no-extra",
-		"--no-group", "--package", "--python-platform", "-m", "--module", "-s", "--script", "--gui-script", "--all-extras", "--all-groups", "--all-packages", "--only-dev", "--dev"} {
-		if s.has(o) {
-			return "its option " + o + " has to be carried out by it"
-		}
-	}
-	return ""
 }
 
 // localPython notes the options that name code or lists of packages on this machine.
@@ -91,7 +62,7 @@ func (r *Runner) pythonPackages(spec, bin string, with []string) {
 	}
 	if r.Local != nil {
 		r.Kind = Project
-	} else if slices.Contains(interpreting, bin) && IsLocal(lastLocal(r.Args)) {
+	} else if slices.Contains(list("interpreting"), bin) && IsLocal(lastLocal(r.Args)) {
 		r.Local = []string{lastLocal(r.Args)}
 	}
 }
@@ -138,23 +109,23 @@ func pythonName(spec string) string {
 
 func uv(r *Runner, args []string) bool {
 	r.Tool = UV
-	before := uvOptions.scan(args)
+	before := optionsOf("uv").scan(args)
 	rest := before.rest
 	switch {
 	case len(rest) > 1 && rest[0] == "tool" && (rest[1] == "run" || rest[1] == "uvx"):
-		s := uvOptions.scan(rest[2:])
+		s := optionsOf("uv").scan(rest[2:])
 		s.merge(before)
 		return uvTool(r, s)
 	case len(rest) > 0 && rest[0] == "run":
-		s := uvOptions.scan(rest[1:])
+		s := optionsOf("uv").scan(rest[1:])
 		s.merge(before)
 		return uvRun(r, s, slices.Contains(args, "--no-project"))
 	case len(rest) > 0 && rest[0] == "x":
-		s := uvOptions.scan(rest[1:])
+		s := optionsOf("uv").scan(rest[1:])
 		s.merge(before)
 		return uvTool(r, s)
-	case before.unknown != "" && slices.ContainsFunc(args, func(a string) bool { return a == "run" || a == "x" }):
-		return r.whole("its option " + before.unknown + " is not known")
+	case before.opaque && slices.ContainsFunc(args, func(a string) bool { return a == "run" || a == "x" }):
+		return r.opaque()
 	}
 	return false
 }
@@ -166,7 +137,7 @@ func uvRun(r *Runner, s *scanned, noProject bool) bool {
 	with := s.all("--with", "-w")
 	switch {
 	case r.Dir != "" || local != "" || s.has("--with-editable") || s.has("--with-requirements"):
-	case len(with) > 0 && with[0] != "" && with[0][0] != ',' && len(s.rest) > 0 && uvWhole(s) == "" && !strings.HasPrefix(Base(s.rest[0]), "python"):
+	case len(with) > 0 && with[0] != "" && with[0][0] != ',' && len(s.rest) > 0 && !s.opaque && !strings.HasPrefix(Base(s.rest[0]), "python"):
 		r.Options, r.Python, r.Args = s.kept, s.last("-p", "--python"), s.rest[1:]
 		r.pythonPackages(with[0], s.rest[0], with[1:])
 		if _, more, found := strings.Cut(with[0], ","); found { // one option with several
@@ -178,7 +149,7 @@ func uvRun(r *Runner, s *scanned, noProject bool) bool {
 		r.localPython(s)
 		return true
 	case noProject:
-		return r.whole("uv run finds and runs in one step")
+		return r.opaque()
 	}
 	if local != "" {
 		r.Local = append(r.Local, local)
@@ -186,28 +157,21 @@ func uvRun(r *Runner, s *scanned, noProject bool) bool {
 	return r.project("pyproject.toml")
 }
 
-var pipxOptions = each(drop, "-q --quiet -v --verbose --no-cache --fetch-missing-python").with(each(takeValue, "--spec --python --with")).
-	with(each(keepValue, "--pip-args -i --index-url --backend")).with(each(take, "--path --pypackages --system-site-packages --editable -e"))
-
 func pipx(r *Runner, args []string) bool {
 	r.Tool = Pipx
-	before := pipxOptions.scan(args)
+	before := optionsOf("pipx").scan(args)
 	if len(before.rest) == 0 || before.rest[0] != "run" {
-		return len(before.rest) > 0 && before.rest[0] == "runpip" && r.whole("pipx runpip runs pip")
+		return len(before.rest) > 0 && before.rest[0] == "runpip" && r.opaque()
 	}
-	s := pipxOptions.scan(before.rest[1:])
+	s := optionsOf("pipx").scan(before.rest[1:])
 	s.merge(before)
 	switch {
-	case s.unknown != "":
-		return r.whole("its option " + s.unknown + " is not known")
-	case len(s.rest) == 0 || s.rest[0] == "":
-		return r.whole("it names no package")
-	case s.has("--path") || s.has("--editable") || s.has("-e"):
+	case s.opaque || len(s.rest) == 0 || s.rest[0] == "":
+		return r.opaque()
+	case s.project:
 		return r.project(s.rest[0])
-	case s.has("--pypackages") || s.has("--system-site-packages"):
-		return r.whole("an option says where its packages are")
-	case strings.Contains(s.rest[0], "://") && !s.has("--spec"):
-		return r.whole("it fetches and runs a script in one step")
+	case strings.Contains(s.rest[0], "://") && !s.has("--spec"): // a script
+		return r.opaque()
 	}
 	r.Options, r.Python, r.Args = s.kept, s.last("--python"), s.rest[1:]
 	spec := s.last("--spec")

@@ -57,7 +57,6 @@ type Runner struct {
 
 	Args  []string // for the program
 	Local []string // arguments that name code on this machine: files, directories, a project's manifest
-	Whole string   // why an Opaque one can't be taken apart
 	Dir   string   // the directory that a Project is told to run in by an option of its own, "" for none
 }
 
@@ -71,16 +70,12 @@ const wrapping = 4
 
 func parse(command string, args []string, depth int) (*Runner, bool) {
 	base := Base(command)
-	if p, ok := parsers[base]; ok {
+	if p := parserOf(base); p != nil {
 		r := &Runner{Command: command}
 		if !p(r, args) {
 			return nil, false
 		}
 		return r, true
-	}
-	if isPython(base) {
-		r := &Runner{Command: command}
-		return r, python(r, args)
 	}
 	if depth < wrapping {
 		return unwrap(base, args, depth+1)
@@ -96,15 +91,14 @@ func Fetches(command string, args []string) bool {
 
 // Interpreter tells whether the file behind a command says nothing of what it runs: it runs what its arguments name.
 func Interpreter(command string) bool {
-	return NamedByArgument(command) || slices.Contains(wrappers, Base(command))
+	return NamedByArgument(command) || slices.Contains(list("wrappers"), Base(command))
 }
 
 // NamedByArgument tells whether a command's first plain argument says more of what is run than its own name: it is a runner or an
 // interpreter. Commands that put others into another environment are none, since their arguments may be variables and whole scripts.
 func NamedByArgument(command string) bool {
 	base := Base(command)
-	_, ok := parsers[base]
-	return ok || isPython(base) || slices.Contains(interpreters, base)
+	return isRunner(base) || slices.Contains(list("interpreters"), base)
 }
 
 // isPython tells whether a name is that of an interpreter of any version.
@@ -116,25 +110,65 @@ func isPython(base string) bool {
 	return ok && slices.Contains([]string{"", "w", "d", "t", "td", "-dbg", "-intel64"}, strings.Trim(version, "0123456789."))
 }
 
-// interpreters run what their arguments name, and are no runners.
-var interpreters = []string{"node", "nodejs", "ruby", "perl", "php", "java", "dotnet", "docker", "podman", "nerdctl", "tsx", "ts-node"}
+// parser reads the arguments of a runner; false: it is none with these arguments.
+type parser func(*Runner, []string) bool
 
-// parsers read the arguments of each runner; false: it is none with these arguments.
-var parsers map[string]func(*Runner, []string) bool
-
-func init() { // they refer to each other
-	parsers = map[string]func(*Runner, []string) bool{
-		"npx": npx, "npm": npm, "pnpx": pnpx, "pnx": pnpx, "pnpm": pnpm, "pn": pnpm, "yarn": yarn, "yarnpkg": yarn, "bunx": bunx, "bun": bun,
-		"deno": deno, "dx": opaque(Deno, "dx"),
-		"uvx": uvx, "uv": uv, "pipx": pipx, "py": python, "go": goRun,
-		"jbang": opaque(Other, "jbang"), "dnx": opaque(Other, "dnx"), "corepack": corepack, "nix": opaqueFirst("nix", "run", "shell", "develop"),
-		"poetry": projectFirst("pyproject.toml", "run"), "pdm": projectFirst("pyproject.toml", "run"), "hatch": projectFirst("pyproject.toml", "run"),
-		"rye": projectFirst("pyproject.toml", "run"), "pixi": projectFirst("pixi.toml", "run"), "pipenv": projectFirst("Pipfile", "run"),
-		"cargo": projectFirst("Cargo.toml", "run", "r"), "make": projectFirst("Makefile"), "gmake": projectFirst("Makefile"), "just": projectFirst("justfile"),
-		"bundle": projectFirst("Gemfile", "exec"), "rake": projectFirst("Rakefile"), "mix": projectFirst("mix.exs"), "composer": projectFirst("composer.json"),
-		"gradle": projectFirst("build.gradle"), "mvn": projectFirst("pom.xml"), "nx": projectFirst("package.json"), "turbo": projectFirst("package.json"),
+// parserOf is what reads the arguments of a command, nil if it is no runner.
+func parserOf(base string) parser {
+	switch base {
+	case "npx":
+		return fetcher(NPM, "npm")
+	case "npm":
+		return manager(NPM)
+	case "pnpx", "pnx":
+		return fetcher(PNPM, "pnpm")
+	case "pnpm", "pn":
+		return manager(PNPM)
+	case "yarn", "yarnpkg":
+		return manager(Yarn)
+	case "bunx":
+		return fetcher(Bun, "bunx")
+	case "bun":
+		return manager(Bun)
+	case "deno":
+		return deno
+	case "uvx":
+		return uvx
+	case "uv":
+		return uv
+	case "pipx":
+		return pipx
+	case "py":
+		return python
+	case "go":
+		return goRun
+	case "corepack":
+		return corepack
+	}
+	manifest := about("manifests", base)
+	switch {
+	case isPython(base):
+		return python
+	case manifest == nil && !slices.Contains(list("opaque"), base):
+		return nil
+	}
+	return func(r *Runner, args []string) bool {
+		r.Tool = Other
+		if base == "dx" {
+			r.Tool = Deno
+		}
+		if commands := about("runner commands", base); commands != nil && !slices.Contains(commands, firstWord(args)) {
+			return false
+		}
+		if manifest == nil {
+			return r.opaque()
+		}
+		return r.project(manifest...)
 	}
 }
+
+// isRunner tells whether a command is a runner with some arguments.
+func isRunner(base string) bool { return parserOf(base) != nil }
 
 // Base is the name of a command without directories and without what Windows puts behind it, in small letters.
 func Base(command string) string {
@@ -145,9 +179,9 @@ func Base(command string) string {
 	return base
 }
 
-// whole makes a runner one that can't be taken apart.
-func (r *Runner) whole(why string) bool {
-	r.Kind, r.Whole = Opaque, why
+// opaque makes a runner one that can't be taken apart.
+func (r *Runner) opaque() bool {
+	r.Kind = Opaque
 	return true
 }
 
@@ -155,28 +189,6 @@ func (r *Runner) whole(why string) bool {
 func (r *Runner) project(local ...string) bool {
 	r.Kind, r.Local = Project, append(r.Local, local...)
 	return true
-}
-
-func opaque(tool Tool, name string) func(*Runner, []string) bool {
-	return func(r *Runner, _ []string) bool {
-		r.Tool = tool
-		return r.whole(name + " fetches and runs in one step")
-	}
-}
-
-func opaqueFirst(name string, commands ...string) func(*Runner, []string) bool {
-	return func(r *Runner, args []string) bool {
-		r.Tool = Other
-		return slices.Contains(commands, firstWord(args)) && r.whole(name+" fetches and runs in one step")
-	}
-}
-
-// projectFirst is a runner of a project's code when one of the commands is its first word; without commands it always is.
-func projectFirst(manifest string, commands ...string) func(*Runner, []string) bool {
-	return func(r *Runner, args []string) bool {
-		r.Tool = Other
-		return (len(commands) == 0 || slices.Contains(commands, firstWord(args))) && r.project(manifest)
-	}
 }
 
 // firstWord is the first argument that is no option.

@@ -29,7 +29,6 @@ func brief(r *Runner, ok bool) string {
 	part("bun", "", r.UseBun)
 	part("dir", r.Dir, r.Dir != "")
 	part("local", r.Local, r.Local != nil)
-	part("whole", r.Whole, r.Whole != "")
 	return text
 }
 
@@ -53,12 +52,12 @@ func TestParse(t *testing.T) {
 		{"cmd.exe /d /s /c npx -y pkg", "package npm packages=pkg"},
 		{"env npx -y pkg", "package npm packages=pkg"},
 		{"/usr/bin/env A=b npx pkg", "package npm packages=pkg env=[A=b]"},
-		{"npx -c whatever", "opaque npm whole=--call gives the text to a shell"},
-		{"npx --call=x -p pkg", "opaque npm whole=--call gives the text to a shell"},
-		{"npx --frobnicate pkg", "opaque npm whole=its option --frobnicate is not known"},
-		{"npx --node-options=--inspect pkg", "opaque npm whole=an option says how its program is started"},
-		{"npx --no-install pkg", "opaque npm whole=it may install nothing"},
-		{"npx -y", "opaque npm whole=it names no package"},
+		{"npx -c whatever", "opaque npm"},
+		{"npx --call=x -p pkg", "opaque npm"},
+		{"npx --frobnicate pkg", "opaque npm"},
+		{"npx --node-options=--inspect pkg", "opaque npm"},
+		{"npx --no-install pkg", "opaque npm"},
+		{"npx -y", "opaque npm"},
 		{"npx ./dir", "project npm local=[./dir]"},
 		{"npx file:../x", "project npm local=[file:../x]"},
 		{"npx -p ./dir bin", "project npm bin=bin local=[./dir]"},
@@ -71,17 +70,17 @@ func TestParse(t *testing.T) {
 		{"npm exec -y pkg -- --flag", "package npm packages=pkg args=[--flag]"},
 		{"npm x -y pkg", "package npm packages=pkg"},
 		{"npm -y x pkg", "package npm packages=pkg"},
-		{"npm exec pkg --weird", "opaque npm whole=its option --weird is not known"},
+		{"npm exec pkg --weird", "opaque npm"},
 		{"npm exec --package=a -- bin b", "package npm packages=a bin=bin args=[b]"},
 		{"npm start", "project npm local=[package.json]"},
 		{"npm run mcp", "project npm local=[package.json]"},
 		{"npm --prefix /srv/x start", "project npm dir=/srv/x local=[package.json]"},
 		{"npm -w pkg exec tool", "project npm local=[package.json]"},
 		{"npm install", "none"},
-		{"npm init foo", "opaque npm whole=npm init fetches and runs in one step"},
+		{"npm init foo", "opaque npm"},
 		{"pnpm dlx pkg a", "package pnpm packages=pkg args=[a]"},
 		{"pnpm --silent dlx --package=a bin", "package pnpm packages=a bin=bin"},
-		{"pnpm dlx -c x", "opaque pnpm whole=--shell-mode gives the text to a shell"},
+		{"pnpm dlx -c x", "opaque pnpm"},
 		{"pnpx pkg@2", "package pnpm packages=pkg@2"},
 		{"pnpm run x", "project pnpm local=[package.json]"},
 		{"pnpm -C /srv/x start", "project pnpm dir=/srv/x local=[package.json]"},
@@ -110,8 +109,8 @@ func TestParse(t *testing.T) {
 		{"uvx --index-url https://i.example pkg", "package uv packages=pkg bin=pkg options=[--index-url=https://i.example]"},
 		{"uvx --from ./dir bin", "project uv packages=./dir bin=bin local=[./dir]"},
 		{"uvx --with-editable . pkg", "project uv packages=pkg bin=pkg local=[.]"},
-		{"uvx --odd pkg", "opaque uv whole=its option --odd is not known"},
-		{"uvx --env-file .env pkg", "opaque uv whole=its option --env-file has to be carried out by it"},
+		{"uvx --odd pkg", "opaque uv"},
+		{"uvx --env-file .env pkg", "opaque uv"},
 		{"uv tool run pkg", "package uv packages=pkg bin=pkg"},
 		{"uv tool run --from a b", "package uv packages=a bin=b"},
 		{"uv run --with a,b srv", "package uv packages=a,b bin=srv"},
@@ -139,29 +138,29 @@ func TestParse(t *testing.T) {
 		{"go run example.org/m@latest a", "package go packages=example.org/m@latest bin=m args=[a]"},
 		{"go run example.org/m/v2@v2.1.0", "package go packages=example.org/m/v2@v2.1.0 bin=m"},
 		{"go run -tags x -race example.org/m/cmd/srv@v1", "package go packages=example.org/m/cmd/srv@v1 bin=srv options=[-tags=x -race]"},
-		{"go run -exec ./x example.org/m@v1", "opaque go whole=an option says how it is built or started"},
+		{"go run -exec ./x example.org/m@v1", "opaque go"},
 		{"go run ./cmd/x", "project go local=[go.mod ./cmd/x]"},
 		{"go run .", "project go local=[go.mod .]"},
 		{"go build", "none"},
 		{"deno run -A npm:pkg", "quiet deno packages=npm:pkg args=[run --no-config --no-lock -A npm:pkg] env=[DENO_NO_PACKAGE_JSON=1]"},
 		{"deno run --allow-net jsr:@a/b x", "quiet deno packages=jsr:@a/b args=[run --no-config --no-lock --allow-net jsr:@a/b x] env=[DENO_NO_PACKAGE_JSON=1]"},
 		{"deno run https://h/x.ts", "quiet deno packages=https://h/x.ts args=[run --no-config --no-lock https://h/x.ts] env=[DENO_NO_PACKAGE_JSON=1]"},
-		{"deno run --config ./x.json npm:pkg", "opaque deno packages=npm:pkg whole=an option names a file of its directory"},
-		{"deno run --env-file npm:pkg", "opaque deno packages=npm:pkg whole=an option names a file of its directory"},
+		{"deno run --config ./x.json npm:pkg", "opaque deno packages=npm:pkg"},
+		{"deno run --env-file npm:pkg", "opaque deno packages=npm:pkg"},
 		{"deno run main.ts npm:x", "project deno local=[main.ts]"},
 		{"deno task start", "project deno local=[deno.json]"},
 		{"deno test npm:x", "none"},
-		{"dx npm:pkg", "opaque deno whole=dx fetches and runs in one step"},
-		{"corepack pnpm dlx x", "opaque pnpm whole=corepack chooses the package manager"},
+		{"dx npm:pkg", "opaque deno"},
+		{"corepack pnpm dlx x", "opaque pnpm"},
 		{"corepack yarn@4 start", "project yarn local=[package.json]"},
 		{"poetry run srv", "project other local=[pyproject.toml]"},
 		{"cargo run", "project other local=[Cargo.toml]"},
 		{"make serve", "project other local=[Makefile]"},
-		{"nix run nixpkgs#x", "opaque other whole=nix fetches and runs in one step"},
-		{"nice npx pkg", "opaque npm whole=nice stands before it"},
-		{"op run -- npx -y pkg", "opaque npm whole=op stands before it"},
+		{"nix run nixpkgs#x", "opaque other"},
+		{"nice npx pkg", "opaque npm"},
+		{"op run -- npx -y pkg", "opaque npm"},
 		{"timeout 5 npm start", "project npm local=[package.json]"},
-		{"wsl npx -y pkg", "opaque npm whole=wsl stands before it"},
+		{"wsl npx -y pkg", "opaque npm"},
 		{"docker run npx", "none"},
 		{"git npx", "none"},
 		{"node npx", "none"},
@@ -182,14 +181,14 @@ func TestParseShells(t *testing.T) {
 	}{
 		{"bash", []string{"-c", "npx -y pkg a"}, "package npm packages=pkg args=[a]"},
 		{"sh", []string{"-c", "exec uvx pkg"}, "package uv packages=pkg bin=pkg"},
-		{"bash", []string{"-lc", "npx -y pkg"}, "opaque npm whole=bash stands before it"},
-		{"zsh", []string{"-c", "cd /x && npx -y pkg"}, "opaque npm whole=zsh stands before it"},
-		{"sh", []string{"-c", "PATH=. python3 -m mod"}, "opaque python whole=sh stands before it"},
+		{"bash", []string{"-lc", "npx -y pkg"}, "opaque npm"},
+		{"zsh", []string{"-c", "cd /x && npx -y pkg"}, "opaque npm"},
+		{"sh", []string{"-c", "PATH=. python3 -m mod"}, "opaque python"},
 		{"sh", []string{"-c", "./tool"}, "none"},
 		{"cmd", []string{"/c", "npx -y pkg"}, "package npm packages=pkg"},
-		{"cmd", []string{"/c", "cd x & npx -y pkg"}, "opaque npm whole=cmd stands before it"},
-		{"powershell", []string{"-Command", "npx -y pkg"}, "opaque npm whole=powershell stands before it"},
-		{"env", []string{"-S", "npx -y pkg"}, "opaque npm whole=env stands before it"},
+		{"cmd", []string{"/c", "cd x & npx -y pkg"}, "opaque npm"},
+		{"powershell", []string{"-Command", "npx -y pkg"}, "opaque npm"},
+		{"env", []string{"-S", "npx -y pkg"}, "opaque npm"},
 	} {
 		if got := brief(Parse(tt.command, tt.args)); got != tt.want {
 			t.Errorf("%s %q\n got %s\nwant %s", tt.command, tt.args, got, tt.want)
@@ -227,7 +226,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		words := strings.Split(line, "\x00")
 		r, ok := Parse(words[0], words[1:])
-		if ok && (r.Kind == Package && (len(r.Packages) == 0 || r.Packages[0] == "") || r.Kind == Opaque && r.Whole == "" || r.Kind == "") {
+		if ok && (r.Kind == Package && (len(r.Packages) == 0 || r.Packages[0] == "") || r.Kind == "") {
 			t.Errorf("%q: %+v", words, r)
 		}
 	})

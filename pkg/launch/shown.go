@@ -198,16 +198,8 @@ func topmost(p string) bool {
 // or the sandbox gives another.
 func decidesPlace(name string) bool {
 	name = strings.ToUpper(name)
-	return strings.Contains(name, "CACHE") || slices.Contains(places, name) ||
+	return strings.Contains(name, "CACHE") || slices.Contains(list("places"), name) ||
 		slices.ContainsFunc([]string{"XDG_", "NPM_CONFIG_", "UV_", "PIP_", "PIPX_", "YARN_", "BUN_"}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
-}
-
-// places are the names of such variables.
-var places = []string{
-	"PATH", "NODE_PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "CLASSPATH", "GOPATH", "MANPATH", "HOME", "USERPROFILE", "TMPDIR", "TMP", "TEMP",
-	"SHELL", "PWD", "OLDPWD", "INIT_CWD", "EDITOR", "DISPLAY", "SSH_AUTH_SOCK", "GOROOT", "JAVA_HOME", "VIRTUAL_ENV", "CONDA_PREFIX",
-	"NVM_DIR", "NVM_BIN", "FNM_DIR", "VOLTA_HOME", "PNPM_HOME", "PYENV_ROOT", "PYTHONUSERBASE", "ASDF_DIR", "ASDF_DATA_DIR", "CARGO_HOME",
-	"RUSTUP_HOME", "DENO_DIR", "DENO_INSTALL", "DOTNET_ROOT", "HOMEBREW_PREFIX", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "ZDOTDIR", "HISTFILE",
 }
 
 // existing is the path, or the directory that it would be made in, if that is there; "" for neither. Such a directory at the top is too wide
