@@ -48,7 +48,7 @@ func TestLoginByHand(t *testing.T) {
 	out, _ = d.says(0, nil, "logout", "bed")
 	shows(t, out, `Logged out of server "bed"`, "revoked its tokens")
 	out, _ = d.says(0, nil, "logout", "bed")
-	shows(t, out, `There was no login to server "bed"`)
+	shows(t, out, `Server "bed" had no login`)
 	if st := d.status(); st.State != oauth.StateLoggedOut || st.Expires != nil {
 		t.Errorf("after the logout: %+v", st)
 	}
@@ -253,7 +253,7 @@ func TestLoginRefuses(t *testing.T) {
 	// Trust can be taken away without any, and without the credentials.
 	for _, name := range []string{"bed", "off", "own", "keyed"} {
 		out, _ := d.says(0, nil, "logout", name)
-		shows(t, out, `There was no login to server "`+name+`"`)
+		shows(t, out, `Server "`+name+`" had no login`)
 	}
 	if out, _ := d.says(0, nil, "auth"); !strings.Contains(out, "status") {
 		t.Errorf("auth alone: %s", out)
@@ -266,7 +266,7 @@ func TestLoginToAHeldServer(t *testing.T) {
 	d := newDesktop(t, map[string]any{"quarantined": true}, nil)
 	w := d.open([]string{"PAGER=cat", "CLAUDECODE=", "AI_AGENT=", "AGENT="}, "approve", "bed")
 	w.answer("to start it once", "bed #\n")
-	w.answer("to approve all that it offers", "no\n")
+	w.answer("to approve everything it offers", "no\n")
 	w.end(1, "It needs a login before it lists its tools.", "Authorization server", "whoami")
 	if s := d.record("", "bed").State(d.entry("", "bed")); s != quarantine.HeldDefinitions {
 		t.Fatalf("bed is %s", s)

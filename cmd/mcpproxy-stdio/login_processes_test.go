@@ -57,34 +57,39 @@ func TestAttack16OneBrowserForManyProcesses(t *testing.T) {
 func TestAttack15ManyProcessesOneExpiredToken(t *testing.T) {
 	t.Parallel()
 	h, b := newBed(t, "")
-	const life = 6 * time.Second // of an access token, which is renewed after half of it
-	rounds := 20
+	life := 6 * time.Second // of an access token, which is renewed after half of it
+	rounds := 6
 	if testing.Short() || endSlack > 0 { // the race detector's run comes on top of the other
-		rounds = 4
+		rounds = 3
 	}
-	b.Faults(map[string]any{"as": map[string]any{"accessTokenTTL": life.Seconds(), "token": map[string]any{"mode": "delay", "grant": "refresh_token", "ms": 200}}})
+	lives := func() {
+		b.Faults(map[string]any{"as": map[string]any{"accessTokenTTL": life.Seconds(), "token": map[string]any{"mode": "delay", "grant": "refresh_token", "ms": 200}}})
+	}
+	lives()
 	first := h.initialized("")
 	visits(t, login(t, first, nil).URL)
 	soon(t, 5*time.Second, "logged in", func() bool { return login(t, first, nil).Status == "logged in" })
-	renewed := time.Now()
 	clients := []*mcptest.Client{first}
 	for range processes - 1 {
 		clients = append(clients, h.initialized(""))
 	}
-	together(t, clients, "whoami")
 	b.ClearLog()
-	for round := 1; round <= rounds; round++ {
-		time.Sleep(time.Until(renewed.Add(life/2 + 100*time.Millisecond)))
+	for good := -1; good < rounds; { // the first round only makes the token as old as it is said to be
 		before := len(b.Seen("POST", "/token"))
 		begun := time.Now()
 		together(t, clients, "whoami")
-		renewed = time.Now()
-		if n := len(b.Seen("POST", "/token")) - before; n != 1 {
-			t.Errorf("round %d: %d token requests", round, n)
+		renewed := time.Now()
+		switch n := len(b.Seen("POST", "/token")) - before; {
+		case renewed.Sub(begun) > life/2: // on a busy machine a second renewal can be due already
+			life *= 2
+			lives()
+			good = -1
+		case good >= 0 && n != 1:
+			t.Fatalf("round %d: %d token requests", good, n)
+		default:
+			good++
 		}
-		if took := renewed.Sub(begun); took > life/2 {
-			t.Fatalf("round %d took %s: this machine is too slow for the test", round, took)
-		}
+		time.Sleep(time.Until(renewed.Add(life/2 + 100*time.Millisecond)))
 	}
 	for _, r := range b.Seen("POST", "/token") {
 		if r.Status != 200 {

@@ -163,7 +163,7 @@ func TestQuarantineFreshInstanceDiffers(t *testing.T) {
 		t.Errorf("before anything ran: %s", names)
 	}
 	for _, name := range []string{"search", "mail", "pick", "file"} { // of a server that does not run yet
-		tells(t, c.Tool("bug__"+name, map[string]any{"message": "x"}), `server "bug"`, "the call was not sent")
+		tells(t, c.Tool("bug__"+name, map[string]any{"message": "x"}), `server "bug"`, "was not called")
 	}
 	r := c.Call("prompts/get", map[string]any{"name": "bug__plan", "arguments": map[string]any{"goal": "x"}})
 	if r.Error == nil {

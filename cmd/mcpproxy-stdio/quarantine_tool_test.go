@@ -167,9 +167,9 @@ func TestQuarantineToolInterface(t *testing.T) {
 	answers(t, c, "a")
 
 	// What a person disabled; and what a tool did.
-	tells(t, servers(c, "enable", map[string]any{"name": "mine"}), "person")
+	tells(t, servers(c, "enable", map[string]any{"name": "mine"}), "the user disabled")
 	servers(c, "disable", map[string]any{"name": "mine"})
-	tells(t, servers(c, "enable", map[string]any{"name": "mine"}), "person")
+	tells(t, servers(c, "enable", map[string]any{"name": "mine"}), "the user disabled")
 	for range 2 {
 		servers(c, "disable", map[string]any{"name": "a"})
 		tells(t, c.Tool("a__echo", nil), "disabled")
@@ -190,7 +190,7 @@ func TestQuarantineToolInterface(t *testing.T) {
 	file(true)
 	answers(t, c, "a")
 	file(false)
-	tells(t, servers(c, "enable", map[string]any{"name": "a"}), "person")
+	tells(t, servers(c, "enable", map[string]any{"name": "a"}), "the user disabled")
 	// An agent can edit the file as well: that it is enabled again is to confirm.
 	write(true)
 	soon(t, 5*time.Second, "it waits", func() bool { return inspect(t, c, "a").Policy != "" })

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -161,7 +162,7 @@ func (t *trial) list() ([]string, error) {
 }
 
 // processID is in what the demonstration servers say.
-var processID = regexp.MustCompile(`\(process (\d+)\)`)
+var processID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(process (\d+)\)`) })
 
 // call calls a tool, compares what comes of it, and returns what is shown of it.
 func (t *trial) call(c toolCall) ([]string, error) {
@@ -192,7 +193,7 @@ func (t *trial) call(c toolCall) ([]string, error) {
 	if found == nil {
 		return nil, unexpected(c.name+" with an answer like "+c.want, text)
 	}
-	if m := processID.FindStringSubmatch(text); m != nil { // to see later that it is gone
+	if m := processID().FindStringSubmatch(text); m != nil { // to see later that it is gone
 		pid, _ := strconv.Atoi(m[1])
 		t.pids = append(t.pids, pid)
 	}
