@@ -1,13 +1,11 @@
 package catalog
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // Source is one server as the view shows it. A server without a snapshot shows nothing.
@@ -213,10 +211,4 @@ func (v *View) Instructions(own string) string {
 		b.WriteString(part)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// Declares tells whether raw capabilities hold a member that is neither false nor null.
-func Declares(capabilities []byte, path ...string) bool {
-	value := mcp.Field(capabilities, path...)
-	return value != nil && !bytes.Equal(value, []byte("false")) && !bytes.Equal(value, []byte("null"))
 }

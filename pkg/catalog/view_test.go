@@ -180,19 +180,6 @@ func TestInstructions(t *testing.T) {
 	}
 }
 
-func TestDeclares(t *testing.T) {
-	caps := []byte(`{"tools":{"listChanged":true},"prompts":{"listChanged":false},"logging":{},"x":null,"n":0}`)
-	for path, want := range map[string]bool{"tools": true, "tools listChanged": true, "prompts": true, "prompts listChanged": false, "logging": true,
-		"logging x": false, "x": false, "n": true, "absent": false} {
-		if got := Declares(caps, strings.Fields(path)...); got != want {
-			t.Errorf("%s: %v", path, got)
-		}
-	}
-	if Declares(nil, "tools") || Declares([]byte(`[]`), "tools") || Declares([]byte(`{"tools":{},"tools":{}}`), "tools") {
-		t.Error("declared by nothing")
-	}
-}
-
 func TestSameDefinitions(t *testing.T) {
 	s := &Snapshot{Launch: "key", Taken: time.Date(2026, 11, 5, 1, 2, 3, 4, time.UTC), Capabilities: []byte(`{"tools":{}}`), Instructions: "text"}
 	s.Items[Tools] = items(`{"name":"a", "x":1.0}`, `{"name":"end"}`)

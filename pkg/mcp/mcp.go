@@ -10,11 +10,26 @@ import "slices"
 // them: an initialize never settles on it.
 var Revisions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
 
-const (
-	Batches = "2025-03-26" // the one revision with JSON-RPC batches
-	Tasks   = "2025-11-25" // the first revision with tasks
-	Latest  = "2025-11-25" // the newest with a handshake
-)
+// Latest is the newest revision with a handshake.
+const Latest = "2025-11-25"
+
+// Rules are what the revisions with a handshake differ in, as far as a relay has to know.
+type Rules struct {
+	Batches       bool // JSON-RPC batches
+	Completions   bool // the capability; before, servers complete without declaring it
+	Tasks         bool
+	VersionHeader bool // the header MCP-Protocol-Version; strict servers may refuse an older date in it
+}
+
+var rules = map[string]Rules{
+	"2024-11-05": {},
+	"2025-03-26": {Batches: true, Completions: true, VersionHeader: true},
+	"2025-06-18": {Completions: true, VersionHeader: true},
+	"2025-11-25": {Completions: true, VersionHeader: true, Tasks: true},
+}
+
+// RulesOf are the rules of a revision; of one that is not known, those of the oldest.
+func RulesOf(revision string) Rules { return rules[revision] }
 
 // Negotiate answers the revision a client asked for: the same if it is known, else the newest
 // (MCP 2025-11-25, lifecycle, version negotiation).

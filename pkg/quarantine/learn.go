@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
@@ -118,7 +119,7 @@ func unread(live *catalog.Snapshot) (kinds []Kind) {
 		if kind == Template {
 			capability = "resources"
 		}
-		if live.Items[listed[kind]] == nil && catalog.Declares(live.Capabilities, capability) {
+		if live.Items[listed[kind]] == nil && mcp.Declares(live.Capabilities, capability) {
 			kinds = append(kinds, kind)
 		}
 	}

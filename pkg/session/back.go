@@ -159,7 +159,7 @@ const mostID = 1 << 10
 // askClient passes a server's request to the client whose call caused it: the instance runs for this session alone.
 func (s *Session) askClient(in *upstream.Attachment, m *jsonrpc.Message, p mcp.Params) {
 	method := m.MethodName()
-	if need := needs[method]; need != "" && !s.can(need) {
+	if need := needs[method]; need != "" && !s.client().Can(need) {
 		refuse(in, m, mcp.MethodNotFound, "The client did not declare the capability "+need)
 		return
 	}
@@ -213,7 +213,7 @@ func (s *Session) attributed(in *upstream.Attachment, m *jsonrpc.Message, method
 		switch {
 		case err != nil:
 			return nil, err
-		case q.mode == "url" && !s.can("elicitation", "url"):
+		case q.mode == "url" && !s.client().CanAskURL():
 			return nil, errors.New("the client did not declare the capability elicitation.url")
 		case q.mode == "url" && !s.window.show(in.Name(), q.id):
 			return nil, errors.New("another server has shown this elicitationId")
@@ -293,14 +293,12 @@ func (s *Session) Ask(ctx context.Context, method string, params []byte) (*jsonr
 	return nil, err
 }
 
-// CanAskForm tells whether the client shows forms to a person (MCP 2025-11-25, elicitation: a capability without modes means forms).
-func (s *Session) CanAskForm() bool {
-	return s.can("elicitation") && (s.can("elicitation", "form") || !s.can("elicitation", "url"))
-}
+// CanAskForm tells whether the client shows forms to a person.
+func (s *Session) CanAskForm() bool { return s.client().CanAskForm() }
 
 // Client is the name that the client gave of itself, at most 64 characters.
 func (s *Session) Client() string {
-	name := string(jsonrpc.Unquote(mcp.Field(s.clientInfo(), "name")))
+	name := s.client().Name()
 	if runes := []rune(name); len(runes) > 64 {
 		return string(runes[:64])
 	}

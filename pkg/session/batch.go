@@ -1,7 +1,6 @@
 package session
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
@@ -12,9 +11,8 @@ import (
 // receiveBatch serves a JSON-RPC batch (MCP 2025-03-26, base protocol, batching): its answers go back together.
 func (s *Session) receiveBatch(raw []byte) {
 	items, err := jsonrpc.Batch(raw)
-	if err == nil && s.version() != mcp.Batches {
-		err = errors.New("batches exist in revision " + mcp.Batches + " only")
-		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, mcp.InvalidRequest, "Invalid request: "+err.Error(), nil)))
+	if err == nil && !s.client().Rules().Batches {
+		s.write(jsonrpc.Whole(jsonrpc.NewError(nil, mcp.InvalidRequest, "Invalid request: batches exist in revision 2025-03-26 only", nil)))
 		return
 	}
 	if err != nil {

@@ -86,7 +86,7 @@ func (s *Session) cancel(m *jsonrpc.Message, p mcp.Params) {
 // token is not its to use.
 func (s *Session) progress(in *upstream.Attachment, m *jsonrpc.Message, p mcp.Params) {
 	if c := in.Progress(m.Bytes(p.Progress)); c != nil {
-		s.pass(in, m, jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], c.Request.Bytes(c.Params.Token), m.Raw[p.Progress.End:]})
+		s.pass(in, m, jsonrpc.Frame{m.Raw[:p.Progress.Start:p.Progress.Start], c.Request.Bytes(c.Request.Params.Token), m.Raw[p.Progress.End:]})
 	}
 }
 
@@ -99,7 +99,7 @@ const (
 // minutes. The numbers rise towards 0, so that what the server itself reports later goes on
 // rising.
 func (s *Session) tellStart(c *upstream.Call) {
-	in, token := c.To(), c.Request.Bytes(c.Params.Token)
+	in, token := c.To(), c.Request.Bytes(c.Request.Params.Token)
 	tick := time.NewTicker(startSilent)
 	defer tick.Stop()
 	for n := 1; ; n++ {

@@ -3,9 +3,6 @@ package session
 import (
 	"strings"
 	"time"
-
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // clients is what is known of clients: how long they wait for a server that comes up, less what the way there and back may take on a busy
@@ -38,17 +35,13 @@ type client struct {
 }
 
 // Patience is how long the client may be let wait for its first lists.
-func (s *Session) Patience() time.Duration { return clientNamed(s.clientName()).most }
+func (s *Session) Patience() time.Duration { return clientNamed(s.client().Name()).most }
 
 // ReadsListsOnce tells whether the client never reads its lists again, so that what is approved is seen in its next session.
-func (s *Session) ReadsListsOnce() bool { return clientNamed(s.clientName()).once }
+func (s *Session) ReadsListsOnce() bool { return clientNamed(s.client().Name()).once }
 
 // NewSession is what the user of such a client is told when a server has come.
 const NewSession = "tell the user to start a new session to see its tools: this client reads the list of tools only once"
-
-func (s *Session) clientName() string {
-	return string(jsonrpc.Unquote(mcp.Field(s.clientInfo(), "name")))
-}
 
 func clientNamed(name string) client {
 	name = strings.ToLower(strings.TrimSpace(name))

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,28 +29,18 @@ func (s *Session) dispatch(m *jsonrpc.Message, reply func(*upstream.Attachment, 
 }
 
 func (s *Session) request(m *jsonrpc.Message, reply func(*upstream.Attachment, jsonrpc.Frame)) {
-	c := &upstream.Call{Method: m.MethodName(), Request: m, Reply: reply, Began: time.Now()}
+	r, err := s.dialect.Open(m)
+	c := &upstream.Call{Method: r.Method, Request: r, Reply: reply, Began: time.Now()}
+	var refused *mcp.Error
+	if errors.As(err, &refused) {
+		s.fail(c, refused.Code, refused.Text, nil)
+		return
+	}
 	switch c.Method {
 	case mcp.Initialize:
 		s.initialize(c)
-		return
 	case mcp.Ping:
-		result(c, []byte("{}"))
-		return
-	case mcp.Discover: // the era of 2026-07-28 is not spoken yet: clients fall back at once
-		fail(c, mcp.MethodNotFound, "Method not found")
-		return
-	}
-	if !s.greeted() {
-		fail(c, mcp.InvalidRequest, "Invalid request: the first request must be initialize")
-		return
-	}
-	var err error
-	if c.Params, err = mcp.ReadParams(m); err != nil {
-		fail(c, mcp.InvalidParams, "Invalid params: "+err.Error())
-		return
-	}
-	switch c.Method {
+		s.result(c, []byte("{}"))
 	case mcp.ToolsCall, mcp.PromptsGet, mcp.Complete, mcp.ResourcesRead, mcp.Subscribe, mcp.Unsubscribe:
 		s.call(c)
 	case mcp.ToolsList:
@@ -72,18 +63,21 @@ func (s *Session) request(m *jsonrpc.Message, reply func(*upstream.Attachment, j
 			s.relay(c, in)
 			return
 		}
-		fail(c, mcp.MethodNotFound, "Method not found")
+		s.fail(c, mcp.MethodNotFound, "Method not found", nil)
 	}
 }
 
-// result answers a request of the client.
-func result(c *upstream.Call, result []byte) {
-	c.Reply(c.To(), jsonrpc.Whole(jsonrpc.NewResult(c.Request.Bytes(c.Request.ID), result)))
+// answer gives the client its answer, in the form of its era.
+func (s *Session) answer(c *upstream.Call, f jsonrpc.Frame) {
+	c.Reply(c.To(), s.dialect.Close(c.Request, f))
 }
 
-// fail refuses a request of the client.
-func fail(c *upstream.Call, code int, text string) {
-	c.Reply(c.To(), jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), code, text, nil)))
+// result answers a request of the client.
+func (s *Session) result(c *upstream.Call, result []byte) { s.answer(c, c.Request.Result(result)) }
+
+// fail refuses a request of the client; data may be nil.
+func (s *Session) fail(c *upstream.Call, code int, text string, data []byte) {
+	s.answer(c, c.Request.Fail(code, text, data))
 }
 
 func (s *Session) notification(m *jsonrpc.Message) {
@@ -123,16 +117,16 @@ func (s *Session) notification(m *jsonrpc.Message) {
 
 // setLevel serves logging/setLevel: every server that logs is told, now or when it starts.
 func (s *Session) setLevel(c *upstream.Call) {
-	level := mcp.String(c.Request.Raw, c.Params.Level)
+	level := mcp.String(c.Request.Raw, c.Request.Params.Level)
 	if !slices.Contains(mcp.LogLevels, level) {
-		fail(c, mcp.InvalidParams, fmt.Sprintf("Invalid params: unknown level %q; it must be one of %v", level, mcp.LogLevels))
+		s.fail(c, mcp.InvalidParams, fmt.Sprintf("Invalid params: unknown level %q; it must be one of %v", level, mcp.LogLevels), nil)
 		return
 	}
 	s.mu.Lock()
-	s.level = c.Request.Bytes(c.Params.Level)
+	s.level = c.Request.Bytes(c.Request.Params.Level)
 	for _, in := range s.instances {
 		in.SetLevel(s.level)
 	}
 	s.mu.Unlock()
-	result(c, []byte("{}"))
+	s.result(c, []byte("{}"))
 }

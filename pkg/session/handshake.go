@@ -9,91 +9,65 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// hello is what the client said in its handshake.
-type hello struct {
-	mu           sync.Mutex
-	version      string // settled revision; "" before initialize
-	capabilities []byte // raw
-	clientInfo   []byte // raw
-	initialized  bool
-	done         chan struct{} // closed with notifications/initialized
+// handshake is how far the client has come in it.
+type handshake struct {
+	once sync.Once
+	done chan struct{} // closed with notifications/initialized
 }
 
 // Greeted tells whether the client has begun its handshake.
-func (s *Session) Greeted() bool { return s.greeted() }
+func (s *Session) Greeted() bool { return s.client() != nil }
 
-func (s *Session) greeted() bool { return s.version() != "" }
+// client is what the client said of itself, nil before its handshake: for what no request of it is about.
+func (s *Session) client() *mcp.Client { return s.dialect.Client() }
 
-func (s *Session) version() string {
-	s.hello.mu.Lock()
-	defer s.hello.mu.Unlock()
-	return s.hello.version
-}
-
-// can tells whether the client declared a capability.
-func (s *Session) can(path ...string) bool {
-	s.hello.mu.Lock()
-	defer s.hello.mu.Unlock()
-	return catalog.Declares(s.hello.capabilities, path...)
+// introduction is what servers are told of the client.
+func (s *Session) introduction() mcp.Client {
+	if c := s.client(); c != nil {
+		return *c
+	}
+	return mcp.Client{}
 }
 
 // initialize answers the handshake from what is known, before any server is touched (MCP 2025-11-25, lifecycle).
 func (s *Session) initialize(c *upstream.Call) {
-	if s.greeted() {
-		fail(c, mcp.InvalidRequest, "Invalid request: already initialized")
-		return
-	}
-	params := c.Request.Bytes(c.Request.Params)
-	asked := string(jsonrpc.Unquote(mcp.Field(params, "protocolVersion")))
-	capabilities, info := mcp.Field(params, "capabilities"), mcp.Field(params, "clientInfo")
-	if len(capabilities) == 0 || capabilities[0] != '{' {
-		capabilities = []byte("{}")
-	}
-	if len(info) == 0 || info[0] != '{' {
-		info = []byte(`{"name":"unknown","version":"0"}`)
-	}
-	version := mcp.Negotiate(asked)
-	s.hello.mu.Lock()
-	s.hello.version, s.hello.capabilities, s.hello.clientInfo = version, capabilities, info
-	s.hello.mu.Unlock()
-
+	client := c.Request.Client
 	view := s.view()
 	for _, k := range []catalog.Kind{catalog.Resources, catalog.Templates} {
 		s.noteListed(k) // what was recorded was shown before
 	}
-	b := append([]byte(`{"protocolVersion":`), jsonrpc.Quote(version)...)
-	b = append(append(b, `,"capabilities":`...), capabilitiesFor(version, s.host.Sources(s))...)
+	b := append([]byte(`{"protocolVersion":`), jsonrpc.Quote(client.Revision)...)
+	b = append(append(b, `,"capabilities":`...), capabilitiesFor(client.Rules(), s.host.Sources(s))...)
 	b = append(b, `,"serverInfo":{"name":"mcpproxy-stdio","title":"mcpproxy","version":`...)
 	b = append(jsonrpc.AppendQuote(b, s.opts.Version), '}')
 	if text := view.Instructions(s.host.About(s)); text != "" {
 		b = jsonrpc.AppendQuote(append(b, `,"instructions":`...), text)
 	}
-	result(c, append(b, '}'))
+	s.result(c, append(b, '}'))
 	s.host.Begin(s)
 }
 
 // initialized serves the notification that ends the handshake.
 func (s *Session) initialized() {
-	s.hello.mu.Lock()
-	first := s.hello.version != "" && !s.hello.initialized
-	if first {
-		s.hello.initialized = true
-		close(s.hello.done)
+	if !s.Greeted() {
+		return
 	}
-	s.hello.mu.Unlock()
-	if first && s.opts.Workspace == "" && s.can("roots") {
-		s.spawn(func() { s.workspace() }) // what the workspace proposes is to be seen before anything is called
-	}
+	s.handshake.once.Do(func() {
+		close(s.handshake.done)
+		if s.opts.Workspace == "" && s.client().Can("roots") {
+			s.spawn(func() { s.workspace() }) // what the workspace proposes is to be seen before anything is called
+		}
+	})
 }
 
 // capabilitiesFor lists what the proxy can carry in a revision, and what servers declare under
 // experimental and extensions.
-func capabilitiesFor(version string, sources []catalog.Source) []byte {
+func capabilitiesFor(has mcp.Rules, sources []catalog.Source) []byte {
 	b := []byte(`{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"logging":{}`)
-	if version >= mcp.Batches {
+	if has.Completions {
 		b = append(b, `,"completions":{}`...)
 	}
-	if version >= mcp.Tasks {
+	if has.Tasks {
 		b = append(b, `,"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}`...)
 	}
 	for _, member := range []string{"experimental", "extensions"} {

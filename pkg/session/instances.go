@@ -66,15 +66,17 @@ func (s *Session) subscriptions(server string) (n int) {
 }
 
 func (s *Session) ownSpec() upstream.Spec {
+	client := s.introduction()
 	return upstream.Spec{
 		Dial:         func() (upstream.Conn, error) { return s.host.OwnTools(s), nil },
-		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: mcp.Latest, Log: s.log,
+		Capabilities: client.Capabilities, ClientInfo: client.Info, Version: mcp.Latest, Log: s.log,
 		StartWait: config.DefaultStartWait,
 	}
 }
 
 // Spec says how a server is started for this session: in its workspace, with its client's abilities.
 func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec {
+	client := s.introduction()
 	return upstream.Spec{
 		Name: server.Name,
 		Dial: func() (upstream.Conn, error) {
@@ -87,7 +89,7 @@ func (s *Session) Spec(server *config.Server, log zerolog.Logger) upstream.Spec 
 			}
 			return s.host.Ready(&upstream.Start{Plan: plan, Login: login, Log: log}).Dial()
 		},
-		Capabilities: s.clientCapabilities(), ClientInfo: s.clientInfo(), Version: s.version(),
+		Capabilities: client.Capabilities, ClientInfo: client.Info, Version: client.Revision,
 		StartTimeout: server.StartTimeout, StartWait: server.StartWait, CallTimeout: server.CallTimeout, IdleTimeout: server.IdleTimeout,
 		Eager: server.Start == "eager", Remote: server.Protocol != config.ProtocolStdio, Turn: s.host.Turn(server), Launch: server.LaunchKey(), Admit: s.host.Admit(server), Log: log,
 	}
@@ -133,18 +135,6 @@ func (s *Session) plan(server *config.Server, inspect bool) (*launch.Plan, *oaut
 func (s *Session) Login(server *config.Server) (*oauth.Login, error) {
 	_, login, err := s.plan(server, false)
 	return login, err
-}
-
-func (s *Session) clientCapabilities() []byte {
-	s.hello.mu.Lock()
-	defer s.hello.mu.Unlock()
-	return s.hello.capabilities
-}
-
-func (s *Session) clientInfo() []byte {
-	s.hello.mu.Lock()
-	defer s.hello.mu.Unlock()
-	return s.hello.clientInfo
 }
 
 // Getenv looks up a variable of the client's environment.
@@ -244,7 +234,7 @@ const eagerWait = 2 * time.Second
 // StartEager starts the servers that are not to wait for a first call, and those with subscriptions.
 func (s *Session) StartEager() {
 	select {
-	case <-s.hello.done: // a client may not be asked anything before
+	case <-s.handshake.done: // a client may not be asked anything before
 	case <-time.After(eagerWait):
 	case <-s.ctx.Done():
 		return
@@ -343,7 +333,7 @@ func (s *Session) Warn(text string) {
 	s.mu.Lock()
 	level := string(jsonrpc.Unquote(s.level))
 	s.mu.Unlock()
-	if !s.greeted() || slices.Index(mcp.LogLevels, level) > slices.Index(mcp.LogLevels, "warning") {
+	if !s.Greeted() || slices.Index(mcp.LogLevels, level) > slices.Index(mcp.LogLevels, "warning") {
 		return
 	}
 	params := append([]byte(`{"level":"warning","logger":"`+ownName+`","data":`), jsonrpc.Quote(confusables.PlainLines(text))...)

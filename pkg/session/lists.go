@@ -103,7 +103,7 @@ func (s *Session) ForgetCatalog() {
 
 // list serves the four list methods from the catalog. Resources are data: running servers are asked for them.
 func (s *Session) list(c *upstream.Call, k catalog.Kind) {
-	cursor := mcp.String(c.Request.Raw, c.Params.Cursor)
+	cursor := mcp.String(c.Request.Raw, c.Request.Params.Cursor)
 	s.spawn(func() {
 		if cursor == "" {
 			s.host.AwaitFirst(s.ctx, s, "")
@@ -113,14 +113,14 @@ func (s *Session) list(c *upstream.Call, k catalog.Kind) {
 		}
 		page, err := s.page(k, cursor)
 		if errors.Is(err, catalog.ErrCursor) {
-			fail(c, mcp.InvalidParams, "Invalid params: "+err.Error())
+			s.fail(c, mcp.InvalidParams, "Invalid params: "+err.Error(), nil)
 			return
 		}
 		if cursor == "" {
 			s.notice.serve(k, page)
 			s.noteListed(k)
 		}
-		result(c, page)
+		s.result(c, page)
 	})
 }
 

@@ -24,14 +24,14 @@ func (s *Session) Remote() bool {
 	return there
 }
 
-// CanAskURL tells whether the client shows people addresses to open (MCP 2025-11-25, elicitation, URL mode).
-func (s *Session) CanAskURL() bool { return s.can("elicitation", "url") }
+// CanAskURL tells whether the client shows people addresses to open.
+func (s *Session) CanAskURL() bool { return s.client().CanAskURL() }
 
 // offerLogin answers a request that needs a login with its address, to a client that can show it, once for each server: people who are
 // asked too often stop reading. It tells whether it answers.
 func (s *Session) offerLogin(c *upstream.Call, err error) bool {
 	var needed *oauth.RequiredError
-	if !errors.As(err, &needed) || !s.CanAskURL() {
+	if !errors.As(err, &needed) || !c.Request.Client.CanAskURL() {
 		return false
 	}
 	s.mu.Lock()
@@ -55,7 +55,7 @@ func (s *Session) offerLogin(c *upstream.Call, err error) bool {
 		}
 		id := rand.Text()
 		data, _ := json.Marshal(map[string]any{"elicitations": []any{LoginQuestion(needed.Server, id, f.Shown())}})
-		c.Reply(nil, jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), mcp.URLElicitationRequired, err.Error(), data)))
+		s.fail(c, mcp.URLElicitationRequired, err.Error(), data)
 		if f.Wait(s.ctx) == nil {
 			s.LoginDone(id)
 		}
@@ -104,7 +104,7 @@ func (s *Session) LoggedIn(server string, news bool) {
 		news = true
 		in.Start()
 	}
-	if news && s.greeted() {
+	if news && s.Greeted() {
 		s.announce(true, catalog.Tools)
 	}
 }

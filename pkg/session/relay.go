@@ -28,7 +28,7 @@ func (s *Session) call(c *upstream.Call) {
 // callOnceListed serves a request when the servers never seen before have been listed, and the results that were passed on have been looked
 // through for links.
 func (s *Session) callOnceListed(c *upstream.Call) {
-	s.host.AwaitFirst(s.ctx, s, mcp.String(c.Request.Raw, c.Params.Name))
+	s.host.AwaitFirst(s.ctx, s, mcp.String(c.Request.Raw, c.Request.Params.Name))
 	if c.Method != mcp.ToolsCall && c.Method != mcp.PromptsGet {
 		s.links.wait(s.ctx)
 	}
@@ -41,7 +41,7 @@ func (s *Session) callOnceListed(c *upstream.Call) {
 
 // target finds the server that a request goes to, and notes what it names and what the server calls that.
 func (s *Session) target(c *upstream.Call) (server string, found bool) {
-	raw, p := c.Request.Raw, &c.Params
+	raw, p := c.Request.Raw, &c.Request.Params
 	at := p.Name
 	switch {
 	case c.Method == mcp.ToolsCall:
@@ -84,15 +84,15 @@ func (s *Session) callServer(c *upstream.Call, server string) {
 	case err != nil:
 	case c.Method == mcp.Complete && in.Hello() == nil: // it is started, but people who type do not wait for it
 		if in.Start(); s.closeCall(c) {
-			result(c, []byte(`{"completion":{"values":[],"total":0,"hasMore":false}}`))
+			s.result(c, []byte(`{"completion":{"values":[],"total":0,"hasMore":false}}`))
 		}
 	case c.Method == mcp.Unsubscribe && in.SubscribedByOthers(c.Item):
 		if s.closeCall(c) {
 			s.subscribed(c, in)
-			result(c, []byte("{}"))
+			s.result(c, []byte("{}"))
 		}
 	default:
-		c.Task = c.Method == mcp.ToolsCall && c.Params.Task.End != 0
+		c.Task = c.Method == mcp.ToolsCall && c.Request.Params.Task.End != 0
 		s.relay(c, in)
 	}
 }
@@ -108,24 +108,23 @@ func (s *Session) unknown(c *upstream.Call) {
 		if why := s.unavailable(c.Target); why != nil {
 			s.unserved(c, why)
 		} else {
-			fail(c, mcp.InvalidParams, "Unknown tool: "+name+nameHint(c.Target))
+			s.fail(c, mcp.InvalidParams, "Unknown tool: "+name+nameHint(c.Target), nil)
 		}
 	case mcp.PromptsGet:
 		text := "Unknown prompt: " + name + nameHint(c.Target)
 		if why := s.unavailable(c.Target); why != nil {
 			text = why.Error()
 		}
-		fail(c, mcp.InvalidParams, text)
+		s.fail(c, mcp.InvalidParams, text, nil)
 	case mcp.Complete:
-		fail(c, mcp.InvalidParams, "Invalid params: ref names no known prompt or resource template"+nameURIHint(c.Params))
+		s.fail(c, mcp.InvalidParams, "Invalid params: ref names no known prompt or resource template"+nameURIHint(c.Request.Params), nil)
 	default:
 		if c.Target == "" {
-			fail(c, mcp.InvalidParams, "Invalid params: uri is missing")
+			s.fail(c, mcp.InvalidParams, "Invalid params: uri is missing", nil)
 			return
 		}
 		uri := slices.Concat([]byte(`{"uri":`), jsonrpc.Quote(c.Target), []byte("}"))
-		text := "Resource not found: " + nobodyShowed(c.Target)
-		c.Reply(nil, jsonrpc.Whole(jsonrpc.NewError(c.Request.Bytes(c.Request.ID), mcp.ResourceNotFound, text, uri)))
+		s.fail(c, mcp.ResourceNotFound, "Resource not found: "+nobodyShowed(c.Target), uri)
 	}
 }
 
@@ -133,7 +132,7 @@ func (s *Session) unknown(c *upstream.Call) {
 // the name.
 func (s *Session) relay(c *upstream.Call, in *upstream.Attachment) {
 	in.Do(c)
-	if c.Params.Token.End != 0 && in.Hello() == nil {
+	if c.Request.Params.Token.End != 0 && in.Hello() == nil {
 		s.spawn(func() { s.tellStart(c) })
 	}
 }
@@ -153,7 +152,7 @@ func (s *Session) Answered(c *upstream.Call, answer *jsonrpc.Message, err error)
 	} else if in.Name() != "" {
 		answer = s.attributedError(in, answer)
 	}
-	c.Reply(in, answer.WithID(c.Request.Bytes(c.Request.ID)))
+	s.answer(c, answer.WithID(c.Request.Bytes(c.Request.ID)))
 	noted()
 }
 
@@ -179,8 +178,8 @@ func (s *Session) unserved(c *upstream.Call, err error) {
 	switch {
 	case s.offerLogin(c, err):
 	case c.Method == mcp.ToolsCall:
-		result(c, mcp.ToolError(err.Error()))
+		s.result(c, mcp.ToolError(err.Error()))
 	default:
-		fail(c, mcp.InternalError, err.Error())
+		s.fail(c, mcp.InternalError, err.Error(), nil)
 	}
 }

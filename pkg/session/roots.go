@@ -64,13 +64,13 @@ func (s *Session) folder(root string) string {
 }
 
 func (s *Session) firstRoot() string {
-	if !s.can("roots") {
+	if !s.client().Can("roots") {
 		return ""
 	}
 	deadline := time.NewTimer(rootsWait)
 	defer deadline.Stop()
 	select {
-	case <-s.hello.done: // a client may not be asked before
+	case <-s.handshake.done: // a client may not be asked before
 	case <-deadline.C:
 		return ""
 	case <-s.ctx.Done():

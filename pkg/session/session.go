@@ -18,6 +18,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
@@ -86,16 +87,17 @@ type Session struct {
 	busy atomic.Int64   // how many of them run
 	late atomic.Int64   // bytes of answers that the client has no room for so far
 
-	hello  hello
-	views  views
-	owners *catalog.Owners // of URIs
-	roots  roots
-	tasks  tasks
-	calls  calls
-	back   back
-	notice notices
-	window window
-	links  links
+	dialect   mcp.Dialect
+	handshake handshake
+	views     views
+	owners    *catalog.Owners // of URIs
+	roots     roots
+	tasks     tasks
+	calls     calls
+	back      back
+	notice    notices
+	window    window
+	links     links
 
 	corked bool                   // the reader's
 	held   []*upstream.Attachment // the reader's: what it has corked
@@ -127,7 +129,7 @@ func New(host Host, conn jsonrpc.Conn, opts Options) *Session {
 	s.views.told = map[catalog.LeftOut]bool{}
 	s.owners = catalog.NewOwners()
 	s.window = newWindow()
-	s.hello.done = make(chan struct{})
+	s.handshake.done = make(chan struct{})
 	return s
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
@@ -61,7 +62,7 @@ func TestOneThatDoesNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := time.Now()
-		second.Do(&upstream.Call{Method: "x/ask", Request: &m})
+		second.Do(&upstream.Call{Method: "x/ask", Request: &mcp.Request{Message: &m}})
 		srv.inbox <- `{"jsonrpc":"2.0","id":` + idOf(<-srv.sent) + `,"result":{}}`
 		synctest.Wait()
 		if one.answers != 1 || time.Since(before) != 0 {

@@ -168,12 +168,12 @@ func (s *Session) withTasks() []*upstream.Attachment {
 
 // task serves tasks/get, tasks/result and tasks/cancel at the owner of the task.
 func (s *Session) task(c *upstream.Call) {
-	id := mcp.String(c.Request.Raw, c.Params.TaskID)
+	id := mcp.String(c.Request.Raw, c.Request.Params.TaskID)
 	s.tasks.mu.Lock()
 	server, known := s.tasks.owner[id]
 	s.tasks.mu.Unlock()
 	if server == ambiguous {
-		fail(c, mcp.InvalidParams, "Invalid params: two servers have a task with this id; it can't be told whose is meant")
+		s.fail(c, mcp.InvalidParams, "Invalid params: two servers have a task with this id; it can't be told whose is meant", nil)
 		return
 	}
 	var in *upstream.Attachment
@@ -185,7 +185,7 @@ func (s *Session) task(c *upstream.Call) {
 		in = all[0]
 	}
 	if in == nil {
-		fail(c, mcp.InvalidParams, "Invalid params: unknown taskId")
+		s.fail(c, mcp.InvalidParams, "Invalid params: unknown taskId", nil)
 		return
 	}
 	c.Target = id
@@ -217,6 +217,6 @@ func (s *Session) listTasks(c *upstream.Call) {
 			}
 			b = append(b, item...)
 		}
-		result(c, append(b, `]}`...))
+		s.result(c, append(b, `]}`...))
 	})
 }

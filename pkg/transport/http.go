@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
@@ -131,7 +132,7 @@ func (h *HTTP) Recv() (Inbound, error) { return h.in.Pop() }
 
 // SetVersion tells the negotiated revision, which goes into the MCP-Protocol-Version header of all later messages.
 func (h *HTTP) SetVersion(v string) {
-	if v < "2025-03-26" { // the header came later; a strict server might refuse an older date in it
+	if !mcp.RulesOf(v).VersionHeader {
 		v = ""
 	}
 	h.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // answer takes in an answer of 2xx.
@@ -141,7 +142,7 @@ func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 		case of != nil && h.errorSaysLost(of, e):
 			h.loseSession(of, h.excerpt("", e.Message))
 			return nil
-		case null && e.Code == methodNotFound:
+		case null && e.Code == mcp.MethodNotFound:
 			h.answerAs(c, m.Bytes(m.Error))
 			return nil
 		case null:
@@ -178,7 +179,7 @@ func (h *HTTP) refused(c *call, resp *http.Response, session string) {
 	case ours && !challenged && !lost:
 		_ = h.deliver(body, c)
 		return
-	case c.id != nil && failure.rpc && failure.rpcCode == methodNotFound && !challenged:
+	case c.id != nil && failure.rpc && failure.rpcCode == mcp.MethodNotFound && !challenged:
 		h.answerAs(c, failure.rpcError)
 		return
 	}

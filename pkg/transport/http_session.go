@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // This file decides whether an answer means that the server no longer knows our session. The specification has one
@@ -17,10 +18,8 @@ import (
 // challenge, a 200 with a JSON-RPC error, an event that is no message. A wrong yes costs the server's session and runs a
 // call twice, so a text counts only where the session itself is its subject.
 
-const (
-	methodNotFound = -32601
-	lostText       = 2 << 10 // a longer body is no such message
-)
+// lostText is the longest body that says so, in bytes.
+const lostText = 2 << 10
 
 // sessionErrors are the JSON-RPC codes under which servers report a lost session: SDKs use -32001, servers made after the
 // examples of the TypeScript SDK use -32000, those that follow the language server protocol use -32002.
@@ -31,7 +30,7 @@ var sessionErrors = map[int]bool{-32000: true, -32001: true, -32002: true, -3260
 func (h *HTTP) sessionLost(c *call, failure *StatusError, named string, ours bool) bool {
 	gone := failure.Code == http.StatusNotFound || failure.Code == http.StatusGone
 	switch {
-	case c.method == "initialize" || failure.rpc && failure.rpcCode == methodNotFound:
+	case c.method == "initialize" || failure.rpc && failure.rpcCode == mcp.MethodNotFound:
 		return false
 	case !h.streamable():
 		return gone || failure.noSession // the session is part of the endpoint

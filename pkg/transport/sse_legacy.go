@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
 // openLegacy opens the event stream of HTTP+SSE (MCP 2024-11-05) and waits for the endpoint that messages go to.
@@ -101,11 +103,8 @@ func mayBeOlder(failure *StatusError, ours bool) bool {
 		return true
 	}
 	modern := failure.rpcCode <= -32020 && failure.rpcCode > -32030 // MCP 2026-07-28
-	return !ours && !modern && failure.rpcCode != invalidParams && !strings.Contains(strings.ToLower(failure.Excerpt), "version")
+	return !ours && !modern && failure.rpcCode != mcp.InvalidParams /* how a server refuses a revision */ && !strings.Contains(strings.ToLower(failure.Excerpt), "version")
 }
-
-// invalidParams is how a server refuses a revision that it does not speak.
-const invalidParams = -32602
 
 // fallBack tries HTTP+SSE with a server that refused the first message. If it doesn't speak that either, the refusal is
 // returned, with what was tried.

@@ -21,8 +21,7 @@ type Call struct {
 	Kind    catalog.Kind // of a call that names an item
 	Item    string       // as the server calls it; "": none
 	Target  string       // what it names as its client does: a tool, a URI, a task
-	Request *jsonrpc.Message
-	Params  mcp.Params   // of Request
+	Request *mcp.Request // nil for a request of our own
 	Rename  jsonrpc.Edit // of Request: what the server is sent instead; the id and the progress token are replaced besides
 	Task    bool         // it asks to run as a task: its progress goes on after the answer
 	Began   time.Time    // when it was asked for
@@ -31,7 +30,7 @@ type Call struct {
 	Reply func(from *Attachment, f jsonrpc.Frame)
 
 	to       atomic.Pointer[Attachment]          // nil: it was not given to a server so far
-	asked    []byte                              // raw params of a request of our own, for which there is no Request
+	asked    []byte                              // raw params of a request of our own
 	answered func(m *jsonrpc.Message, err error) // takes the answer to it
 	rough    bool                                // it takes a result that is no JSON as well, and checks the pieces it uses
 
@@ -54,7 +53,7 @@ func (c *Call) frame() jsonrpc.Frame {
 	var room [3]jsonrpc.Edit
 	edits := append(room[:0], jsonrpc.Edit{At: c.Request.ID, With: strconv.AppendUint(nil, c.id, 10)})
 	if c.token != 0 {
-		edits = append(edits, jsonrpc.Edit{At: c.Params.Token, With: strconv.AppendUint(nil, c.token, 10)})
+		edits = append(edits, jsonrpc.Edit{At: c.Request.Params.Token, With: strconv.AppendUint(nil, c.token, 10)})
 	}
 	if c.Rename.At.End != 0 {
 		edits = append(edits, c.Rename)
@@ -167,7 +166,7 @@ func (in *Instance) notBefore(wait time.Duration) error {
 func (in *Instance) send(c *Call) error {
 	in.nextID++
 	c.id = in.nextID
-	if c.Params.Token.End != 0 && c.token == 0 {
+	if !c.own() && c.Request.Params.Token.End != 0 && c.token == 0 {
 		in.nextToken++
 		c.token = in.nextToken
 		in.tokens[c.token] = c
@@ -323,7 +322,7 @@ func (in *Instance) ask(ctx context.Context, method string, params []byte) ([]by
 		if r.err != nil {
 			return nil, r.err
 		}
-		if r.m.Kind == jsonrpc.Failure && string(mcp.Field(r.m.Bytes(r.m.Error), "code")) == "-32601" {
+		if r.m.Kind == jsonrpc.Failure && string(mcp.Field(r.m.Bytes(r.m.Error), "code")) == strconv.Itoa(mcp.MethodNotFound) {
 			return nil, errNotServed
 		}
 		if r.m.Kind == jsonrpc.Failure {

@@ -19,15 +19,15 @@ func TestFrame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &Call{Request: &m, id: 7}
-		if c.Params, err = mcp.ReadParams(&m); err != nil {
+		c := &Call{Request: &mcp.Request{Message: &m}, id: 7}
+		if c.Request.Params, err = mcp.ReadParams(&m); err != nil {
 			t.Fatal(err)
 		}
-		if c.Params.Token.End != 0 {
+		if c.Request.Params.Token.End != 0 {
 			c.token = 3
 		}
 		if one.rename != "" {
-			c.Rename = jsonrpc.Edit{At: c.Params.Name, With: []byte(one.rename)}
+			c.Rename = jsonrpc.Edit{At: c.Request.Params.Name, With: []byte(one.rename)}
 		}
 		if got := string(c.frame().Join()); got != one.want {
 			t.Errorf("got  %s\nwant %s", got, one.want)
@@ -46,7 +46,7 @@ func withToken(t *testing.T, method string) *Call {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Call{Method: method, Request: &m, Params: p}
+	return &Call{Method: method, Request: &mcp.Request{Message: &m, Params: p}}
 }
 
 // TestProgressTokens: the instance numbers them, whoever gave them; each is good until its call is over, that of a task until it is forgotten,

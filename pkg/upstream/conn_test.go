@@ -249,7 +249,7 @@ func newCall(t *testing.T, method string) *Call {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Call{Method: method, Request: &m}
+	return &Call{Method: method, Request: &mcp.Request{Message: &m}}
 }
 
 func doCall(in *Attachment, c *Call) (*Call, chan outcome) {

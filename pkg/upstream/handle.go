@@ -15,10 +15,7 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 		in.failed(msg.Failed)
 		return
 	}
-	m, err := jsonrpc.Parse(msg.Raw)
-	if err == nil {
-		err = mcp.Tidy(&m)
-	}
+	m, err := mcp.Incoming(msg.Raw)
 	if err != nil {
 		in.malformed(conn, &m, err)
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
@@ -17,10 +18,7 @@ func (in *Instance) handshake(conn Conn) *Call {
 	if len(in.tried) == 0 {
 		in.tried = []string{cmp.Or(in.asks, in.spec.Version)}
 	}
-	params := append([]byte(`{"protocolVersion":`), jsonrpc.Quote(in.tried[len(in.tried)-1])...)
-	params = append(append(params, `,"capabilities":`...), in.spec.Capabilities...)
-	params = append(append(params, `,"clientInfo":`...), in.spec.ClientInfo...)
-	params = append(params, '}')
+	params := mcp.Introduce(in.tried[len(in.tried)-1], in.spec.Capabilities, in.spec.ClientInfo)
 	return &Call{Method: mcp.Initialize, asked: params, rough: true, answered: func(m *jsonrpc.Message, err error) { in.handshaken(conn, m, err) }}
 }
 
@@ -36,7 +34,7 @@ func (in *Instance) handshaken(conn Conn, m *jsonrpc.Message, err error) {
 		}
 	case m.Kind == jsonrpc.Failure:
 		said := m.Bytes(m.Error)
-		if in.askOlder(conn, string(said), string(mcp.Field(said, "code")) == "-32602") {
+		if in.askOlder(conn, string(said), string(mcp.Field(said, "code")) == strconv.Itoa(mcp.InvalidParams)) {
 			return
 		}
 		err = fmt.Errorf("it refused initialize with the error %s", in.excerpt(said))

@@ -407,7 +407,7 @@ type Hello struct {
 
 // Declares tells whether the server declared a capability.
 func (h *Hello) Declares(path ...string) bool {
-	return h != nil && catalog.Declares(h.Capabilities, path...)
+	return h != nil && mcp.Declares(h.Capabilities, path...)
 }
 
 // undeclared tells which lists the server does not have.

@@ -134,7 +134,7 @@ func (in *Instance) unlisted() (err *Error, usable bool) {
 
 // Unread tells whether a server declares tools, and its list of them was not read.
 func Unread(live *catalog.Snapshot) bool {
-	return live.Items[catalog.Tools] == nil && catalog.Declares(live.Capabilities, "tools")
+	return live.Items[catalog.Tools] == nil && mcp.Declares(live.Capabilities, "tools")
 }
 
 // judge tells whether a call has to wait although the server runs, or is refused. It is sent only after its client has seen the
