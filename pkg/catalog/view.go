@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-
 )
 
 // Source is one server as the view shows it. A server without a snapshot shows nothing.

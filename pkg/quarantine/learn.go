@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
