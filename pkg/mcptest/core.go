@@ -18,7 +18,6 @@ type core struct {
 	stderr   io.Writer
 	exit     func(code int) // ends the peer at once: a process, or its connections
 	kill     func()         // the same by SIGKILL
-	children []int          // pids of the grandchildren
 
 	// rawOut writes bytes as they stand, and with last set nothing after them.
 	// Nil where there is no single stream.

@@ -20,7 +20,7 @@ func TestEngineLeavesNothing(t *testing.T) {
 	how := os.Getenv(hold)
 	if how != "" {
 		e := NewEngine(t, WithBridge(), WithDisk(64<<20))
-		runInside(t, e, e.LoadServer(t), nil, container.HostConfig{NetworkMode: "bridge"})
+		runInside(t, e, e.LoadServer(t))
 		if _, err := net.InterfaceByName(linkName(e.keeper.pid)); err != nil {
 			t.Error(err)
 		}
@@ -68,5 +68,22 @@ func TestEngineLeavesNothing(t *testing.T) {
 		if !gone {
 			t.Errorf("%s: its link is left", how)
 		}
+	}
+}
+
+// runInside starts a container whose stdin is held open.
+func runInside(t testing.TB, e *Engine, image string) {
+	t.Helper()
+	config := container.Config{Image: image, OpenStdin: true, AttachStdin: true}
+	host := container.HostConfig{NetworkMode: "bridge", LogConfig: container.LogConfig{Type: "none"}}
+	c, err := e.API.ContainerCreate(t.Context(), &config, &host, nil, nil, "")
+	if err == nil {
+		err = e.API.ContainerStart(t.Context(), c.ID, container.StartOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, err := e.API.ContainerInspect(t.Context(), c.ID); err != nil || !state.State.Running {
+		t.Fatalf("it does not run: %v", err)
 	}
 }

@@ -21,13 +21,8 @@ type HTTPOptions struct {
 	Prime    bool          // begin each answering stream with an empty event, as 2025-11-25 servers do, so that it can be resumed
 	Retry    time.Duration // sent as retry with the first event of each stream
 	NoIDs    bool          // no event ids, so no resumption
-	NoGET    bool          // GET is answered with 405
-	NoDELETE bool          // DELETE is answered with 405
-	// Stateless gives out no session ids: all requests belong to one session.
-	Stateless bool
-	Token     string // if set, requests need it as their bearer token, else 401
-	Challenge string // WWW-Authenticate of that 401; default Bearer
-	Endpoint  string // of the old transport's endpoint event; default the server's own
+	Token    string        // if set, requests need it as their bearer token, else 401
+	Endpoint string        // of the old transport's endpoint event; default the server's own
 }
 
 // HTTPRequest is one request that an [HTTPServer] received.
@@ -113,18 +108,6 @@ func (h *HTTPServer) makeSession(id string) *httpSession {
 	hs := &httpSession{id: id, streams: map[string]*stream{}}
 	hs.standing = hs.newStream()
 	hs.session = newSession(h.ctx, h.core, hs.standing.add)
-	return hs
-}
-
-// theSession gives the one session of a stateless server.
-func (h *HTTPServer) theSession() *httpSession {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	hs := h.sessions[statelessID]
-	if hs == nil {
-		hs = h.makeSession(statelessID)
-		h.sessions[statelessID] = hs
-	}
 	return hs
 }
 
@@ -218,15 +201,6 @@ func (h *HTTPServer) WaitRequest(timeout time.Duration, f func(HTTPRequest) bool
 	return found, ok
 }
 
-// WaitStreams waits until n standing streams (GET) are open and tells whether they are.
-func (h *HTTPServer) WaitStreams(n int, timeout time.Duration) bool {
-	return waitUntil(timeout, func() bool {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		return h.open == n
-	})
-}
-
 // watch logs each request, checks the token and applies the faults.
 func (h *HTTPServer) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -251,11 +225,7 @@ func (h *HTTPServer) watch(next http.Handler) http.Handler {
 			return
 		}
 		if h.opts.Token != "" && r.Header.Get("Authorization") != "Bearer "+h.opts.Token {
-			challenge := h.opts.Challenge
-			if challenge == "" {
-				challenge = "Bearer"
-			}
-			w.Header().Set("WWW-Authenticate", challenge)
+			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "unauthorized", http.StatusUnauthorized)
 			return
 		}

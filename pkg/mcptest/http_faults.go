@@ -114,13 +114,6 @@ func (h *HTTPServer) dropped() <-chan struct{} {
 	return h.drop
 }
 
-// SetSSEStyle changes how events are written from now on.
-func (h *HTTPServer) SetSSEStyle(s SSEStyle) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.style = s
-}
-
 func (h *HTTPServer) sseStyle() SSEStyle {
 	h.mu.Lock()
 	defer h.mu.Unlock()

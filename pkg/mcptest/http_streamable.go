@@ -24,10 +24,6 @@ func (h *HTTPServer) streamable(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet:
 		h.get(w, r)
 	case http.MethodDelete:
-		if h.opts.NoDELETE {
-			notAllowed(w)
-			return
-		}
 		if hs := h.find(w, r); hs != nil {
 			h.end(hs.id)
 			w.WriteHeader(http.StatusOK)
@@ -50,9 +46,6 @@ func jsonError(w http.ResponseWriter, status, code int, message string) {
 // find gives the session of a request; if there is none it answers.
 func (h *HTTPServer) find(w http.ResponseWriter, r *http.Request) *httpSession {
 	id := r.Header.Get(sessionHeader)
-	if h.opts.Stateless {
-		return h.theSession()
-	}
 	if id == "" {
 		jsonError(w, http.StatusBadRequest, -32000, "Bad Request: Mcp-Session-Id header is required")
 		return nil
@@ -85,7 +78,7 @@ func (h *HTTPServer) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var hs *httpSession
-	if e.method == "initialize" && e.isRequest() && !h.opts.Stateless {
+	if e.method == "initialize" && e.isRequest() {
 		hs = h.newSession()
 		w.Header().Set(sessionHeader, hs.id)
 	} else if hs = h.find(w, r); hs == nil {
@@ -162,10 +155,6 @@ func (h *HTTPServer) answerJSON(w http.ResponseWriter, r *http.Request, hs *http
 
 // get opens the standing stream, or resumes any stream after Last-Event-ID.
 func (h *HTTPServer) get(w http.ResponseWriter, r *http.Request) {
-	if h.opts.NoGET {
-		notAllowed(w)
-		return
-	}
 	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		jsonError(w, http.StatusNotAcceptable, -32000, "Not Acceptable: Client must accept text/event-stream")
 		return

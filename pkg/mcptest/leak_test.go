@@ -1,6 +1,7 @@
 package mcptest
 
 import (
+	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -60,12 +61,13 @@ func TestNothingIsLeft(t *testing.T) {
 			c.Initialize("", "")
 			c.Send(`{"jsonrpc":"2.0","id":"n","method":"tools/call","params":{"name":"never"}}`)
 			h := NewHTTP(t, HTTPOptions{SSE: mode})
-			p := dial(t, h)
-			p.initialize()
-			p.stream("")
-			h.WaitStreams(1, time.Second)
-			go p.post(`{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"never"}}`)
-			h.WaitRequest(time.Second, func(r HTTPRequest) bool { return r.RPC == "tools/call" })
+			greeting := `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`
+			answer, err := http.Post(h.URL, "application/json", strings.NewReader(greeting))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			h.WaitRequest(time.Second, func(r HTTPRequest) bool { return r.RPC == "initialize" })
 		}
 		Pipe(t, Server{}).Send(`{"jsonrpc":"2.0","id":"n","method":"tools/call","params":{"name":"crash"}}`)
 	})

@@ -123,12 +123,11 @@ func runProcess(opts Server) int {
 		if !opts.has(f) {
 			continue
 		}
-		pid, err := startGrandchild(f == FaultFork)
+		_, err := startGrandchild(f == FaultFork)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "mcptest: grandchild:", err)
 			return 3
 		}
-		c.children = append(c.children, pid)
 	}
 	if opts.has(FaultStderrFlood) {
 		go flood(c.opts.StderrBytes) // ends with the process

@@ -146,7 +146,6 @@ func TestChangingTools(t *testing.T) {
 		{"add_tool", map[string]any{"name": "fresh"}, true},
 		{"drop_tool", map[string]any{"name": "fresh"}, false},
 		{"add_tool", map[string]any{"name": "fresh"}, true},
-		{"set_text", map[string]any{"version": 7}, true},
 	} {
 		c.Tool(step.tool, step.args)
 		if got := slices.Contains(c.Names("tools/list"), "fresh"); got != step.want {

@@ -149,9 +149,6 @@ func plainTools() []builtin {
 			c.text(dir)
 		}},
 		{name: "pid", text: "The process id", run: func(c *call, _ *arguments) { c.text(strconv.Itoa(os.Getpid())) }},
-		{name: "children", text: "The process ids of the grandchildren as a JSON array", run: func(c *call, _ *arguments) {
-			c.json(append([]int{}, c.s.children...))
-		}},
 		{name: "args", text: "The command line arguments as a JSON array", run: func(c *call, _ *arguments) {
 			c.json(append([]string{}, os.Args[1:]...))
 		}},

@@ -24,10 +24,6 @@ func stateTools() []builtin {
 			c.s.changeTools(func() { c.s.dropped[a.Name] = true })
 			c.text("dropped " + a.Name)
 		}},
-		{name: "set_text", text: "Changes the text version of the tools and sends list_changed", props: "version:integer", run: func(c *call, a *arguments) {
-			c.s.changeTools(func() { c.s.textVersion = a.Version })
-			c.text("text version " + strconv.Itoa(a.Version))
-		}},
 		{name: "touch", text: "Sends resources/updated to whoever subscribed to a URI", props: "uri:string count:integer?", run: func(c *call, a *arguments) {
 			told := 0
 			for _, s := range c.s.allSessions() {
