@@ -45,11 +45,11 @@ func TestDefinitions(t *testing.T) {
 		if tool.Name != Names[i] || s.Type != "object" || len(s.Required) == 0 && tool.Name != LoginStatusName || s.AdditionalProperties == nil || *s.AdditionalProperties {
 			t.Errorf("%s", raw)
 		}
-		for _, o := range config.Options {
+		for _, o := range config.Options() {
 			if tool.Name != Name {
 				break
 			}
-			if _, settable := s.Properties[o.Name]; settable == (o.Name != "name" && withheld[o.Name]) {
+			if _, settable := s.Properties[o.Name]; settable == (o.Name != "name" && o.Person) {
 				t.Errorf("option %s: settable is %v", o.Name, settable)
 			}
 		}

@@ -21,9 +21,6 @@ const description = `List and change the MCP servers behind this proxy. ` +
 
 var operations = []any{"list", "add", "update", "remove", "enable", "disable", "restart", "logs"}
 
-// not settable through a tool: identity, and what a person decides.
-var withheld = map[string]bool{"name": true, "enabled": true, "quarantined": true, "tool_changes": true}
-
 // alwaysLoad marks the tool that is needed at any time, for clients that show a model the other definitions only when it looks for
 // them: Claude Code and Antigravity have a mark each.
 var alwaysLoad = mcpgo.NewMetaFromMap(map[string]any{"anthropic/alwaysLoad": true, "antigravity/alwaysLoad": true})
@@ -33,8 +30,8 @@ func serversTool() mcpgo.Tool {
 		"operation": map[string]any{"type": "string", "enum": operations},
 		"name":      map[string]any{"type": "string", "description": "the server"},
 	}
-	for _, o := range config.Options {
-		if withheld[o.Name] {
+	for _, o := range config.Options() {
+		if o.Person {
 			continue
 		}
 		p := map[string]any{"description": o.Meaning}
@@ -110,15 +107,17 @@ func runServers(_ context.Context, admin Admin, args map[string]any) (string, er
 // optionsOf picks the options of an entry out of a call's arguments, in the order of the documentation.
 func optionsOf(args map[string]any) ([]config.Option, error) {
 	order := map[string]int{}
-	for i, o := range config.Options {
-		order[o.Name] = i
+	for i, o := range config.Options() {
+		if !o.Person {
+			order[o.Name] = i
+		}
 	}
 	var options []config.Option
 	for key, value := range args {
 		if key == "operation" || key == "name" {
 			continue
 		}
-		if _, known := order[key]; !known || withheld[key] {
+		if _, known := order[key]; !known {
 			return nil, fmt.Errorf("%q can't be set through this tool", key)
 		}
 		options = append(options, config.Option{Key: key, Value: value})

@@ -25,7 +25,7 @@ func TestReadmeListsEveryOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := regexp.MustCompile(`(?m)^\| .*\|$`).FindAllString(string(data), -1)
-	for _, o := range config.Options {
+	for _, o := range config.Options() {
 		found := false
 		for _, row := range rows {
 			first, _, _ := strings.Cut(row[1:], "|")

@@ -239,8 +239,8 @@ func checkOptionKey(key string) error {
 	if key == "name" {
 		return errors.New("config: a name is not changed in place – add the server under its new name and remove the old one")
 	}
-	if optionNamed(key) == nil {
-		return fmt.Errorf("config: unknown option %q – %s", excerpt(key), suggest(key, optionNames()))
+	if serverOptions.named(key) == nil {
+		return fmt.Errorf("config: unknown option %q – %s", excerpt(key), suggest(key, serverOptions.names()))
 	}
 	return nil
 }

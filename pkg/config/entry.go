@@ -19,6 +19,7 @@ type entry struct {
 	written  map[string]bool // the keys as written
 	failures int             // how many errors were told
 
+	global    bool            // it is the isolation at the top of the file, and no server
 	workspace bool            // it stands in a workspace's file
 	asked     *isolationAsked // nil: it has no isolation object
 }
@@ -95,14 +96,7 @@ func (e *entry) nested(obj *hujson.Object) {
 func (e *entry) member(m hujson.ObjectMember) {
 	key := e.key
 	name := canonicalOption(key)
-	option := optionNamed(name)
-	decode := func(*entry, hujson.Value) {}
-	if option != nil {
-		decode = option.decode
-	}
-	if s := spelledAs(key); s != nil && s.decode != nil && key != name {
-		decode = s.decode
-	}
+	option := serverOptions.named(name)
 	launch, isObject := m.Value.Value.(*hujson.Object)
 	switch {
 	case option == nil:
@@ -120,7 +114,11 @@ func (e *entry) member(m hujson.ObjectMember) {
 			e.fail(m.Name, "", excerpt(key)+" means the same as another option of this entry", "keep "+name)
 			return
 		}
-		decode(e, m.Value)
+		if s := spelledAs(key); s != nil && s.decode != nil && key != name {
+			s.decode(e, m.Value)
+		} else {
+			option.decode(e, e.server, m.Value)
+		}
 		e.seen[name] = m.Value
 		if key != name {
 			e.server.Spelt = append(e.server.Spelt, Spelt{name, excerpt(key)})
@@ -153,12 +151,12 @@ func (e *entry) unknown(m hujson.ObjectMember) {
 		e.fail(m.Name, e.key, "an option of "+s.users()+" that can't be kept here, so the server is not started without it", s.refuse)
 	case slices.Contains(laterOptions, e.key):
 		e.drop(m.Name, "not available in this version, ignored", "remove it, or leave it for a later version")
-	case nearest(e.key, optionNames()) == keyIsolation:
+	case nearest(e.key, serverOptions.names()) == keyIsolation:
 		e.fail(m.Name, excerpt(e.key), "unknown option, which may ask for a confinement", "did you mean isolation?")
 	case restrains(e.key, v):
 		e.fail(m.Name, excerpt(e.key), "unknown option, which may restrain the server, so it is not started without it", "write enabled_tools, disabled_tools or isolation, or remove it")
 	default:
-		e.drop(m.Name, "unknown option, ignored", suggest(e.key, optionNames()))
+		e.drop(m.Name, "unknown option, ignored", suggest(e.key, serverOptions.names()))
 	}
 }
 

@@ -143,7 +143,7 @@ func TestNearest(t *testing.T) {
 	for name, want := range map[string]string{
 		"comand": "command", "Env": "env", "working-dir": "working_dir", "isolaton": "isolation", "zzz": "", "start_timout": "start_timeout",
 	} {
-		if got := nearest(name, optionNames()); got != want {
+		if got := nearest(name, serverOptions.names()); got != want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

@@ -9,10 +9,10 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// One method an option: each decodes its value into the server or fails.
+// How the options of an entry are read whose type does not say it all: each method sets its own or fails.
 
 // command is the program; opencode writes it with its arguments, as an array.
-func (e *entry) command(v hujson.Value) {
+func (e *entry) command(_ *Server, v hujson.Value) {
 	if list, ok := v.Value.(*hujson.Array); ok {
 		if len(list.Elements) == 0 {
 			e.fail(v, "[]", "command is empty", "name the program to run")
@@ -38,9 +38,11 @@ func (e *entry) commandText(v hujson.Value) {
 	}
 }
 
-func (e *entry) args(v hujson.Value) { e.server.Args = append(e.server.Args, e.texts(v, true)...) }
+func (e *entry) args(_ *Server, v hujson.Value) {
+	e.server.Args = append(e.server.Args, e.texts(v, true)...)
+}
 
-func (e *entry) url(v hujson.Value) {
+func (e *entry) url(_ *Server, v hujson.Value) {
 	if text, ok := e.text(v, e.key, kindName(v)); ok {
 		e.server.URL = text
 		if text == "" {
@@ -49,9 +51,7 @@ func (e *entry) url(v hujson.Value) {
 	}
 }
 
-func (e *entry) allowHTTP(v hujson.Value) { e.server.AllowInsecure = e.boolean(v, false) }
-
-func (e *entry) protocol(v hujson.Value) {
+func (e *entry) protocol(_ *Server, v hujson.Value) {
 	if v.Value.Kind() == '"' {
 		if e.server.Protocol = protocolNamed(textOf(v)); e.server.Protocol != "" {
 			return
@@ -64,8 +64,6 @@ func (e *entry) protocol(v hujson.Value) {
 	e.server.Protocol = e.choice(v, "", []string{ProtocolStdio, ProtocolHTTP, ProtocolSSE})
 }
 
-func (e *entry) enabled(v hujson.Value) { e.switched(v, e.boolean(v, false)) }
-
 func (e *entry) switched(v hujson.Value, enabled bool) {
 	if _, twice := e.seen["enabled"]; twice && enabled != e.server.Enabled {
 		e.fail(v, e.key, "enabled and disabled contradict each other", "remove one of the two")
@@ -74,7 +72,7 @@ func (e *entry) switched(v hujson.Value, enabled bool) {
 	e.server.Enabled = enabled
 }
 
-func (e *entry) workingDir(v hujson.Value) {
+func (e *entry) workingDir(_ *Server, v hujson.Value) {
 	if text, ok := e.text(v, e.key, shown(v)); ok {
 		e.server.Dir = text
 		if text == "~" || strings.HasPrefix(text, "~/") {
@@ -83,7 +81,7 @@ func (e *entry) workingDir(v hujson.Value) {
 	}
 }
 
-func (e *entry) env(v hujson.Value) {
+func (e *entry) env(_ *Server, v hujson.Value) {
 	e.server.Env = e.vars(v, "env", func(name, _ string) (string, string) {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
 			return "is not the name of a variable", "names are not empty and have no ="
@@ -92,7 +90,7 @@ func (e *entry) env(v hujson.Value) {
 	})
 }
 
-func (e *entry) envFile(v hujson.Value) {
+func (e *entry) envFile(_ *Server, v hujson.Value) {
 	if text, ok := e.text(v, e.key, shown(v)); ok {
 		e.server.EnvFile = text
 		switch {
@@ -104,7 +102,7 @@ func (e *entry) envFile(v hujson.Value) {
 	}
 }
 
-func (e *entry) headers(v hujson.Value) {
+func (e *entry) headers(_ *Server, v hujson.Value) {
 	e.server.Headers = e.vars(v, "headers", func(name, value string) (string, string) {
 		switch {
 		case !isToken(name):
@@ -116,30 +114,13 @@ func (e *entry) headers(v hujson.Value) {
 	})
 }
 
-func (e *entry) start(v hujson.Value) {
-	e.server.Start = e.choice(v, StartLazy, []string{StartLazy, StartEager})
-}
-
-func (e *entry) toolChanges(v hujson.Value) {
-	e.server.ToolChanges = e.choice(v, ToolChangesReview, []string{ToolChangesReview, ToolChangesAuto})
-}
-
-func (e *entry) startTimeout(v hujson.Value) { e.duration(v, &e.server.StartTimeout, false) }
-func (e *entry) startWait(v hujson.Value)    { e.duration(v, &e.server.StartWait, false) }
-func (e *entry) callTimeout(v hujson.Value)  { e.duration(v, &e.server.CallTimeout, true) }
-func (e *entry) idleTimeout(v hujson.Value)  { e.duration(v, &e.server.IdleTimeout, true) }
-
-func (e *entry) quarantined(v hujson.Value) { e.server.Quarantined = e.boolean(v, true) }
-
-func (e *entry) enabledTools(v hujson.Value) {
+func (e *entry) enabledTools(_ *Server, v hujson.Value) {
 	// Not nil: an empty list allows nothing, where no list allows everything.
 	e.server.EnabledTools = append([]string{}, e.tools(v)...)
 	if len(e.server.EnabledTools) == 0 {
 		e.warn(v, "[]", "enabled_tools is empty: no tool is offered", "remove it to offer all")
 	}
 }
-
-func (e *entry) disabledTools(v hujson.Value) { e.server.DisabledTools = e.tools(v) }
 
 func (e *entry) tools(v hujson.Value) []string {
 	names := e.texts(v, false)
@@ -150,6 +131,15 @@ func (e *entry) tools(v hujson.Value) []string {
 		}
 	}
 	return names
+}
+
+// filled reads a string that must not be empty.
+func (e *entry) filled(v hujson.Value) string {
+	text, ok := e.text(v, e.key, kindName(v))
+	if ok && text == "" {
+		e.fail(v, `""`, e.key+" is empty", "remove it, or write what belongs there")
+	}
+	return text
 }
 
 // text reads a string and checks the references in it. value is what a message

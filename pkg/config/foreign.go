@@ -161,12 +161,13 @@ func spelledAs(key string) *spelling {
 
 // canonicalOption is the option of ours that a key is read as, "" for none.
 func canonicalOption(key string) string {
-	if optionNamed(key) != nil {
+	if serverOptions.named(key) != nil {
 		return key
 	}
 	plain := plainKey(key)
-	if i := slices.IndexFunc(Options, func(o OptionSpec) bool { return o.Name != keyIsolation && plainKey(o.Name) == plain }); i >= 0 {
-		return Options[i].Name
+	same := func(o option[Server]) bool { return o.name != keyIsolation && plainKey(o.name) == plain }
+	if i := slices.IndexFunc(serverOptions, same); i >= 0 {
+		return serverOptions[i].name
 	}
 	if s := spelledAs(key); s != nil {
 		return s.option
@@ -188,7 +189,7 @@ func saysNothing(v hujson.Value) bool {
 func (e *entry) disabled(v hujson.Value) { e.switched(v, !e.boolean(v, true)) }
 
 func (e *entry) oauthScopesAlone(v hujson.Value) {
-	e.oauth(hujson.Value{
+	e.oauth(e.server, hujson.Value{
 		StartOffset: v.StartOffset, EndOffset: v.EndOffset,
 		Value: &hujson.Object{Members: []hujson.ObjectMember{{Name: literalOf("scopes"), Value: v}}},
 	})

@@ -193,7 +193,7 @@ func TestSpellings(t *testing.T) {
 				kinds++
 			}
 		}
-		if kinds != 1 || s.used == "" || s.option != "" && optionNamed(s.option) == nil || seen[plainKey(s.key)] || optionNamed(s.key) != nil {
+		if kinds != 1 || s.used == "" || s.option != "" && serverOptions.named(s.option) == nil || seen[plainKey(s.key)] || serverOptions.named(s.key) != nil {
 			t.Errorf("%+v", s)
 		}
 		seen[plainKey(s.key)] = true
@@ -209,7 +209,7 @@ func TestWrittenIsTheSame(t *testing.T) {
 		"enabled_tools": `["a*"]`, "disabled_tools": `["b"]`, "oauth": `{"client_id": "i", "client_secret": "${env:S}", "scopes": []}`,
 		"isolation": `{"type": "sandbox", "mounts": ["${workspaceFolder}:ro"], "memory_limit": "1g", "network": "none"}`,
 	}
-	for _, o := range Options {
+	for _, o := range Options() {
 		launch := `"command": "x"`
 		switch o.Name {
 		case "name", "command", "url", "protocol":

@@ -44,14 +44,14 @@ func FuzzParse(f *testing.F) {
 			s.LaunchKey()
 			s.Resolve(Resolver{})
 			if s.OAuth != nil && s.Refused == "" {
-				text := s.OAuth.Written(func(s string) string { return s })
+				text := s.OAuth.Written()
 				again, err := Parse("c.json", []byte(`{"mcpServers": {"a": {"url": "https://h", "oauth": `+string(text)+`}}}`))
 				if err != nil || !reflect.DeepEqual(again.Servers[0].OAuth, s.OAuth) {
 					t.Fatalf("%v is written as %s: %v", s.OAuth, text, err)
 				}
 			}
 			if s.Refused == "" && s.Isolation.Confined() {
-				text := s.Isolation.Written(func(s string) string { return s })
+				text := s.Isolation.Written()
 				list := `{"mcpServers": [{"name": "a", "protocol": "stdio", "command": "npx", "isolation": ` + string(text) + `}]}`
 				if s.objectForm {
 					list = `{"mcpServers": {"a": {"command": "npx", "isolation": ` + string(text) + `}}}`

@@ -90,7 +90,7 @@ func withoutUser(text string) string {
 }
 
 func (i *Isolation) forInspection(fetches bool) *Isolation {
-	c := i.clone()
+	c := *i
 	c.Mounts, c.Dir, c.Cache, c.Fresh, c.AllowNone = nil, "", false, true, false
 	c.Inspected = true
 	if fetches && i.Network != NetworkNone {
@@ -98,5 +98,5 @@ func (i *Isolation) forInspection(fetches bool) *Isolation {
 	} else {
 		c.Network = NetworkNone
 	}
-	return c
+	return &c
 }

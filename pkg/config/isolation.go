@@ -120,27 +120,10 @@ func (i *Isolation) BeyondSandbox() string {
 	return ""
 }
 
-// clone is a copy that shares nothing with i.
-func (i *Isolation) clone() *Isolation {
-	c := *i
-	c.Mounts, c.Tmpfs, c.ExtraHosts = slices.Clone(i.Mounts), slices.Clone(i.Tmpfs), slices.Clone(i.ExtraHosts)
-	return &c
-}
-
 // mapped is a copy of i in which each string that may hold references went through change; option is its full name.
 func (i *Isolation) mapped(change func(option, text string) string) *Isolation {
-	c := i.clone()
-	c.Image = change("isolation.image", i.Image)
-	c.DockerHost = change("isolation.docker_host", i.DockerHost)
-	for n, m := range i.Mounts {
-		option := mountOption(n)
-		c.Mounts[n].Host = change(option, m.Host)
-		c.Mounts[n].Container = c.Mounts[n].Host
-		if !m.samePath() {
-			c.Mounts[n].Container = change(option, m.Container)
-		}
-	}
-	return c
+	c := *i
+	return isolationOptions.mapped(&c, "isolation.", change)
 }
 
 // launchMount is a mount in a launch. It is not one string, since what a reference gives may hold a colon.
@@ -150,59 +133,21 @@ type launchMount struct {
 	ReadOnly  bool   `json:"read_only,omitempty"`
 }
 
-// launchJSON are the options that are not at their defaults. A limit is a number however it is written, so that what means the same is
-// the same; so is an image that the command would have anyway.
-func (i *Isolation) launchJSON(command string) map[string]any {
-	var mounts []launchMount
-	for _, m := range i.Mounts {
-		mounts = append(mounts, launchMount(m))
+// launch is what stands of i in the launch of s. A limit is a number however it is written, so that what means the same is the same; an
+// image that the command would have anyway is not there.
+func (i *Isolation) launch(s *Server, shown bool) map[string]any {
+	c := *i
+	if c.Image == defaultImage(s.Command) {
+		c.Image = ""
 	}
-	image := i.Image
-	if image == defaultImage(command) {
-		image = ""
-	}
-	return i.json(image, mounts, len(mounts) > 0)
+	return isolationOptions.launch(s, &c, shown)
 }
 
-func (i *Isolation) json(image string, mounts any, mounted bool) map[string]any {
-	options := map[string]any{"type": i.Type}
-	set := func(written bool, option string, value any) {
-		if written {
-			options[option] = value
-		}
-	}
-	set(image != "", "image", image)
-	set(i.Memory != 0, "memory_limit", i.Memory)
-	set(i.CPUs != 0, "cpu_limit", i.CPUs)
-	set(i.Pids != 0, "pids_limit", i.Pids)
-	set(i.Network != "" && i.Network != NetworkBridge, "network", i.Network)
-	set(mounted, "mounts", mounts)
-	set(i.Dir != "", "working_dir", i.Dir)
-	set(i.User != "", "user", i.User)
-	set(i.ReadOnly, "read_only", true)
-	set(len(i.Tmpfs) > 0, "tmpfs", i.Tmpfs)
-	set(i.Cache, "cache", true)
-	set(i.Fresh && i.Type != IsolationDocker && i.Type != IsolationNone, "cache", false)
-	set(i.Sockets, "unix_sockets", true)
-	set(i.Pull != "" && i.Pull != PullMissing, "pull", i.Pull)
-	set(i.Platform != "", "platform", i.Platform)
-	set(i.DockerHost != "", "docker_host", i.DockerHost)
-	set(len(i.ExtraHosts) > 0, "extra_hosts", i.ExtraHosts)
-	set(i.AllowNone, "allow_none", true)
-	return options
-}
-
-// Written is the object as an entry has it, for whoever copies one; rewrite changes the strings that may hold references.
-func (i *Isolation) Written(rewrite func(string) string) json.RawMessage {
-	c := i.mapped(func(_, text string) string { return rewrite(text) })
+// Written is the object as an entry has it, for whoever copies one.
+func (i *Isolation) Written() json.RawMessage {
+	c := *i
 	c.AllowNone = false // not an entry's to say
-	var mounts []string
-	for _, m := range c.Mounts {
-		mounts = append(mounts, m.written())
-	}
-	text, err := encodeJSON(c.json(c.Image, mounts, len(mounts) > 0))
-	if err != nil {
-		panic(err) // strings, numbers and booleans
-	}
-	return text
+	written := isolationOptions.written(&c)
+	slices.SortFunc(written, func(a, b Option) int { return strings.Compare(a.Key, b.Key) })
+	return object(written)
 }

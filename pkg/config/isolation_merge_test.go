@@ -188,7 +188,7 @@ func TestResolveIsolation(t *testing.T) {
 		t.Error("a relative mount without a workspace was resolved")
 	}
 	s = parse(t, `{"mcpServers": {"n": {"command": "npx", "isolation": {"mounts": ["${A}:${B}"], "docker_host": "${C}", "image": "${D}"}}}}`).Servers[0]
-	if env, keyring := s.References(); fmt.Sprint(env, keyring) != "[D C A B] []" {
+	if env, keyring := s.References(); fmt.Sprint(env, keyring) != "[D A B C] []" {
 		t.Errorf("%v %v", env, keyring)
 	}
 }

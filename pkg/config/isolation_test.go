@@ -25,7 +25,7 @@ func optionsText(i *Isolation) string {
 	if i == nil {
 		return "nil"
 	}
-	text, err := json.Marshal(i.launchJSON(""))
+	text, err := json.Marshal(i.launch(&Server{}, false))
 	if err != nil {
 		panic(err)
 	}
@@ -279,14 +279,14 @@ func TestBeyondSandbox(t *testing.T) {
 // A copy of an entry asks for the same, in the way its new file refers to variables.
 func TestIsolationWritten(t *testing.T) {
 	c := parse(t, `{"isolation": {"type": "auto", "allow_none": true, "network": "none"}, "mcpServers": {"n": {"command": "npx", "isolation": {"memory_limit": "1g", "image": "i:${TAG}", "mounts": ["${HOME}:/h:ro", "${HOME}"], "docker_host": "${HOST}"}}}}`)
-	got := c.Servers[0].Isolation.Written(func(s string) string { return strings.ReplaceAll(s, "${", "${env:") })
+	got := c.Servers[0].Isolation.mapped(func(_, s string) string { return strings.ReplaceAll(s, "${", "${env:") }).Written()
 	if want := `{"docker_host":"${env:HOST}","image":"i:${env:TAG}","memory_limit":1073741824,"mounts":["${env:HOME}:/h:ro","${env:HOME}"],"network":"none","type":"auto"}`; strings.TrimSpace(string(got)) != want {
 		t.Errorf("%s", got)
 	}
 	if _, s := isolated(t, string(got)); s.Refused != "" || !s.Isolation.Confined() {
 		t.Errorf("%s: %s", got, s.Refused)
 	}
-	if got := (&Isolation{Type: IsolationNone}).Written(func(s string) string { return s }); strings.TrimSpace(string(got)) != `{"type":"none"}` {
+	if got := (&Isolation{Type: IsolationNone}).Written(); strings.TrimSpace(string(got)) != `{"type":"none"}` {
 		t.Errorf("%s", got)
 	}
 }

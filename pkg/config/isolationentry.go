@@ -28,53 +28,40 @@ func (a *isolationAsked) typeAt() hujson.Value {
 }
 
 // isolation reads an entry's object. What it comes to is known once the whole file is read: see finishIsolation.
-func (e *entry) isolation(v hujson.Value) {
-	e.asked = e.readIsolation(v, false)
+func (e *entry) isolation(_ *Server, v hujson.Value) {
+	e.asked = e.readIsolation(v)
 }
 
-// readIsolation reads an object; global tells that it is the one for all servers. It is nil if it cannot be read at all.
-func (e *entry) readIsolation(v hujson.Value, global bool) *isolationAsked {
-	members, ok := e.isolationMembers(v)
-	if !ok {
-		return nil
-	}
-	a := &isolationAsked{set: members, at: v}
-	if at, ok := members["type"]; ok {
-		e.key = "isolation.type"
-		a.Type = e.choice(at, "", isolationTypes)
-	}
-	if at, ok := members["enabled"]; ok {
-		e.key = "isolation.enabled"
-		switch enabled := e.boolean(at, true); {
-		case !enabled:
-			a.Type = IsolationNone
-		case a.Type == IsolationNone:
-			e.fail(at, IsolationNone, "isolation.enabled and isolation.type contradict each other", "remove one of the two")
-		case a.Type == "":
-			a.Type = IsolationDocker // what the configurations that have it mean
+// readIsolation reads an object. It is nil if it cannot be read at all.
+func (e *entry) readIsolation(v hujson.Value) *isolationAsked {
+	a := &isolationAsked{set: map[string]hujson.Value{"type": v}, at: v}
+	if v.Value.Kind() != '"' { // a text stands for an object with that type: "docker" is {"type": "docker"}
+		var ok bool
+		if a.set, ok = members(e, v, isolationOptions); !ok {
+			return nil
 		}
 	}
-	if at, ok := members[allowNone]; ok && global {
-		e.key = "isolation." + allowNone
-		a.AllowNone = e.boolean(at, false)
-	} else if ok {
-		e.warn(at, "", "isolation.allow_none counts only in the isolation object at the top of your own file, and is ignored here", "remove it")
-	}
-	for _, o := range isolationOptions {
-		if at, ok := members[o.name]; ok {
-			e.key = "isolation." + o.name
-			o.decode(e, &a.Isolation, at)
-		}
-	}
+	readAll(e, "isolation.", a.set, isolationOptions, &a.Isolation)
 	return a
 }
 
-// isolationMembers are what an object has. A text stands for an object with that type: "docker" is {"type": "docker"}.
-func (e *entry) isolationMembers(v hujson.Value) (map[string]hujson.Value, bool) {
-	if v.Value.Kind() == '"' {
-		return map[string]hujson.Value{"type": v}, true
+func (e *entry) isolationEnabled(i *Isolation, at hujson.Value) {
+	switch enabled := e.boolean(at, true); {
+	case !enabled:
+		i.Type = IsolationNone
+	case i.Type == IsolationNone:
+		e.fail(at, IsolationNone, "isolation.enabled and isolation.type contradict each other", "remove one of the two")
+	case i.Type == "":
+		i.Type = IsolationDocker // what the configurations that have it mean
 	}
-	return e.group(v, isolationKeys(), []string{allowNone}, nil)
+}
+
+func (e *entry) isolationAllowNone(i *Isolation, at hujson.Value) {
+	if !e.global {
+		e.warn(at, "", "isolation.allow_none counts only in the isolation object at the top of your own file, and is ignored here", "remove it")
+		return
+	}
+	i.AllowNone = e.boolean(at, false)
 }
 
 // plain reads a string that has no references.

@@ -47,9 +47,9 @@ func (d *decoder) isolation(m hujson.ObjectMember) {
 		})
 		return
 	}
-	e := &entry{report: &d.report, server: &Server{}, value: m.Value, key: keyIsolation}
+	e := &entry{report: &d.report, server: &Server{}, value: m.Value, key: keyIsolation, global: true}
 	g := &isolationDefaults{all: true}
-	if asked := e.readIsolation(m.Value, true); asked != nil {
+	if asked := e.readIsolation(m.Value); asked != nil {
 		g.isolationAsked = *asked
 		_, typed := asked.set["type"]
 		_, enabled := asked.set["enabled"]
@@ -87,7 +87,7 @@ func (d *decoder) meansIsolation(key string, m hujson.ObjectMember) bool {
 func (e *entry) checkSandbox(asked *isolationAsked) {
 	for _, o := range isolationOptions {
 		at, written := asked.set[o.name]
-		if written && (o.dockers || o.beyond != nil && o.beyond(&asked.Isolation)) {
+		if written && (o.docker || o.beyond != nil && o.beyond(&asked.Isolation)) {
 			e.fail(at, "", "isolation."+o.name+" is something that a sandbox cannot give", `remove it, or write "type": "docker"`)
 		}
 	}
@@ -138,7 +138,11 @@ func (e *entry) merged(own *isolationAsked, g *isolationDefaults) *Isolation {
 		own = &isolationAsked{at: e.value}
 	}
 	iso := &Isolation{Type: cmp.Or(own.Type, g.kind(), IsolationDocker)}
-	for _, o := range isolationOptions {
+	for i := range isolationOptions {
+		o := &isolationOptions[i]
+		if o.field == nil || o.top || o.name == "type" {
+			continue // decided here
+		}
 		_, mine := own.set[o.name]
 		inherited := false
 		if g != nil {
@@ -170,14 +174,14 @@ func (e *entry) merged(own *isolationAsked, g *isolationDefaults) *Isolation {
 
 // inheritSandbox takes over a default for a sandbox. What only docker gives is meant for the servers in docker, but a network may not
 // become a wider one in silence.
-func (e *entry) inheritSandbox(o isolationOption, own *isolationAsked, iso, from *Isolation) {
+func (e *entry) inheritSandbox(o *option[Isolation], own *isolationAsked, iso, from *Isolation) {
 	switch {
 	case o.name == "mounts":
 		o.copy(iso, from)
-		iso.Mounts = slices.DeleteFunc(iso.Mounts, Mount.beyondSandbox)
+		iso.Mounts = slices.DeleteFunc(slices.Clone(iso.Mounts), Mount.beyondSandbox)
 	case o.name == "network" && o.beyond(from):
 		e.fail(own.typeAt(), from.Network, "isolation.network of your own file names a network of docker, which a sandbox cannot give", `write "network": "none" or "bridge" in this entry`)
-	case !o.dockers && (o.beyond == nil || !o.beyond(from)):
+	case !o.docker && (o.beyond == nil || !o.beyond(from)):
 		o.copy(iso, from)
 	}
 }

@@ -18,11 +18,7 @@ func (s *Server) LaunchKey() string {
 	if s.launchKey != "" {
 		return s.launchKey
 	}
-	launch, err := jsonrpc.Canonical(s.Launch())
-	if err != nil {
-		panic(err) // it was marshalled a moment ago
-	}
-	sum := sha256.Sum256(launch)
+	sum := sha256.Sum256(s.Launch())
 	return hex.EncodeToString(sum[:])
 }
 
@@ -56,58 +52,42 @@ func (s *Server) Launch() []byte { return s.launch(false) }
 // never stored.
 func (s *Server) LaunchShown() []byte { return s.launch(true) }
 
-func (s *Server) launch(values bool) []byte {
-	vars := func(purpose string, all []Var) []launchValue {
-		out := make([]launchValue, 0, len(all))
-		for _, v := range all {
-			out = append(out, s.launchValue(purpose, v.Name, v.Value, values))
+func (s *Server) launch(shown bool) []byte {
+	launch := serverOptions.launch(s, s, shown)
+	if address, query, found := strings.Cut(s.URL, "?"); found {
+		launch["url"] = address
+		if address == "" {
+			delete(launch, "url")
 		}
-		slices.SortStableFunc(out, func(a, b launchValue) int { return strings.Compare(a.Name, b.Name) })
-		return out
-	}
-	address, query, _ := strings.Cut(s.URL, "?")
-	launch := struct {
-		Protocol  string        `json:"protocol"`
-		Command   string        `json:"command,omitempty"`
-		Args      []string      `json:"args,omitempty"`
-		Dir       string        `json:"working_dir,omitempty"`
-		Env       []launchValue `json:"env,omitempty"`
-		EnvFile   string        `json:"env_file,omitempty"`
-		Unset     []string      `json:"unset_env,omitempty"`
-		URL       string        `json:"url,omitempty"`
-		Query     []launchValue `json:"query,omitempty"`
-		AllowHTTP bool          `json:"allow_http,omitempty"`
-		Headers   []launchValue `json:"headers,omitempty"`
-		OAuth     any           `json:"oauth,omitempty"`
-		Isolation any           `json:"isolation,omitempty"`
-		File      string        `json:"workspace_file,omitempty"`
-		Entry     string        `json:"entry_hmac,omitempty"`
-	}{Protocol: s.Protocol, Command: s.Command, Args: s.Args, Dir: s.Dir, Env: vars("env", s.Env), EnvFile: s.EnvFile, Unset: s.Unset, URL: address,
-		Query: s.launchQuery(query, values), AllowHTTP: s.AllowInsecure, Headers: vars("header", s.Headers)}
-	if o := s.OAuth; o != nil {
-		var secret any
-		if text := o.ClientSecret.Reveal(); text != "" {
-			v := s.launchValue("oauth", "client_secret", text, values)
-			v.Name = ""
-			secret = v
+		if params := s.launchQuery(query, shown); params != nil {
+			launch["query"] = params
 		}
-		login := o.json(secret)
-		if params := vars("authorize_params", o.AuthorizeParams); len(params) > 0 {
-			login.AuthorizeParams = params
-		}
-		launch.OAuth = login
-	}
-	if s.Isolation.Confined() {
-		launch.Isolation = s.Isolation.launchJSON(s.Command)
 	}
 	if s.Workspace {
-		launch.File, launch.Entry = s.Path, s.hashed("entry", s.entry)
+		launch["workspace_file"], launch["entry_hmac"] = s.Path, s.hashed("entry", s.entry)
+		if s.Path == "" {
+			delete(launch, "workspace_file")
+		}
 	}
-	text, err := json.Marshal(launch)
+	text, err := encodeJSON(launch)
 	if err != nil {
-		panic(err) // strings alone
+		panic(err) // strings, numbers and booleans
 	}
-	return text
+	canonical, err := jsonrpc.Canonical(text)
+	if err != nil {
+		panic(err) // it was encoded a moment ago
+	}
+	return canonical
+}
+
+// launchVars describes variables, headers or parameters, by name.
+func (s *Server) launchVars(purpose string, vars []Var, shown bool) []launchValue {
+	all := make([]launchValue, len(vars))
+	for i, v := range vars {
+		all[i] = s.launchValue(purpose, v.Name, v.Value, shown)
+	}
+	slices.SortStableFunc(all, func(a, b launchValue) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // refs are the variables and secrets that the text of an option refers to, sorted, as env:NAME and keyring:NAME.
@@ -206,8 +186,10 @@ func (k key) oauth(o *OAuth) {
 		return
 	}
 	k.number(1)
-	for _, t := range o.texts() {
-		k.strings(*t.text)
+	for _, option := range oauthOptions {
+		if text, is := option.text(o); is {
+			k.strings(text)
+		}
 	}
 	k.strings(fmt.Sprint(o.Scopes == nil, o.OmitResource, o.StrictResource, o.AllowPrivate, o.RedirectPort))
 	k.list(o.Scopes)

@@ -32,6 +32,18 @@ func (m Mount) written() string {
 	return text
 }
 
+// mapped is the mount with its paths changed; option is its full name.
+func (m Mount) mapped(option string, change func(option, text string) string) Mount {
+	same := m.samePath()
+	m.Host = change(option, m.Host)
+	if same {
+		m.Container = m.Host
+	} else {
+		m.Container = change(option, m.Container)
+	}
+	return m
+}
+
 // isDrive tells whether a path begins with the letter of a Windows drive.
 func isDrive(p string) bool {
 	return len(p) >= 3 && (p[0]|0x20 >= 'a' && p[0]|0x20 <= 'z') && p[1] == ':' && (p[2] == '\\' || p[2] == '/')

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -53,42 +52,11 @@ type OAuth struct {
 	AllowPrivate    bool   // the authorization server may be at a private address
 }
 
-// oauthText is a string of o and the option it stands in.
-type oauthText struct {
-	option string
-	text   *string
-}
-
-// texts are the options that are one string, in the order of the documentation.
-func (o *OAuth) texts() []oauthText {
-	return []oauthText{
-		{"login", &o.Login}, {"grant", &o.Grant},
-		{"client_id", &o.ClientID}, {"client_secret", (*string)(&o.ClientSecret)},
-		{"client_name", &o.ClientName}, {"client_metadata_url", &o.ClientMetadataURL}, {"auth_method", &o.AuthMethod},
-		{"resource", &o.Resource}, {"issuer", &o.Issuer}, {"account", &o.Account},
-	}
-}
-
 // mapped is a copy of o in which each string that may hold references went
 // through change; option is its full name.
 func (o *OAuth) mapped(change func(option, text string) string) *OAuth {
 	c := *o
-	for _, t := range c.texts() {
-		*t.text = change("oauth."+t.option, *t.text)
-	}
-	list := func(option string, texts []string) []string {
-		texts = slices.Clone(texts)
-		for i := range texts {
-			texts[i] = change(fmt.Sprintf("oauth.%s[%d]", option, i), texts[i])
-		}
-		return texts
-	}
-	c.Scopes, c.ExtraScopes = list("scopes", o.Scopes), list("extra_scopes", o.ExtraScopes)
-	c.AuthorizeParams = slices.Clone(o.AuthorizeParams)
-	for i, v := range c.AuthorizeParams {
-		c.AuthorizeParams[i].Value = change("oauth.authorize_params."+v.Name, v.Value)
-	}
-	return &c
+	return oauthOptions.mapped(&c, "oauth.", change)
 }
 
 // resolved is o with its references replaced by expand.
@@ -110,10 +78,9 @@ func (o *OAuth) resolved(expand func(option, text string) string) *OAuth {
 
 // checkResolved checks what could not be checked while it was a reference.
 func (o *OAuth) checkResolved(written *OAuth) error {
-	before := written.texts()
-	for i, t := range o.texts() {
-		if *t.text == "" && *before[i].text != "" {
-			return fmt.Errorf("oauth.%s is empty after its references are replaced – set what it refers to", t.option)
+	for _, option := range oauthOptions {
+		if _, is := option.text(o); is && option.value(o, true) == nil && option.value(written, true) != nil {
+			return fmt.Errorf("oauth.%s is empty after its references are replaced – set what it refers to", option.name)
 		}
 	}
 	for _, f := range append(o.faults(func(string) bool { return true }), o.contradictions()...) {
@@ -122,62 +89,5 @@ func (o *OAuth) checkResolved(written *OAuth) error {
 	return nil
 }
 
-// oauthJSON is the object in the order of the documentation.
-type oauthJSON struct {
-	Login             string   `json:"login,omitempty"`
-	Grant             string   `json:"grant,omitempty"`
-	ClientID          string   `json:"client_id,omitempty"`
-	ClientSecret      any      `json:"client_secret,omitempty"`
-	ClientName        string   `json:"client_name,omitempty"`
-	ClientMetadataURL string   `json:"client_metadata_url,omitempty"`
-	AuthMethod        string   `json:"auth_method,omitempty"`
-	Scopes            []string `json:"scopes,omitzero"`
-	ExtraScopes       []string `json:"extra_scopes,omitempty"`
-	Resource          string   `json:"resource,omitempty"`
-	OmitResource      bool     `json:"omit_resource,omitempty"`
-	StrictResource    bool     `json:"strict_resource,omitempty"`
-	Issuer            string   `json:"issuer,omitempty"`
-	RedirectPort      int      `json:"redirect_port,omitempty"`
-	AuthorizeParams   any      `json:"authorize_params,omitempty"` // plainVars in a file
-	Account           string   `json:"account,omitempty"`
-	AllowPrivate      bool     `json:"allow_private,omitempty"`
-}
-
-// plainVars is encoded as an object of strings, values and all.
-type plainVars []Var
-
-func (v plainVars) MarshalJSON() ([]byte, error) { return encodeJSON([]Var(v)) }
-
-func (o *OAuth) json(secret any) oauthJSON {
-	return oauthJSON{
-		Login: o.Login, Grant: o.Grant, ClientID: o.ClientID, ClientSecret: secret, ClientName: o.ClientName,
-		ClientMetadataURL: o.ClientMetadataURL, AuthMethod: o.AuthMethod, Scopes: o.Scopes, ExtraScopes: o.ExtraScopes,
-		Resource: o.Resource, OmitResource: o.OmitResource, StrictResource: o.StrictResource, Issuer: o.Issuer,
-		RedirectPort: o.RedirectPort, Account: o.Account, AllowPrivate: o.AllowPrivate,
-	}
-}
-
-// Written is the object as a file has it, for whoever copies an entry; rewrite
-// changes the strings that may hold references. A literal secret stands in it.
-func (o *OAuth) Written(rewrite func(string) string) json.RawMessage {
-	c := o.mapped(func(_, text string) string { return rewrite(text) })
-	if c.Login == LoginAsk {
-		c.Login = ""
-	}
-	if c.Grant == GrantCode {
-		c.Grant = ""
-	}
-	var secret any
-	if c.ClientSecret != "" {
-		secret = c.ClientSecret.Reveal()
-	}
-	object := c.json(secret)
-	if len(c.AuthorizeParams) > 0 {
-		object.AuthorizeParams = plainVars(c.AuthorizeParams)
-	}
-	text, err := encodeJSON(object)
-	if err != nil {
-		panic(err) // strings, numbers and booleans
-	}
-	return text
-}
+// Written is the object as a file has it, for whoever copies an entry. A literal secret stands in it.
+func (o *OAuth) Written() json.RawMessage { return object(oauthOptions.written(o)) }

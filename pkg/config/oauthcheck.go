@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -30,9 +31,9 @@ func (o *OAuth) faults(known func(text string) bool) []oauthFault {
 			all = append(all, oauthFault{option, index, *f})
 		}
 	}
-	for _, t := range o.texts() {
-		if *t.text != "" && known(*t.text) {
-			add(t.option, 0, textFault(t.option, *t.text))
+	for _, option := range oauthOptions {
+		if text, is := option.text(o); is && text != "" && known(text) {
+			add(option.name, 0, option.textFault(text))
 		}
 	}
 	scopes := func(option string, texts []string) {
@@ -49,33 +50,41 @@ func (o *OAuth) faults(known func(text string) bool) []oauthFault {
 }
 
 // textFault says what is wrong with the value of an option that is one string.
-func textFault(option, text string) *fault {
-	switch option {
-	case "login":
-		return choiceFault(text, LoginAsk, LoginBrowser)
-	case "grant":
-		return choiceFault(text, GrantCode, GrantClient)
-	case "auth_method":
-		return choiceFault(text, AuthMethodNone, AuthMethodBasic, AuthMethodPost)
-	case "client_metadata_url", "resource", "issuer":
-		return oauthURLFault(option, text)
-	case "account":
-		if utf8.RuneCountInString(text) > maxAccount || !printable(text) || strings.ContainsAny(text, `/\`) {
-			return &fault{text: strconv.Quote(excerpt(text)), message: "cannot be the name of a login", remedy: "names have 1 to 64 printable characters without slashes"}
-		}
-	}
-	if !printable(text) {
+func (o *option[T]) textFault(text string) *fault {
+	switch {
+	case o.values != nil && !slices.Contains(o.values, text):
+		known := o.values
+		return &fault{text: strconv.Quote(excerpt(text)), message: "must be one of " + strings.Join(known, ", "), remedy: suggest(text, known)}
+	case o.fault != nil:
+		return o.fault(text)
+	case !printable(text):
 		return &fault{message: "has a character that cannot be printed", remedy: "remove it"}
 	}
 	return nil
 }
 
-func choiceFault(text string, known ...string) *fault {
-	if slices.Contains(known, text) {
+// CheckAccount tells what is wrong with the name of a login, as oauth.account has it; nil: nothing.
+func CheckAccount(name string) error {
+	if f := accountFault(name); f != nil {
+		return errors.New(sentence("account "+f.message, f.text, f.remedy))
+	}
+	return nil
+}
+
+func accountFault(name string) *fault {
+	if utf8.RuneCountInString(name) <= maxAccount && printable(name) && !strings.ContainsAny(name, `/\`) {
 		return nil
 	}
-	return &fault{text: strconv.Quote(excerpt(text)), message: "must be one of " + strings.Join(known, ", "), remedy: suggest(text, known)}
+	return &fault{
+		text: strconv.Quote(excerpt(name)), message: "cannot be the name of a login",
+		remedy: "names have 1 to 64 printable characters without slashes",
+	}
 }
+
+// The URLs of a login, each of which has rules of its own.
+func metadataFault(raw string) *fault { return oauthURLFault("client_metadata_url", raw) }
+func resourceFault(raw string) *fault { return oauthURLFault("resource", raw) }
+func issuerFault(raw string) *fault   { return oauthURLFault("issuer", raw) }
 
 // oauthURLFault checks the URL of a client's metadata (https only, with a path), a
 // resource (RFC 8707, section 2) or an issuer (RFC 8414, section 2). Like
@@ -131,7 +140,6 @@ func (o *OAuth) contradictions() []oauthFault {
 	return all
 }
 
-// isScope checks a scope-token (RFC 6749, section 3.3).
 // IsScope tells whether a text is one scope (RFC 6749, section 3.3).
 func IsScope(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -199,21 +198,13 @@ func (s *Server) References() (env, keyring []string) {
 // launchString is one string of a launch and the option it stands in.
 type launchString struct{ option, value string }
 
-func (s *Server) launchStrings() []launchString {
-	all := []launchString{{"command", s.Command}, {"working_dir", s.Dir}, {"env_file", s.EnvFile}, {"url", s.URL}}
-	for i, a := range s.Args {
-		all = append(all, launchString{fmt.Sprintf("args[%d]", i), a})
-	}
-	for _, v := range s.Env {
-		all = append(all, launchString{"env." + v.Name, v.Value})
-	}
-	for _, v := range s.Headers {
-		all = append(all, launchString{"headers." + v.Name, v.Value})
-	}
+func (s *Server) launchStrings() (all []launchString) {
 	add := func(option, text string) string {
 		all = append(all, launchString{option, text})
 		return text
 	}
+	c := *s
+	serverOptions.mapped(&c, "", add)
 	if s.OAuth != nil {
 		s.OAuth.mapped(add)
 	}

@@ -69,7 +69,7 @@ func restrainsItself(key string, v hujson.Value) bool {
 	if slices.ContainsFunc(unasked, within) {
 		return false
 	}
-	switch near := nearest(key, optionNames()); {
+	switch near := nearest(key, serverOptions.names()); {
 	case kind == 'f' && (slices.Contains(onSwitches, plain) || near == "enabled"):
 		return true
 	case saysNothing(v):

@@ -231,10 +231,6 @@ func (a *admin) own(name string) (*config.Server, error) {
 	return st.written, err
 }
 
-// launchOptions are the options that decide what is run or reached: changing one through a tool holds the server back. Which of its
-// tools are offered is a policy, of which a looser one waits by itself.
-var launchOptions = []string{"command", "args", "url", "protocol", "working_dir", "env", "env_file", "headers", "isolation", "oauth", "allow_http"}
-
 // Add implements builtin.Admin. The entry is held: nothing is run before a person has seen it.
 func (a *admin) Add(name string, options []config.Option) error {
 	if _, err := a.standing(name); err == nil {
@@ -298,8 +294,8 @@ func (a *admin) Update(name string, options []config.Option) (held bool, err err
 	if _, err := a.own(name); err != nil {
 		return false, err
 	}
-	for _, o := range options {
-		held = held || slices.Contains(launchOptions, o.Key)
+	for _, o := range options { // which tools are offered is a policy, of which a looser one waits by itself
+		held = held || config.InLaunch(o.Key)
 	}
 	change := func(d *config.Document) error {
 		for _, o := range options {

@@ -102,7 +102,7 @@ func covers(m, other config.Mount) bool {
 
 // line is the isolation of an entry as it is written.
 func line(iso *config.Isolation) string {
-	return `"isolation": ` + strings.TrimSpace(string(iso.Written(func(text string) string { return text })))
+	return `"isolation": ` + strings.TrimSpace(string(iso.Written()))
 }
 
 // namedPath is a path that an entry names.
