@@ -12,7 +12,7 @@ var isolationOptions = options[Isolation]{
 		name: "type", values: []string{IsolationDocker, IsolationSandbox, IsolationAuto, IsolationNone},
 		meaning: "`docker`: in a container; `sandbox`: on Linux, without Docker; " +
 			"`auto`: a container where a Docker engine answers, else a sandbox; `none`. Default `docker`",
-		field: func(i *Isolation) any { return &i.Type },
+		field: func(i *Isolation) any { return &i.Type }, get: func(i *Isolation) any { return i.Type },
 	},
 	{
 		name: "enabled", kind: "boolean",

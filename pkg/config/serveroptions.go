@@ -35,6 +35,7 @@ var serverOptions = options[Server]{
 		name: "protocol", values: []string{ProtocolStdio, ProtocolHTTP, ProtocolSSE},
 		meaning: "`stdio`, `http`, or `sse` for old servers; default: inferred from command or url",
 		field:   func(s *Server) any { return &s.Protocol }, read: (*entry).protocol,
+		get: func(s *Server) any { return s.Protocol },
 	},
 	{
 		name: "enabled", standard: true, aside: true, person: true,
