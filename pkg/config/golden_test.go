@@ -84,7 +84,7 @@ func goldenEntries(t *testing.T) []goldenEntry {
 		all = append(all, goldenEntry{what + " stdio", "{" + goldenStdio + "," + member + "}"})
 		all = append(all, goldenEntry{what + " http", "{" + goldenHTTP + "," + member + "}"})
 	}
-	for _, o := range Options {
+	for _, o := range Options() {
 		if len(table.Entry[o.Name]) == 0 {
 			t.Errorf("the option %s has no value in this table", o.Name)
 		}
@@ -96,7 +96,7 @@ func goldenEntries(t *testing.T) []goldenEntry {
 			both(o.Name, `"`+o.Name+`":`+string(value))
 		}
 	}
-	for _, key := range oauthKeys {
+	for _, key := range oauthOptions.names() {
 		if len(table.OAuth[key]) == 0 {
 			t.Errorf("oauth.%s has no value in this table", key)
 		}
@@ -109,7 +109,7 @@ func goldenEntries(t *testing.T) []goldenEntry {
 			all = append(all, goldenEntry{"oauth." + key, "{" + goldenHTTP + `,"oauth":` + object + "}"})
 		}
 	}
-	for _, key := range append(isolationKeys(), allowNone) {
+	for _, key := range append(isolationOptions.names(), "allow_none") {
 		if len(table.Isolation[key]) == 0 {
 			t.Errorf("isolation.%s has no value in this table", key)
 		}
