@@ -54,6 +54,14 @@ func (c *Config) Server(name string) *Server {
 	return nil
 }
 
+// newConfig is a configuration with all options at their defaults.
+func newConfig(path string) *Config {
+	return &Config{
+		Path: path, FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength,
+		Approval: ApprovalHuman, ApprovalConfirm: ConfirmTerminal,
+	}
+}
+
 // Load reads and parses the file at path. A missing file gives an empty
 // configuration with Exists false. The error is a *[SyntaxError] when the text
 // as a whole cannot be read, else one about the file itself.
@@ -64,10 +72,9 @@ func Load(path string) (*Config, error) {
 	}
 	data, err := readFile(abs)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Config{
-			Path: abs, FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman, ApprovalConfirm: ConfirmTerminal,
-			digest: absent,
-		}, nil
+		c := newConfig(abs)
+		c.digest = absent
+		return c, nil
 	}
 	if err == nil {
 		err = checkOwner(abs)
@@ -115,11 +122,9 @@ func parseFile(path string, data []byte, user *Config) (*Config, error) {
 	d := &decoder{
 		report:    report{src: src},
 		workspace: user != nil,
-		config: &Config{
-			Path: path, Exists: true, digest: digest,
-			FirstListWait: DefaultFirstListWait, MaxNameLength: DefaultMaxNameLength, Approval: ApprovalHuman, ApprovalConfirm: ConfirmTerminal,
-		},
+		config:    newConfig(path),
 	}
+	d.config.Exists, d.config.digest = true, digest
 	if user != nil {
 		d.config.isolation = user.isolation
 	}

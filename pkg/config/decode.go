@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -72,81 +71,31 @@ func (d *decoder) file() error {
 	return nil
 }
 
-// mostStarts is more servers than anybody starts at a time.
-const mostStarts = 1000
-
 func (d *decoder) topLevel(key string, m hujson.ObjectMember) error {
 	switch key {
 	case keyServers, keyServersVSCode:
 		d.hasServers = true
 		return d.servers(key, m.Value)
-	case keyFirstListWait:
-		if wait, problem := durationOf(m.Value, true); problem != nil {
-			d.topLevelError(key, m.Value, *problem)
-		} else {
-			d.config.FirstListWait = wait
-		}
-	case keyMaxStarts:
-		n, ok := integerOf(m.Value)
-		if !ok || n < 1 || n > mostStarts {
-			d.topLevelError(key, m.Value, Problem{
-				Value: shown(m.Value), Message: fmt.Sprintf("must be a whole number from 1 to %d", mostStarts),
-				Remedy: "leave it out to have as many as there are processors",
-			})
-			break
-		}
-		d.config.MaxStarts = int(n)
-	case keyMaxNameLength:
-		n, ok := integerOf(m.Value)
-		if !ok || n < 24 || n > 64 {
-			d.topLevelError(key, m.Value, Problem{
-				Value: shown(m.Value), Message: "must be a whole number from 24 to 64",
-				Remedy: "48 leaves room for what clients put in front",
-			})
-			break
-		}
-		d.config.MaxNameLength = int(n)
-	case keyApproval:
-		if m.Value.Value.Kind() == '"' && slices.Contains(approvalPolicies, textOf(m.Value)) {
-			d.config.Approval = textOf(m.Value)
-			break
-		}
-		d.topLevelError(key, m.Value, Problem{
-			Value: shown(m.Value), Message: "must be one of " + strings.Join(approvalPolicies, ", "),
-			Remedy: "human is the default",
-		})
-	case keyConfirm:
-		if m.Value.Value.Kind() == '"' && slices.Contains(confirmations, textOf(m.Value)) {
-			d.config.ApprovalConfirm = textOf(m.Value)
-			break
-		}
-		d.config.ApprovalConfirm = ConfirmDesktop // whatever was meant, it was not the default
-		d.topLevelError(key, m.Value, Problem{
-			Value: shown(m.Value), Message: "must be one of " + strings.Join(confirmations, ", "),
-			Remedy: "terminal is the default; desktop is in force until this is mended",
-		})
 	case keyIsolation:
 		d.isolation(m)
 	case keySchema:
 	case keyInputs:
 		d.inputs(m)
 	default:
+		if o := fileOptions.named(key); o != nil {
+			d.option(o, m.Value)
+			break
+		}
 		if d.meansIsolation(key, m) || d.namesServers(key, m) || d.foreign(key, m) {
 			break
 		}
 		d.unknownKeys++
 		d.add(m.Name.StartOffset, Problem{
 			Severity: SeverityWarning, Value: excerpt(key), Message: "unknown option, ignored",
-			Remedy: suggest(key, topLevelKeys),
+			Remedy: suggest(key, fileOptions.names()),
 		})
 	}
 	return nil
-}
-
-func (d *decoder) topLevelError(key string, at hujson.Value, p Problem) {
-	p.Severity, p.Message = SeverityError, key+" "+p.Message
-	p.Remedy += "; until then the default counts"
-	d.add(at.StartOffset, p)
 }
 
 func (d *decoder) servers(key string, v hujson.Value) error {

@@ -66,7 +66,7 @@ func (d *decoder) isolation(m hujson.ObjectMember) {
 // meansIsolation deals with a key at the top of the user's file that may be meant for isolation: misspelt, or as another proxy has it.
 // What it would confine is not run as if it was not there.
 func (d *decoder) meansIsolation(key string, m hujson.ObjectMember) bool {
-	if d.workspace || key != "docker_isolation" && nearest(key, topLevelKeys) != keyIsolation || m.Value.Value.Kind() == 'n' {
+	if d.workspace || key != "docker_isolation" && nearest(key, fileOptions.names()) != keyIsolation || m.Value.Value.Kind() == 'n' {
 		return false
 	}
 	if obj, ok := m.Value.Value.(*hujson.Object); ok && slices.ContainsFunc(obj.Members, func(o hujson.ObjectMember) bool {

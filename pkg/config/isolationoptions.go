@@ -80,7 +80,7 @@ var isolationOptions = options[Isolation]{
 	{
 		name:    "read_only",
 		meaning: "the container's file system can't be written",
-		field:   func(i *Isolation) any { return &i.ReadOnly }, strict: true,
+		field:   func(i *Isolation) any { return &i.ReadOnly }, broken: true,
 	},
 	{
 		name:    "tmpfs",

@@ -24,6 +24,10 @@ type option[T any] struct {
 	more     string   // what the README says behind that
 	values   []string // what it can be; nil: anything of its type
 	standard any      // what it is where it is not written; nil: nothing
+	broken   any      // what it counts as where it can't be read; nil: that
+	least    int64    // the smallest number that it can be
+	most     int64
+	remedy   string // what to write instead, at the top of the file
 
 	aside  bool // it is no part of the launch: it decides neither what is run nor what is reached
 	person bool // it is for a person to set, and for no tool
@@ -38,7 +42,6 @@ type option[T any] struct {
 	refs        bool   // its texts may have references
 	pinned      bool   // its default stands in a launch as well
 	emptyCounts bool   // an empty list is another one than none
-	strict      bool   // what a switch counts as that can't be read
 	purpose     string // what the hashes of its values are made with; "": its name
 
 	local  bool          // of an entry: it means nothing to a server elsewhere
@@ -165,7 +168,7 @@ func (o *option[T]) decode(e *entry, t *T, at hujson.Value) {
 	case *Secret:
 		*p = Secret(e.filled(at))
 	case *bool:
-		*p = e.boolean(at, o.strict)
+		*p = e.boolean(at, o.broken == true)
 	case *time.Duration:
 		e.duration(at, p, o.standard == nil)
 	default:

@@ -29,40 +29,6 @@ func InLaunch(name string) bool {
 	return o == nil || !o.aside
 }
 
-// Names of the top-level keys.
-const (
-	keyServers       = "mcpServers"
-	keyServersVSCode = "servers"
-	keyInputs        = "inputs"
-	keySchema        = "$schema"
-	keyFirstListWait = "first_list_wait"
-	keyMaxStarts     = "max_parallel_starts"
-	keyMaxNameLength = "max_name_length"
-	keyApproval      = "approval"
-	keyConfirm       = "approval_confirm"
-	keyIsolation     = "isolation"
-)
-
-var topLevelKeys = []string{keyServers, keyServersVSCode, keyInputs, keySchema, keyFirstListWait, keyMaxStarts, keyMaxNameLength, keyApproval, keyConfirm, keyIsolation}
-
-// Values of Config.Approval: who may approve a server that is held.
-const (
-	ApprovalHuman = "human" // a person, asked by the client, with a code, or on a terminal
-	ApprovalOOB   = "oob"   // a person on a terminal or in the editor only
-	ApprovalHost  = "host"  // whoever the client lets call quarantine_approve
-	ApprovalOff   = "off"   // nobody: nothing is held
-)
-
-// Values of Config.ApprovalConfirm: where the digits are shown that a person types on a terminal to approve.
-const (
-	ConfirmTerminal = "terminal" // there
-	ConfirmDesktop  = "desktop"  // in a notification, which whoever operates the terminal can't read there
-)
-
-var confirmations = []string{ConfirmTerminal, ConfirmDesktop}
-
-var approvalPolicies = []string{ApprovalHuman, ApprovalOOB, ApprovalHost, ApprovalOff}
-
 // laterOptions are documented for versions to come. Written today, they are told
 // and have no effect.
 var laterOptions = []string{"share"}

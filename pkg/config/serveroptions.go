@@ -97,7 +97,7 @@ var serverOptions = options[Server]{
 		field:   func(s *Server) any { return &s.IdleTimeout },
 	},
 	{
-		name: "quarantined", aside: true, person: true, strict: true,
+		name: "quarantined", aside: true, person: true, broken: true,
 		meaning: "hold the server back until a person approves it; default `false`",
 		more:    ". Taking the line out approves nothing",
 		field:   func(s *Server) any { return &s.Quarantined },
