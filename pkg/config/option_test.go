@@ -41,6 +41,11 @@ func TestOptionsAreDescribed(t *testing.T) {
 	described(t, "", serverOptions)
 	described(t, "oauth.", oauthOptions)
 	described(t, "isolation.", isolationOptions)
+	for _, o := range fileOptions {
+		if o.meaning == "" || o.field == nil && o.kind == "" {
+			t.Errorf("%s does not say what it is for, or how it is read", o.name)
+		}
+	}
 }
 
 func described[T any](t *testing.T, prefix string, all options[T]) {
