@@ -101,6 +101,11 @@ var inputSchemas = []struct{ name, old, live, want string }{
 	{"the pattern gone", object(`"a":{"type":"string","pattern":"x"}`, ""), object(`"a":{"type":"string"}`, ""), "looser"},
 	{"another pattern", object(`"a":{"type":"string","pattern":"x"}`, ""), object(`"a":{"type":"string","pattern":"y"}`, ""), "tightened /a"},
 	{"a format", object(`"a":{"type":"string"}`, ""), object(`"a":{"type":"string","format":"uri"}`, ""), "tightened /a"},
+	{"a format that is a note", object(`"a":{"type":"string"}`, ""), object(`"a":{"type":"string","format":"markdown"}`, ""), "looser"},
+	{"another such", object(`"a":{"type":"string","format":"sql"}`, ""), object(`"a":{"type":"string","format":"textarea"}`, ""), "looser"},
+	{"one that is checked for such", object(`"a":{"type":"string","format":"sql"}`, ""), object(`"a":{"type":"string","format":"UUID"}`, ""), "tightened /a"},
+	{"a format that is no text", object(`"a":{"type":"string"}`, ""), object(`"a":{"type":"string","format":{}}`, ""), "tightened /a"},
+	{"with a value", object(`"a":{"enum":["x"]}`, ""), object(`"a":{"enum":["x"],"format":"markdown"}`, ""), "looser"},
 	{"the format gone", object(`"a":{"type":"string","format":"uri"}`, ""), object(`"a":{"type":"string"}`, ""), "looser"},
 
 	// Arrays.

@@ -3,6 +3,7 @@ package quarantine
 import (
 	"encoding/json"
 	"math"
+	"strings"
 )
 
 // exactDigits is how long a number may be written for its float64 to tell it from every other one as short.
@@ -111,11 +112,29 @@ func stringBounds(was []node, n node, at string) (all []Difference) {
 		all = append(all, Difference{Tightened, at})
 	}
 	for _, keyword := range []string{"pattern", "format"} {
-		if n.has(keyword) && !said(was, n, keyword) {
+		if n.has(keyword) && (keyword != "format" || n.asserts()) && !said(was, n, keyword) {
 			all = append(all, Difference{Tightened, at})
 		}
 	}
 	return all
+}
+
+// asserted are the formats that validators check: those of JSON Schema 2020-12 (Validation, section 7.3), and what Ajv, Zod and others have beside.
+// By the standard a format is an annotation, and one that nobody checks refuses no call.
+var asserted = map[string]bool{
+	"date-time": true, "date": true, "time": true, "duration": true, "email": true, "idn-email": true, "hostname": true, "idn-hostname": true,
+	"ipv4": true, "ipv6": true, "uri": true, "uri-reference": true, "iri": true, "iri-reference": true, "uuid": true, "uri-template": true,
+	"json-pointer": true, "relative-json-pointer": true, "regex": true,
+	"iso-time": true, "iso-date-time": true, "url": true, "json-pointer-uri-fragment": true, "byte": true, "int32": true, "int64": true,
+	"float": true, "double": true,
+	"datetime": true, "base64": true, "base64url": true, "cidrv4": true, "cidrv6": true, "cuid": true, "cuid2": true, "emoji": true, "guid": true,
+	"ip": true, "ip-address": true, "host-name": true, "jwt": true, "ksuid": true, "mac": true, "nanoid": true, "ulid": true, "xid": true, "e164": true, "period": true, "semver": true, "color": true,
+}
+
+// asserts tells whether a validator may refuse a value for the format of a schema.
+func (n node) asserts() bool {
+	name, text := n.member("format").(string)
+	return !text || asserted[strings.ToLower(name)]
 }
 
 // said tells whether one of the schemas has the same value for a keyword.

@@ -204,7 +204,7 @@ func (n node) takesAlone(value any, kind uint8) What {
 		length := json.Number(strconv.Itoa(utf8.RuneCountInString(v)))
 		exact[0].value = map[string]any{"minLength": length, "maxLength": length}
 		found = stringBounds(exact, n, "")
-		if n.has("pattern") || n.has("format") {
+		if n.has("pattern") || n.has("format") && n.asserts() {
 			return Unclear
 		}
 	case map[string]any, []any:
