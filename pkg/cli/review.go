@@ -196,14 +196,25 @@ func waits(p *quarantine.Proposal) string {
 
 // countChanges says how many items are new or changed, and how.
 func countChanges(p *quarantine.Proposal) string {
-	counts := map[string]int{}
-	for _, c := range p.Changes {
-		counts[c.What()]++
+	text := countOf(p, "new", "changed")
+	for _, more := range []string{strings.Replace(countOf(p, "updated"), "updated", "updated (still in use)", 1), countOf(p, "unreadable")} {
+		text = strings.Trim(text+", "+more, ", ")
 	}
+	return text
+}
+
+// countOf counts the changes of these kinds, "" if there are none.
+func countOf(p *quarantine.Proposal, kinds ...string) string {
 	var parts []string
-	for _, what := range []struct{ key, words string }{{"new", "new"}, {"changed", "changed"}, {"updated", "updated (still in use)"}, {"unreadable", "unreadable"}} {
-		if n := counts[what.key]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, what.words))
+	for _, kind := range kinds {
+		n := 0
+		for _, c := range p.Changes {
+			if c.What() == kind {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -217,7 +217,13 @@ func (p *printer) offers(e *entry, proposal quarantine.Proposal, all []found, sh
 	items := e.Record.Offered(proposal.Items)
 	p.fact("Offers", "", countItems(items))
 	p.shown(items, show.withheld() == "")
-	p.fact("To review", "", countChanges(&proposal))
+	p.fact("To review", "", countOf(&proposal, "new", "changed"))
+	if updated := countOf(&proposal, "updated"); updated != "" {
+		p.fact("Updated", "", strings.TrimSuffix(updated, " updated")+", calls go on; agents see the versions that you approved")
+	}
+	if left := countOf(&proposal, "unreadable"); left != "" {
+		p.fact("Unreadable", "", strings.TrimSuffix(left, " unreadable")+", left out")
+	}
 	if len(all) > 0 {
 		counts := countRules(all)
 		p.fact("Findings", findingsColor(counts), orNothing(counts.Rules()))
@@ -344,7 +350,7 @@ var whatWords = map[quarantine.What]string{
 	quarantine.Required: "new required parameter", quarantine.Removed: "removed parameter", quarantine.Retyped: "changed type of parameter",
 	quarantine.Narrowed: "fewer values for parameter", quarantine.Tightened: "tighter limits for parameter", quarantine.Closed: "no additional properties any more in parameter",
 	quarantine.Unclear: "approved calls may no longer fit", quarantine.Gone: "the server no longer lists it",
-	quarantine.Text: "wording", quarantine.Optional: "new optional parameter", quarantine.Looser: "takes more than before", quarantine.Annotations: "annotations",
+	quarantine.Text: "wording", quarantine.Optional: "new optional parameter", quarantine.Looser: "input schema", quarantine.Annotations: "annotations",
 	quarantine.Output: "output schema", quarantine.Other: "other fields",
 }
 
