@@ -253,3 +253,24 @@ func TestQuarantinedServerIsNotLoggedInTo(t *testing.T) {
 		t.Errorf("it was contacted: %v", log)
 	}
 }
+
+// A client is told first which servers its user has to log in to, from what is recorded: nothing is asked of a server.
+func TestInstructionsNameLogins(t *testing.T) {
+	t.Parallel()
+	h, _ := newBed(t, "")
+	told := func() string {
+		c := h.start()
+		defer c.Close()
+		var hello struct{ Instructions string }
+		if err := json.Unmarshal(c.Initialize("{}", "").Result, &hello); err != nil {
+			t.Fatal(err)
+		}
+		c.List("tools/list")
+		return hello.Instructions
+	}
+	if text := told(); !strings.Contains(text, "Still starting, for the first time: bed.") {
+		t.Errorf("at first: %s", text)
+	}
+	const want = "The user must log in, unless they have since: bed. oauth_login starts the login"
+	soon(t, 10*time.Second, "the need of a login is told", func() bool { return strings.Contains(told(), want) })
+}

@@ -20,6 +20,8 @@ func (h *Hub) About(s *session.Session) string {
 			one.blocked = st.blocked()
 		} else {
 			one.changes = st.record.Pending(st.written)
+			one.login = st.lately.State == string(upstream.NeedsLogin)
+			one.starting = !one.login && (st.record == nil || st.record.First && st.record.Taken.IsZero())
 		}
 		all = append(all, one)
 	}
@@ -32,12 +34,14 @@ type usable struct {
 	blocked  string // the state that keeps it from being used; "": none
 	changes  int    // that wait for a review while the approved versions are active
 	proposed bool   // by the workspace: not even its name is the user's
+	login    bool   // it needed a login when it last ran
+	starting bool   // it was never listed: it is started for that now
 }
 
 // about is what a client's model is told first: which servers there are, which of them can't be used, and what the user has to do. It has
 // no text of a server, and of those that a workspace proposes and nobody has approved not even the name.
 func about(all []usable) string {
-	var ready, held, changed, failed []string
+	var ready, held, changed, failed, login, starting []string
 	proposed := 0
 	for _, s := range all {
 		name := quarantine.Word(s.name)
@@ -45,6 +49,12 @@ func about(all []usable) string {
 		case "":
 			if ready = append(ready, name); s.changes > 0 {
 				changed = append(changed, name)
+			}
+			if s.login {
+				login = append(login, name)
+			}
+			if s.starting {
+				starting = append(starting, name)
 			}
 		case string(quarantine.HeldLaunch), string(quarantine.HeldDefinitions):
 			if s.proposed {
@@ -65,6 +75,8 @@ func about(all []usable) string {
 		}
 	}
 	line("Servers: %s.", ready)
+	line("Still starting, for the first time: %s. Their tools are listed once they run.", starting)
+	line("The user must log in, unless they have since: %s. oauth_login starts the login; in a terminal: mcpproxy-stdio login.", login)
 	line(`Not usable until the user approves them: %s. Ask the user: quarantine_review shows what to do; in a terminal: mcpproxy-stdio review.`, held)
 	if proposed > 0 {
 		lines = append(lines, fmt.Sprintf("The workspace proposes %d more, not usable until the user approves them: quarantine_review.", proposed))

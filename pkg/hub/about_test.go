@@ -11,6 +11,8 @@ import (
 func TestAbout(t *testing.T) {
 	for want, all := range map[string][]usable{
 		`No server is configured yet; upstream_servers with operation "add" adds one.`: nil,
+		"Servers: a, new, web.|Still starting, for the first time: new. Their tools are listed once they run.|The user must log in, unless they have since: web. oauth_login starts the login; in a terminal: mcpproxy-stdio login.": {
+			{name: "a"}, {name: "new", starting: true}, {name: "web", login: true}},
 		"Servers: a, b.": {{name: "a"}, {name: "b"}, {name: "off", blocked: "disabled"}},
 		"Servers: a.|Not usable until the user approves them: new, other. Ask the user: quarantine_review shows what to do; in a terminal: mcpproxy-stdio review.": {
 			{name: "a"}, {name: "new", blocked: "held_launch"}, {name: "other", blocked: "held_definitions"}},
@@ -28,9 +30,9 @@ func TestAbout(t *testing.T) {
 	var many []usable
 	for i := range 400 {
 		state := []string{"", "held_launch", "failed", ""}[i%4]
-		many = append(many, usable{name: fmt.Sprintf("server-%d", i), blocked: state, changes: i % 2})
+		many = append(many, usable{name: fmt.Sprintf("server-%d", i), blocked: state, changes: i % 2, login: i%4 == 3, starting: i%8 == 0})
 	}
-	if got := about(many); len(got) > 1700 || !strings.Contains(got, " and ") {
+	if got := about(many); len(got) > 2500 || !strings.Contains(got, " and ") {
 		t.Errorf("%d bytes:\n%s", len(got), got)
 	}
 }
