@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tailscale/hujson"
@@ -144,20 +145,21 @@ func (s *spelling) users() string {
 }
 
 // plainKey is a key without what differs between spellings.
-func plainKey(key string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(key))
-}
+func plainKey(key string) string { return separators.Replace(strings.ToLower(key)) }
+
+var separators = strings.NewReplacer("_", "", "-", "") // making one takes longer than reading an entry
+
+// plainSpellings are the spellings by their plain keys.
+var plainSpellings = sync.OnceValue(func() map[string]*spelling {
+	all := make(map[string]*spelling, len(spellings))
+	for i := range slices.Backward(spellings) { // of several the first counts
+		all[plainKey(spellings[i].key)] = &spellings[i]
+	}
+	return all
+})
 
 // spelledAs finds how other clients write an option; nil if none of them is known to.
-func spelledAs(key string) *spelling {
-	plain := plainKey(key)
-	for i := range spellings {
-		if plainKey(spellings[i].key) == plain {
-			return &spellings[i]
-		}
-	}
-	return nil
-}
+func spelledAs(key string) *spelling { return plainSpellings()[plainKey(key)] }
 
 // canonicalOption is the option of ours that a key is read as, "" for none.
 func canonicalOption(key string) string {

@@ -285,7 +285,7 @@ func (a *admin) hold(name string, change func(*config.Document) error) error {
 		})
 		err = errors.Join(err, undo)
 	}
-	a.h.recall()
+	a.h.recallOne(key{path, name})
 	return err
 }
 

@@ -57,7 +57,7 @@ func (a *admin) Approve(ctx context.Context, name, digest, code string) (builtin
 	if before != (occasion{}) { // else what the store's watcher began, if it saw the approval first, is the one start that it is
 		a.h.note(again{st.key: before})
 	}
-	a.h.recall()
+	a.h.recallOne(st.key)
 	a.h.unflag(st.key)
 	if decision != "inspect" {
 		a.s.Refresh(ctx)
@@ -99,7 +99,7 @@ func (a *admin) decide(ctx context.Context, st standing, p *quarantine.Proposal,
 		return decision, "", err
 	case errors.Is(answer, quarantine.ErrDeclined):
 		_, err = h.book.Update(st.key.path, st.key.name, func(r *quarantine.Record) error { r.Refuse(time.Now()); return nil })
-		h.recall() // whoever asks again at once is told
+		h.recallOne(st.key) // whoever asks again at once is told
 	}
 	h.log.Warn().Str("server", st.key.name).Err(answer).Msg("not approved by the client's form")
 	return "", answer.Error(), err
@@ -205,7 +205,7 @@ func (a *admin) Reject(name, tool string) error {
 		return nil
 	})
 	if err == nil {
-		a.h.recall()
+		a.h.recallOne(st.key)
 	}
 	return err
 }

@@ -126,13 +126,16 @@ func only[V any](used map[key]bool, m map[key]V) map[key]V {
 	return m
 }
 
-// with is m with another value.
-func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
-	c := make(map[K]V, len(m)+1)
-	maps.Copy(c, m)
-	c[k] = v
+// merged has what is in either of the maps, and of both what is in the second.
+func merged[K comparable, V any](a, b map[K]V) map[K]V {
+	c := make(map[K]V, max(len(a), len(b))+1)
+	maps.Copy(c, a)
+	maps.Copy(c, b)
 	return c
 }
+
+// with is m with another value.
+func with[K comparable, V any](m map[K]V, k K, v V) map[K]V { return merged(m, map[K]V{k: v}) }
 
 // without is m less a key.
 func without[K comparable, V any](m map[K]V, k K) map[K]V {
@@ -199,10 +202,7 @@ type firstRead struct {
 }
 
 func (f firstRead) tell(n *State) {
-	recorded, lately := maps.Clone(f.recorded), maps.Clone(f.lately)
-	maps.Copy(recorded, n.recorded)
-	maps.Copy(lately, n.lately)
-	n.recorded, n.lately, n.stale = recorded, lately, true
+	n.recorded, n.lately, n.stale = merged(f.recorded, n.recorded), merged(f.lately, n.lately), true
 }
 
 // recordWritten: a record was written by this process or another one.
@@ -347,20 +347,14 @@ func (n *State) leave(path string) {
 type began []*inspection
 
 func (f began) tell(n *State) {
-	inspections, begun := maps.Clone(n.inspections), maps.Clone(n.begun)
-	if inspections == nil {
-		inspections = map[key]*inspection{}
-	}
-	if begun == nil {
-		begun = map[key]occasion{}
-	}
+	inspections, begun := map[key]*inspection{}, map[key]occasion{}
 	for _, in := range f {
 		inspections[in.key] = in
 		if in.once {
 			begun[in.key] = in.occasion
 		}
 	}
-	n.inspections, n.begun = inspections, begun
+	n.inspections, n.begun = merged(n.inspections, inspections), merged(n.begun, begun)
 }
 
 // taken: an inspection is not the present one of its server any more. Its owner ends it.

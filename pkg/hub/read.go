@@ -309,22 +309,43 @@ func (h *Hub) recall() {
 		facts = h.settle(st.Config, nil)
 	}
 	for k, e := range st.recorded {
-		generation, doubted := uint64(0), false
-		if e.Record != nil {
-			generation, doubted = e.Record.Generation, e.Record.Doubt != ""
-		}
-		switch r, err := h.book.Read(k.path, k.name); {
-		case err != nil:
-		case r != nil && r.Doubt != "" && !doubted:
-			h.log.Warn().Str("server", k.name).Str("reason", r.Doubt).Msg("what was approved of it does not count any more; it is held")
-			facts = append(facts, recordGone{k, generation, r})
-		case r != nil && r.Generation > generation:
-			facts = append(facts, recordWritten{k, r})
-		case r == nil && generation > 0: // it is gone, and nothing of it had been approved
-			facts = append(facts, recordGone{k, generation, nil})
+		if f := h.reread(k, e); f != nil {
+			facts = append(facts, f)
 		}
 	}
 	h.tell(facts...)
+}
+
+// recallOne reads what was just recorded of one server.
+func (h *Hub) recallOne(k key) {
+	h.reading.Lock()
+	defer h.reading.Unlock()
+	if e := h.State().recorded[k]; e == nil {
+		return
+	} else if f := h.reread(k, e); f != nil {
+		h.tell(f)
+	} else {
+		h.tell() // who read it before may not have told everybody yet
+	}
+}
+
+// reread is what is recorded of a server now, nil if that is nothing new.
+func (h *Hub) reread(k key, e *Recorded) fact {
+	generation, doubted := uint64(0), false
+	if e.Record != nil {
+		generation, doubted = e.Record.Generation, e.Record.Doubt != ""
+	}
+	switch r, err := h.book.Read(k.path, k.name); {
+	case err != nil:
+	case r != nil && r.Doubt != "" && !doubted:
+		h.log.Warn().Str("server", k.name).Str("reason", r.Doubt).Msg("what was approved of it does not count any more; it is held")
+		return recordGone{k, generation, r}
+	case r != nil && r.Generation > generation:
+		return recordWritten{k, r}
+	case r == nil && generation > 0: // it is gone, and nothing of it had been approved
+		return recordGone{k, generation, nil}
+	}
+	return nil
 }
 
 // adopt takes in a record that was written.

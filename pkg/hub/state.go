@@ -99,6 +99,9 @@ func (kn known) scope(written *config.Config, was *Scope) *Scope {
 			old[s.Written] = s
 		}
 	}
+	same := was != nil && was.approval == kn.Approval && was.Written == written
+	compared := same // with each other's names
+
 	var names *confusables.Names // approved, or the user's own; made when a workspace proposes a server
 	for _, s := range written.Servers {
 		k := keyOf(s)
@@ -109,21 +112,25 @@ func (kn known) scope(written *config.Config, was *Scope) *Scope {
 		lately := kn.lately[k].of(s.LaunchKey())
 		next := old[s]
 		switch {
-		case next == nil || next.from != e || s.Workspace: // whose name is compared with the others
+		case next == nil || next.from != e || s.Workspace && !compared: // whose name is compared with the others
 			next = &Server{Written: s, Effective: kn.effective(s, e), Recorded: *e, from: e, Lately: lately}
+			if s.Workspace {
+				if names == nil {
+					names = confusables.NewNames(namesOf(written))
+				}
+				if other := lookalike(s.Name, names); other != "" {
+					next.Effective.Refused = "its name looks like " + strconv.Quote(other) + " – rename it in the workspace's file"
+				}
+			}
 		case next.Lately != lately:
 			next = &Server{Written: s, Effective: next.Effective, Recorded: *e, from: e, Lately: lately}
 		}
-		if s.Workspace {
-			if names == nil {
-				names = confusables.NewNames(namesOf(written))
-			}
-			if other := lookalike(s.Name, names); other != "" {
-				next.Effective.Refused = "its name looks like " + strconv.Quote(other) + " – rename it in the workspace's file"
-			}
-		}
+		same = same && next == old[s]
 		sc.Servers = append(sc.Servers, next)
 		effective.Servers = append(effective.Servers, next.Effective)
+	}
+	if same {
+		return was
 	}
 	sc.Effective = &effective
 	return sc
