@@ -109,6 +109,12 @@ func New(server *config.Server, c Context) *Plan {
 	return p
 }
 
+// Instance names the process that runs for the plan: two plans of one name can share it. It is the hex SHA-256 of the resolved launch with
+// its secrets, so it is kept in memory only, of the scope that shares the process, and of the abilities that clients declare to it.
+func (p *Plan) Instance(scope string, abilities []byte) string {
+	return digestOf(fmt.Appendf(nil, "instance 2\x00%s\x00%d:%s%s", p.Server.InstanceKey(p.Launch), len(scope), scope, abilities))
+}
+
 // once asks a keyring for each secret once: it can take seconds.
 func once(keyring func(string) (string, error)) func(string) (string, error) {
 	if keyring == nil {
