@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -130,6 +131,19 @@ func (s *Stdio) finish() {
 	s.tree.stdin.Close()
 	s.stdout.finish()
 	s.stderr.finish()
+}
+
+// Wait waits for the end of the server process, and says how it ended: nil for an exit status of 0. It gives up when ctx ends.
+func (s *Stdio) Wait(ctx context.Context) error {
+	select {
+	case <-s.exited:
+		if s.exit.Code == 0 && s.exit.Signal == "" {
+			return nil
+		}
+		return s.exit
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // PID is the process id of the server itself.

@@ -64,8 +64,8 @@ func (s *Start) container(process *launch.Process, endpoint docker.Endpoint) (Co
 	}
 	redact := s.redactor()
 	spec.Admit, spec.Redact, spec.Log = s.Gate.Image, redact.Redact, s.Log
-	how := confinement("docker " + spec.Isolation.Image)
-	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Redact), redact, how, engine, process.Lack}, nil
+	origin := Origin{Confinement: "docker " + spec.Isolation.Image, Lack: process.Lack.Words(), Engine: engine}
+	return &contained{transport.StartDocker(s.Containers, spec, 0, redact.Redact), redact, origin}, nil
 }
 
 // admitEngine has an engine admitted, and gives its identity as JSON; nil of nil.
@@ -130,13 +130,16 @@ func (p *program) start(found *launch.Process, dir string, r *launch.Resolution)
 	if dir == p.Plan.Launch.Dir {
 		spec.RealDir = p.Plan.Launch.RealDir
 	}
-	how := confinement("")
+	origin := Origin{Lack: p.process.Lack.Words(), Installed: r}
 	if p.sandboxed {
 		spec.Confine = p.confine
-		how = confinement("sandbox (" + string(machine.Sandbox().Method) + ")")
+		origin.Confinement = "sandbox (" + string(machine.Sandbox().Method) + ")"
 	}
-	engine, err := p.admitEngine(p.process.Engine)
-	if err != nil {
+	if r == nil {
+		origin.Path = found.Path
+	}
+	var err error
+	if origin.Engine, err = p.admitEngine(p.process.Engine); err != nil {
 		return nil, err
 	}
 	conn, err := transport.StartStdio(spec)
@@ -146,16 +149,13 @@ func (p *program) start(found *launch.Process, dir string, r *launch.Resolution)
 	var failed error
 	for _, read := range p.programs {
 		failed = errors.Join(failed, read.Unchanged())
+		origin.Programs = append(origin.Programs, read.JSON())
 	}
 	if failed != nil {
 		conn.Close(0)
 		return nil, failed
 	}
-	from := ran{found.Path, p.programs, engine}
-	if r != nil {
-		from.path = "" // the installation tells more
-	}
-	return &discreet{Stdio: conn, Redactor: redact, confinement: how, ran: from, lack: p.process.Lack, resolved: r}, nil
+	return &discreet{Stdio: conn, Redactor: redact, origin: origin}, nil
 }
 
 // confine puts the program that was found into a sandbox.

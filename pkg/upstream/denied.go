@@ -17,16 +17,16 @@ var denials = sync.OnceValue(func() *regexp.Regexp {
 // denied says, of a confined server that was denied a file with its last words, that its confinement may be why; "" for any other. What it
 // is denied is not repeated: its words stand beside this, and a server must not have a person mount what it names.
 func denied(conn Conn, words string) string {
-	c, ok := conn.(interface{ Confinement() string })
-	if !ok || c.Confinement() == "" || !denials().MatchString(words) {
+	origin := originOf(conn)
+	if origin.Confinement == "" || !denials().MatchString(words) {
 		return ""
 	}
-	place, _, _ := strings.Cut(c.Confinement(), " ")
+	place, _, _ := strings.Cut(origin.Confinement, " ")
 	place = map[string]string{"docker": "container", "sandbox": "sandbox"}[place]
 	text := "It runs in a " + place + ", which may be why: that shows it none of your files but what isolation.mounts and isolation.working_dir name. " +
 		"If it is to see the file, add its path there"
-	if l, ok := conn.(interface{ Lacks() string }); ok && l.Lacks() != "" {
-		text += ". Of what its entry names, " + l.Lacks()
+	if origin.Lack != "" {
+		text += ". Of what its entry names, " + origin.Lack
 	}
 	return text
 }

@@ -7,8 +7,10 @@ import (
 
 type confinedConn struct {
 	Conn
-	confinement
+	how string
 }
+
+func (c confinedConn) Origin() Origin { return Origin{Confinement: c.how} }
 
 func TestDenied(t *testing.T) {
 	for words, want := range map[string]bool{
@@ -18,8 +20,8 @@ func TestDenied(t *testing.T) {
 		"> OSError: [Errno 97] Address family not supported by protocol": true, "> thread 'main' panicked: Os { code: 13, kind: PermissionDenied }": true,
 		"": false, "> Invalid API key": false, "> TypeError: x is not a function": false, "> connect ECONNREFUSED 127.0.0.1:80": false,
 	} {
-		for how, place := range map[confinement]string{"sandbox (bubblewrap)": "in a sandbox", "docker node:24": "in a container", "": ""} {
-			got := denied(confinedConn{confinement: how}, words)
+		for how, place := range map[string]string{"sandbox (bubblewrap)": "in a sandbox", "docker node:24": "in a container", "": ""} {
+			got := denied(confinedConn{how: how}, words)
 			if told := strings.Contains(got, "isolation.mounts"); told != (want && how != "") || told && !strings.Contains(got, place) {
 				t.Errorf("%q in %q: %q", words, how, got)
 			}

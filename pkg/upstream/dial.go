@@ -76,22 +76,22 @@ func (s *Start) dial() (Conn, error) {
 	})
 }
 
-// ran is what a server on this machine was started from.
-type ran struct {
-	path     string
-	programs []launch.Program
-	engine   []byte // identity of the one that a docker command leads to, as JSON
+// Origin is what a local server was started from, and how it is confined.
+type Origin struct {
+	Confinement string             // in a few words, such as "docker node:24"; "" if it is not confined
+	Lack        string             // what its entry names and its confinement does not show
+	Path        string             // of the program; "" in a container, and where Installed tells more
+	Programs    [][]byte           // the files of the workspace that decided what was run, as launch.Program.JSON
+	Engine      []byte             // identity of the engine that makes its container, as JSON; nil for none
+	Installed   *launch.Resolution // nil if it was not installed for the server
 }
 
-// Engine is nil for what is no docker command.
-func (r ran) Engine() []byte { return r.engine }
-
-// Ran gives the path of the program that was started, and the files of the workspace that decided what was run.
-func (r ran) Ran() (path string, programs [][]byte) {
-	for _, p := range r.programs {
-		programs = append(programs, p.JSON())
+// originOf is the zero Origin for what is no local server, and for one that is still being installed.
+func originOf(conn Conn) (o Origin) {
+	if c, ok := conn.(interface{ Origin() Origin }); ok {
+		o = c.Origin()
 	}
-	return r.path, programs
+	return o
 }
 
 // discreet is a local server whose stderr is shown without the values that its entry gave it: a server that refuses a
@@ -99,19 +99,13 @@ func (r ran) Ran() (path string, programs [][]byte) {
 type discreet struct {
 	*transport.Stdio
 	config.Redactor
-	confinement
-	ran
-	lack     *launch.Lack       // what its confinement does not give; nil: nothing
-	resolved *launch.Resolution // what it was started from, nil if that was not installed for it
-	stop     context.CancelFunc // of the work in the background; nil: there is none
-	work     sync.WaitGroup
+	origin Origin
+	stop   context.CancelFunc // of the work in the background; nil: there is none
+	work   sync.WaitGroup
 }
 
-// Lacks is what its entry names and its confinement does not show.
-func (d *discreet) Lacks() string { return d.lack.Words() }
-
-// Resolved implements what Instance asks of a connection.
-func (d *discreet) Resolved() *launch.Resolution { return d.resolved }
+// Origin implements what Instance asks of a connection.
+func (d *discreet) Origin() Origin { return d.origin }
 
 // refresh does work in the background, which ends with the server at the latest.
 func (d *discreet) refresh(work func(context.Context)) {
@@ -136,22 +130,11 @@ func (d *discreet) Diagnostics() string { return d.Redact(d.Stdio.Diagnostics())
 type contained struct {
 	*transport.Docker
 	config.Redactor
-	confinement
-	engine []byte       // identity of the one that makes the container, as JSON
-	lack   *launch.Lack // what its confinement does not give; nil: nothing
+	origin Origin
 }
 
-// Lacks is what its entry names and its confinement does not show.
-func (c *contained) Lacks() string { return c.lack.Words() }
+// Origin implements what Instance asks of a connection.
+func (c *contained) Origin() Origin { return c.origin }
 
 // Diagnostics is what the server wrote to stderr.
 func (c *contained) Diagnostics() string { return c.Redact(c.Docker.Diagnostics()) }
-
-// Engine implements what Instance asks of a connection.
-func (c *contained) Engine() []byte { return c.engine }
-
-// confinement is how a local server is confined, in a few words; "" if it is not.
-type confinement string
-
-// Confinement implements what Instance asks of a connection.
-func (c confinement) Confinement() string { return string(c) }

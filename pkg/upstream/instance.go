@@ -163,9 +163,7 @@ func (in *Instance) Status() Status {
 			s.Stage = fmt.Sprintf("waiting for its turn, starts before it: %d", n)
 		}
 	}
-	if c, ok := in.conn.(interface{ Confinement() string }); ok {
-		s.Confinement = c.Confinement()
-	}
+	s.Confinement = originOf(in.conn).Confinement
 	return s
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
@@ -231,15 +230,8 @@ func (in *Instance) readLists(conn Conn, gone <-chan struct{}) {
 	if c, ok := conn.(interface{ Image() string }); ok {
 		current.Image = c.Image()
 	}
-	if c, ok := conn.(interface{ Engine() []byte }); ok {
-		current.Engine = c.Engine()
-	}
-	if c, ok := conn.(interface{ Ran() (string, [][]byte) }); ok {
-		current.Path, current.Programs = c.Ran()
-	}
-	if c, ok := conn.(interface{ Resolved() *launch.Resolution }); ok {
-		current.Installed = c.Resolved()
-	}
+	origin := originOf(conn)
+	current.Path, current.Programs, current.Engine, current.Installed = origin.Path, origin.Programs, origin.Engine, origin.Installed
 	var digests [catalog.Kinds]map[string]string
 	for k, read := range hello.undeclared() {
 		if read {

@@ -1,10 +1,10 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -175,18 +175,11 @@ func (c *installing) LastSign() time.Time {
 // Work is the processor time of the server, or of the step of its installation.
 func (c *installing) Work() time.Duration {
 	conn, step := c.server()
-	if w, ok := conn.(interface{ Work() time.Duration }); ok {
-		return w.Work()
+	of := any(conn)
+	if conn == nil && step != nil {
+		of = step
 	}
-	if step == nil {
-		return 0
-	}
-	return work(step)
-}
-
-// work is the processor time of a process, where the system tells it.
-func work(of any) time.Duration {
-	if w, ok := of.(interface{ Work() time.Duration }); ok {
+	if w, ok := of.(interface{ Work() time.Duration }); ok { // where the system tells it
 		return w.Work()
 	}
 	return 0
@@ -233,31 +226,10 @@ func (c *installing) OnWait(f func()) {
 	}
 }
 
-// Confinement implements what Instance asks of a connection.
-func (c *installing) Confinement() string {
+// Origin implements what Instance asks of a connection.
+func (c *installing) Origin() Origin {
 	conn, _ := c.server()
-	if k, ok := conn.(interface{ Confinement() string }); ok {
-		return k.Confinement()
-	}
-	return ""
-}
-
-// Ran implements what Instance asks of a connection.
-func (c *installing) Ran() (path string, programs [][]byte) {
-	conn, _ := c.server()
-	if r, ok := conn.(interface{ Ran() (string, [][]byte) }); ok {
-		return r.Ran()
-	}
-	return "", nil
-}
-
-// Resolved implements what Instance asks of a connection.
-func (c *installing) Resolved() *launch.Resolution {
-	conn, _ := c.server()
-	if r, ok := conn.(interface{ Resolved() *launch.Resolution }); ok {
-		return r.Resolved()
-	}
-	return nil
+	return originOf(conn)
 }
 
 // installer installs packages below the state directory.
@@ -288,17 +260,10 @@ func (s *Start) runner(closed launch.Closed, watch func(*transport.Stdio)) func(
 		for err == nil {
 			_, err = step.Recv()
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err = step.Wait(ctx); err != nil { // it may take a while after its output has ended
+			return cmp.Or(ctx.Err(), fmt.Errorf("%s %w", filepath.Base(path), err))
 		}
-		var exit *transport.ExitError
-		if errors.As(err, &exit) && exit.Code == 0 && exit.Signal == "" {
-			return nil
-		}
-		if errors.Is(err, io.EOF) {
-			err = errors.New("closed its output and went on")
-		}
-		return fmt.Errorf("%s %w", filepath.Base(path), err)
+		return nil
 	}
 }
 

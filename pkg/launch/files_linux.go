@@ -1,6 +1,11 @@
 package launch
 
-import "golang.org/x/sys/unix"
+import (
+	"io/fs"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // modesCount tells whether the permissions of a file are its own: some file systems (Windows drives under WSL, network and user-space
 // ones) give every file the same.
@@ -14,4 +19,12 @@ func modesCount(path string) bool {
 		return false
 	}
 	return true
+}
+
+// changed is when the file or what is known of it was last changed, which its owner cannot set.
+func changed(info fs.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Ctim.Nano()
+	}
+	return 0
 }

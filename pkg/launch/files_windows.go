@@ -47,3 +47,11 @@ func LookupEnv(env []string, key string) (value string, found bool) {
 	}
 	return value, found
 }
+
+// executable leaves it to the names, as Windows does.
+func executable(string, fs.FileInfo) bool { return false }
+
+func replaceable(string) bool { return true }
+
+// changed is not told here.
+func changed(fs.FileInfo) int64 { return 0 }

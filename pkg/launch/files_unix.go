@@ -3,6 +3,7 @@
 package launch
 
 import (
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -49,4 +50,12 @@ func LookupEnv(env []string, key string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// replaceable tells whether this user can write to a file.
+func replaceable(path string) bool { return unix.Access(path, unix.W_OK) == nil }
+
+// executable tells whether a file may be executed, where file systems tell that apart.
+func executable(path string, info fs.FileInfo) bool {
+	return info.Mode().Perm()&0o111 != 0 && modesCount(path)
 }
