@@ -62,16 +62,14 @@ func (h *Hub) await(l letter) {
 	}
 }
 
-// reconcile is the one goroutine that makes a state of the one before. What it does for sessions takes no time: nothing in it waits for a
-// server, a client or a file.
+// reconcile is the one goroutine that makes a state of the one before. Nothing that it does waits for a server or a client; of files it
+// looks at two small ones of the state directory before inspections begin.
 func (h *Hub) reconcile() {
 	defer close(h.reconciled)
 	for {
 		select {
 		case <-h.ctx.Done():
-			for _, k := range h.takeIn(h.inbox.take()).fared { // nobody else writes it down any more
-				h.writeLately(k)
-			}
+			h.endWith(h.takeIn(h.inbox.take()))
 			return
 		case <-h.inbox.more:
 		}
@@ -86,6 +84,17 @@ func (h *Hub) reconcile() {
 		for _, l := range letters {
 			close(l.done)
 		}
+	}
+}
+
+// endWith does what nobody else does once the reconciler has ended.
+func (h *Hub) endWith(e effects) {
+	for _, in := range e.stop { // also one that its owner ends: it may not come to that
+		in.finish()
+		h.dismiss(in, 0)
+	}
+	for _, k := range e.fared {
+		h.writeLately(k)
 	}
 }
 
@@ -106,14 +115,14 @@ func (h *Hub) perform(e effects, was, now *State, inspect []*session.Session) {
 	for _, one := range e.sessions { // before the wait of a list ends
 		one.s.ForgetCatalog()
 	}
+	if len(now.sessions) == 0 && len(was.sessions) > 0 {
+		h.ending.hurry(h)
+	}
 	for _, in := range e.stop {
 		if !in.leaving.Load() {
 			in.finish()
 			h.dismiss(in, 0)
 		}
-	}
-	if len(now.sessions) == 0 && len(was.sessions) > 0 {
-		h.ending.hurry(h)
 	}
 	h.seeTo(e, now)
 	for _, one := range e.sessions {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -287,6 +288,30 @@ func TestTell(t *testing.T) {
 			t.Errorf("%+v", st.lately)
 		}
 	})
+}
+
+// An inspection whose last session left just as the hub ends is ended too, whichever of the two the reconciler sees first.
+func TestEndsWhatIsLeft(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			c, read := manyServers(t, 1)
+			s := &session.Session{}
+			h := bare(t, stateOf(c, read, map[*session.Session]string{s: ""}))
+			k := keyOf(c.Servers[0])
+			f := &inspection{hub: h, moved: new(atomic.Int64), key: k, server: h.State().server(k).Effective, done: make(chan struct{})}
+			f.in = upstream.New(upstream.Spec{Name: k.name, Capabilities: []byte("{}"), ClientInfo: []byte("{}"), Log: zerolog.Nop(),
+				Dial: func() (upstream.Conn, error) { return &silent{gone: make(chan struct{})}, nil }}, f)
+			f.in.Start()
+			h.tell(began{f})
+			h.Leave(s)
+			h.end()
+			<-h.reconciled
+			h.work.Wait()
+			if got := f.in.Status().State; got != upstream.Closed || !f.over() {
+				t.Errorf("it is %s", got)
+			}
+		})
+	}
 }
 
 // BenchmarkThousandServers: what a change costs with 1,000 servers, until the sessions know; and how long a call waits for its admission
