@@ -20,7 +20,8 @@ func (c *Client) Can(path ...string) bool { return c != nil && Declares(c.Capabi
 // CanAskURL tells whether it shows people addresses to open (MCP 2025-11-25, elicitation, URL mode).
 func (c *Client) CanAskURL() bool { return c.Can("elicitation", "url") }
 
-// CanAskForm tells whether it shows forms to a person (MCP 2025-11-25, elicitation: a capability without modes means forms).
+// CanAskForm tells whether it shows forms to a person (MCP 2025-11-25, elicitation: a capability without modes means
+// forms).
 func (c *Client) CanAskForm() bool {
 	return c.Can("elicitation") && (c.Can("elicitation", "form") || !c.CanAskURL())
 }
@@ -47,8 +48,8 @@ func Declares(capabilities []byte, path ...string) bool {
 	return value != nil && !bytes.Equal(value, []byte("false")) && !bytes.Equal(value, []byte("null"))
 }
 
-// Request is a request, where in it the values stand that decide its route, and who makes it: what a client can do, its revision and its name
-// are asked of the request, because not every era of MCP has them of the connection.
+// Request is a request, where in it the values stand that decide its route, and who makes it: what a client can do, its
+// revision and its name are asked of the request, because not every era of MCP has them of the connection.
 type Request struct {
 	*jsonrpc.Message
 	Method string
@@ -74,15 +75,17 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-// Dialect is how one client speaks MCP in the revisions with a handshake: it stands between the client's frames and the one form in which
-// requests go through the proxy. What it changes it changes by edits of raw frames. One goroutine uses Open; Client is safe for concurrent use.
+// Dialect is how one client speaks MCP in the revisions with a handshake: it stands between the client's frames and the
+// one form in which requests go through the proxy. What it changes it changes by edits of raw frames. One goroutine
+// uses Open; Client is safe for concurrent use.
 type Dialect struct{ client atomic.Pointer[Client] }
 
 // Client is what the client said in its handshake, nil before.
 func (d *Dialect) Client() *Client { return d.client.Load() }
 
-// Open reads a request of the client. An initialize is the client's introduction (MCP 2025-11-25, lifecycle): the client is known from then on.
-// The error, an *Error, says why the request is refused; the Request that comes with it has the id.
+// Open reads a request of the client. An initialize is the client's introduction (MCP 2025-11-25, lifecycle): the
+// client is known from then on. The error, an *Error, says why the request is refused; the Request that comes with it
+// has the id.
 func (d *Dialect) Open(m *jsonrpc.Message) (r *Request, err error) {
 	r = &Request{Message: m, Method: m.MethodName(), Client: d.Client()}
 	switch {
@@ -105,7 +108,8 @@ func (d *Dialect) Open(m *jsonrpc.Message) (r *Request, err error) {
 	return r, nil
 }
 
-// Close makes an answer to a request one of the client's era. Those of the revisions with a handshake are as they are inside.
+// Close makes an answer to a request one of the client's era. Those of the revisions with a handshake are as they are
+// inside.
 func (d *Dialect) Close(_ *Request, answer jsonrpc.Frame) jsonrpc.Frame { return answer }
 
 // introduced reads the params of initialize. What is missing there is what all clients can do.
@@ -121,14 +125,16 @@ func introduced(params []byte) *Client {
 	return c
 }
 
-// Introduce is the dialect towards a server: the params of the initialize that a client's abilities and name are declared with.
+// Introduce is the dialect towards a server: the params of the initialize that a client's abilities and name are
+// declared with.
 func Introduce(revision string, capabilities, info []byte) []byte {
 	b := append([]byte(`{"protocolVersion":`), jsonrpc.Quote(revision)...)
 	b = append(append(b, `,"capabilities":`...), capabilities...)
 	return append(append(append(b, `,"clientInfo":`...), info...), '}')
 }
 
-// Incoming reads a message of a server, in the form that every client takes. On an error the message still tells what could be made out.
+// Incoming reads a message of a server, in the form that every client takes. On an error the message still tells what
+// could be made out.
 func Incoming(raw []byte) (jsonrpc.Message, error) {
 	m, err := jsonrpc.Parse(raw)
 	if err == nil {

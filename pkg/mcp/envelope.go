@@ -9,9 +9,9 @@ import (
 // relatedTask is the key under _meta that names the task of a message (MCP 2025-11-25, tasks).
 const relatedTask = "io.modelcontextprotocol/related-task"
 
-// Tidy makes a parsed message one that every SDK reads. What says nothing is taken out: members that JSON-RPC does not have, and params,
-// _meta and its own members that are null. For anything else that does not fit it returns an error that wraps jsonrpc.ErrInvalid. Most
-// messages fit, and are not looked at again.
+// Tidy makes a parsed message one that every SDK reads. What says nothing is taken out: members that JSON-RPC does not
+// have, and params, _meta and its own members that are null. For anything else that does not fit it returns an error
+// that wraps jsonrpc.ErrInvalid. Most messages fit, and are not looked at again.
 func Tidy(m *jsonrpc.Message) error {
 	at, what := &m.Params, "params"
 	if m.Kind == jsonrpc.Result {

@@ -57,8 +57,8 @@ func isObject(b []byte, s jsonrpc.Span) bool { return s.End != 0 && b[s.Start] =
 // String returns the decoded string at the span, "" if it is absent or no string.
 func String(b []byte, s jsonrpc.Span) string { return string(jsonrpc.Unquote(s.In(b))) }
 
-// Field returns the raw value of one member of a raw object, nil if it is absent or raw is no object. Of an object that is no JSON it
-// returns what can be made out, which may be none either.
+// Field returns the raw value of one member of a raw object, nil if it is absent or raw is no object. Of an object that
+// is no JSON it returns what can be made out, which may be none either.
 func Field(raw []byte, path ...string) []byte {
 	for _, name := range path {
 		if len(raw) == 0 || raw[0] != '{' {
@@ -78,9 +78,9 @@ func Field(raw []byte, path ...string) []byte {
 	return raw
 }
 
-// Items splits one page of a list: the raw elements of result[key], and the raw nextCursor, nil at the end. A page that is no JSON is
-// divided all the same, because the fault of one element need not cost the others: each has to be checked. No more than most items are
-// returned.
+// Items splits one page of a list: the raw elements of result[key], and the raw nextCursor, nil at the end. A page that
+// is no JSON is divided all the same, because the fault of one element need not cost the others: each has to be
+// checked. No more than most items are returned.
 func Items(result []byte, key string, most int) (items [][]byte, next []byte, err error) {
 	found, err := jsonrpc.Find(result, jsonrpc.Span{Start: 0, End: len(result)}, key, "nextCursor")
 	if jsonrpc.Broken(err) {
@@ -121,7 +121,8 @@ func Items(result []byte, key string, most int) (items [][]byte, next []byte, er
 
 var errMost = errors.New("there are more")
 
-// ToolError is the raw result of a tools/call that failed in a way the model should read; what could deceive in it is escaped.
+// ToolError is the raw result of a tools/call that failed in a way the model should read; what could deceive in it is
+// escaped.
 func ToolError(text string) []byte {
 	b := jsonrpc.AppendQuote([]byte(`{"content":[{"type":"text","text":`), confusables.PlainLines(text))
 	return append(b, `}],"isError":true}`...)

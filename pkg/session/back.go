@@ -120,8 +120,8 @@ func (s *Session) logMessage(in *upstream.Attachment, m *jsonrpc.Message) {
 	}
 }
 
-// declared tells whether a notification belongs to an experimental capability or an extension of the server that a person
-// approved: notifications/NAME, or one below it.
+// declared tells whether a notification belongs to an experimental capability or an extension of the server that a
+// person approved: notifications/NAME, or one below it.
 func (s *Session) declared(in *upstream.Attachment, method string) (found bool) {
 	name, ok := strings.CutPrefix(method, "notifications/")
 	if !ok {
@@ -153,7 +153,8 @@ func (s *Session) dropped(in *upstream.Attachment, m *jsonrpc.Message, why strin
 	}
 }
 
-// mostID bounds what a server makes the session keep, in bytes: the id of a request, a progress token, an elicitationId.
+// mostID bounds what a server makes the session keep, in bytes: the id of a request, a progress token, an
+// elicitationId.
 const mostID = 1 << 10
 
 // askClient passes a server's request to the client whose call caused it: the instance runs for this session alone.
@@ -229,8 +230,8 @@ func (s *Session) attributed(in *upstream.Attachment, m *jsonrpc.Message, method
 	return nil, nil
 }
 
-// attributedError is an error of a server with the server's name in front of what it asks a person to open. One that asks
-// too much, or in a way that can be read differently, is replaced.
+// attributedError is an error of a server with the server's name in front of what it asks a person to open. One that
+// asks too much, or in a way that can be read differently, is replaced.
 func (s *Session) attributedError(in *upstream.Attachment, answer *jsonrpc.Message) *jsonrpc.Message {
 	edits, ids, err := readRequired(answer.Raw, answer.Error, in.Name(), len(s.host.Config(s).Servers) < 2)
 	if err == nil && len(ids) == 0 {
@@ -269,8 +270,8 @@ func (s *Session) ask(method string, params []byte, done func(m *jsonrpc.Message
 	return id
 }
 
-// Ask makes a request of the proxy's own to the client and waits for the answer, a Result or a Failure. When ctx or the session ends
-// first, the request is cancelled, and an answer that comes later is dropped.
+// Ask makes a request of the proxy's own to the client and waits for the answer, a Result or a Failure. When ctx or the
+// session ends first, the request is cancelled, and an answer that comes later is dropped.
 func (s *Session) Ask(ctx context.Context, method string, params []byte) (*jsonrpc.Message, error) {
 	answer := make(chan *jsonrpc.Message, 1)
 	id := s.ask(method, params, func(m *jsonrpc.Message) { answer <- m })
@@ -305,7 +306,8 @@ func (s *Session) Client() string {
 	return name
 }
 
-// answered takes the client's answer to a request made of it, and tells whether it was one. One to no open request is dropped.
+// answered takes the client's answer to a request made of it, and tells whether it was one. One to no open request is
+// dropped.
 func (s *Session) answered(m *jsonrpc.Message) bool {
 	id, ok := jsonrpc.Number(m.Bytes(m.ID))
 	if !ok {

@@ -10,8 +10,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// calls are the client's open requests that can be cancelled, by their raw ids. Two requests may have one id, against the protocol; then
-// the later one is known.
+// calls are the client's open requests that can be cancelled, by their raw ids. Two requests may have one id, against
+// the protocol; then the later one is known.
 type calls struct {
 	mu   sync.Mutex
 	open map[string]*upstream.Call
@@ -95,9 +95,8 @@ const (
 	startNotice = 5 * time.Second
 )
 
-// tellStart reports, as progress of a call that waits for its server to start, that it does: a first start may download for
-// minutes. The numbers rise towards 0, so that what the server itself reports later goes on
-// rising.
+// tellStart reports, as progress of a call that waits for its server to start, that it does: a first start may download
+// for minutes. The numbers rise towards 0, so that what the server itself reports later goes on rising.
 func (s *Session) tellStart(c *upstream.Call) {
 	in, token := c.To(), c.Request.Bytes(c.Request.Params.Token)
 	tick := time.NewTicker(startSilent)

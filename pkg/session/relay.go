@@ -10,8 +10,9 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// call serves a request that names what it is for, which decides which server it goes to. A name that is unknown may belong to a server
-// that has not been listed yet, or stand in a result that the client has just read: the request waits for that.
+// call serves a request that names what it is for, which decides which server it goes to. A name that is unknown may
+// belong to a server that has not been listed yet, or stand in a result that the client has just read: the request
+// waits for that.
 func (s *Session) call(c *upstream.Call) {
 	s.calls.add(c)
 	server, found := s.target(c)
@@ -25,8 +26,8 @@ func (s *Session) call(c *upstream.Call) {
 	}
 }
 
-// callOnceListed serves a request when the servers never seen before have been listed, and the results that were passed on have been looked
-// through for links.
+// callOnceListed serves a request when the servers never seen before have been listed, and the results that were passed
+// on have been looked through for links.
 func (s *Session) callOnceListed(c *upstream.Call) {
 	s.host.AwaitFirst(s.ctx, s, mcp.String(c.Request.Raw, c.Request.Params.Name))
 	if c.Method != mcp.ToolsCall && c.Method != mcp.PromptsGet {
@@ -128,8 +129,8 @@ func (s *Session) unknown(c *upstream.Call) {
 	}
 }
 
-// relay passes a request, which is open, to a server under an id and a progress token of the instance, and all else as it came, but for
-// the name.
+// relay passes a request, which is open, to a server under an id and a progress token of the instance, and all else as
+// it came, but for the name.
 func (s *Session) relay(c *upstream.Call, in *upstream.Attachment) {
 	in.Do(c)
 	if c.Request.Params.Token.End != 0 && in.Hello() == nil {

@@ -35,12 +35,13 @@ type Host interface {
 	Moved(s *Session)
 	// Leave is called once, when the client has left and before its servers are ended. It does not wait.
 	Leave(s *Session)
-	// AwaitFirst waits until the servers never seen before have been looked at, within bounds. With a name of a tool or prompt
-	// it waits only for the server that the name belongs to, if one does.
+	// AwaitFirst waits until the servers never seen before have been looked at, within bounds. With a name of a tool or
+	// prompt it waits only for the server that the name belongs to, if one does.
 	AwaitFirst(ctx context.Context, s *Session, name string)
 	// NotListed says why a server has not been listed so far, nil if it has.
 	NotListed(s *Session, server string) error
-	// Withheld says why the item of that name, which a server may well offer, is not in the catalog, nil if nothing of it is withheld.
+	// Withheld says why the item of that name, which a server may well offer, is not in the catalog, nil if nothing of
+	// it is withheld.
 	Withheld(s *Session, server, name string) error
 	// Learned reports what a running instance of a server lists. What is new in it is recorded when it returns.
 	Learned(s *Session, server string, live *catalog.Snapshot)
@@ -56,7 +57,8 @@ type Host interface {
 	Turn(server *config.Server) upstream.Turn
 	// Ready completes what a server is started with.
 	Ready(start *upstream.Start) *upstream.Start
-	// About says, for the proxy's own part of the instructions, which servers there are, which can't be used, and what to do.
+	// About says, for the proxy's own part of the instructions, which servers there are, which can't be used, and what
+	// to do.
 	About(s *Session) string
 	// OwnTools makes a connection to the proxy's own tools, on behalf of the session.
 	OwnTools(s *Session) upstream.Conn
@@ -180,8 +182,9 @@ func (s *Session) write(f jsonrpc.Frame) {
 	s.sent(s.conn.Out.SendWait(f, patience))
 }
 
-// reply is write for an answer that comes from an attachment, nil for one of the proxy's own. The goroutine of an instance that other
-// clients use too does not wait for this one: what is left then, a little at the most, is written as soon as there is room.
+// reply is write for an answer that comes from an attachment, nil for one of the proxy's own. The goroutine of an
+// instance that other clients use too does not wait for this one: what is left then, a little at the most, is written
+// as soon as there is room.
 func (s *Session) reply(from *upstream.Attachment, f jsonrpc.Frame) {
 	if f.Len() == 0 || from == nil || !from.Shared() {
 		s.write(f)
@@ -210,9 +213,9 @@ func (s *Session) sent(err error) {
 	}
 }
 
-// pass sends the client what a server says unasked. While the client has more of it to read than a server may leave it, the server waits, and
-// no other does: what it says next, its answers too, comes in its order. A server that other clients use too does not wait: what this one
-// does not read is lost to it.
+// pass sends the client what a server says unasked. While the client has more of it to read than a server may leave it,
+// the server waits, and no other does: what it says next, its answers too, comes in its order. A server that other
+// clients use too does not wait: what this one does not read is lost to it.
 func (s *Session) pass(in *upstream.Attachment, m *jsonrpc.Message, f jsonrpc.Frame) {
 	if in.Shared() {
 		if !s.conn.Out.SendDroppable(f, &in.Unread, jsonrpc.MaxUnread) {

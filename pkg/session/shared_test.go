@@ -26,8 +26,8 @@ func (o *other) FromServer(*upstream.Attachment, *jsonrpc.Message)              
 func (o *other) Listed(*upstream.Attachment, *catalog.Snapshot, upstream.Known) {}
 func (o *other) Changed(*upstream.Attachment)                                   {}
 
-// TestOneThatDoesNotRead: a client that leaves its answers and notifications unread does not stop a server that another client uses too. It
-// loses its own session, in time.
+// TestOneThatDoesNotRead: a client that leaves its answers and notifications unread does not stop a server that another
+// client uses too. It loses its own session, in time.
 func TestOneThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := &server{sent: make(chan string, 100), inbox: make(chan string, 1000), ended: make(chan struct{})}

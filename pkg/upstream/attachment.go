@@ -10,15 +10,16 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
-// Client is who stands behind an attachment. Answered, FromServer and Changed are mostly called by the goroutine that reads from the server,
-// Listed may come at the same time. None is called with a lock held.
+// Client is who stands behind an attachment. Answered, FromServer and Changed are mostly called by the goroutine that
+// reads from the server, Listed may come at the same time. None is called with a lock held.
 type Client interface {
-	// Answered is called once for each call that was not cancelled: with the answer, a Result or a Failure, or with the reason why there is none.
+	// Answered is called once for each call that was not cancelled: with the answer, a Result or a Failure, or with the
+	// reason why there is none.
 	Answered(c *Call, answer *jsonrpc.Message, err error)
 	// FromServer gets each request and notification of the server that is for this client.
 	FromServer(a *Attachment, m *jsonrpc.Message)
-	// Listed is called when lists of the server were read, and when more became known of them. A list in live that is nil
-	// was not read yet.
+	// Listed is called when lists of the server were read, and when more became known of them. A list in live that is
+	// nil was not read yet.
 	Listed(a *Attachment, live *catalog.Snapshot, known Known)
 	// Changed is called when the state changed; when the server has come up, before any waiting call is sent.
 	Changed(a *Attachment)
@@ -106,8 +107,8 @@ func (a *Attachment) Hold(n int) {
 	a.rest()
 }
 
-// SetLevel notes the raw log level that the client asks for. The server is told the most verbose one that a client asked for, now or when
-// it starts; what it says then beyond another client's is not for that one.
+// SetLevel notes the raw log level that the client asks for. The server is told the most verbose one that a client
+// asked for, now or when it starts; what it says then beyond another client's is not for that one.
 func (a *Attachment) SetLevel(level []byte) {
 	a.mu.Lock()
 	a.level = level
@@ -139,8 +140,8 @@ func severity(raw []byte) int {
 // usual is the least level of what a client gets that asked for none, once another client asked for more.
 var usual = slices.Index(mcp.LogLevels, "info")
 
-// Subscribe notes whether the client is subscribed to a URI, as the server knows it. Subscriptions keep the server up, and are made again
-// when it is started again.
+// Subscribe notes whether the client is subscribed to a URI, as the server knows it. Subscriptions keep the server up,
+// and are made again when it is started again.
 func (a *Attachment) Subscribe(uri string, on bool) {
 	a.mu.Lock()
 	was := a.uris[uri]
@@ -158,7 +159,8 @@ func (a *Attachment) Subscribe(uri string, on bool) {
 	}
 }
 
-// SubscribedByOthers tells whether another client is subscribed to a URI, so that the server must not be told that this one is no more.
+// SubscribedByOthers tells whether another client is subscribed to a URI, so that the server must not be told that this
+// one is no more.
 func (a *Attachment) SubscribedByOthers(uri string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -237,8 +239,8 @@ func (a *Attachment) concerned(m *jsonrpc.Message) bool {
 	return true
 }
 
-// request gives a request of the server to the client whose call caused it. It is refused where that can't be told: it is never shown to
-// somebody else.
+// request gives a request of the server to the client whose call caused it. It is refused where that can't be told: it
+// is never shown to somebody else.
 func (in *Instance) request(conn Conn, m *jsonrpc.Message, more bool) {
 	in.mu.Lock()
 	a := in.caller
@@ -258,7 +260,8 @@ func (in *Instance) request(conn Conn, m *jsonrpc.Message, more bool) {
 	a.client.FromServer(a, m)
 }
 
-// cork holds back what goes to a client while more messages of the server are at hand, so that it goes out together. It is the reader's.
+// cork holds back what goes to a client while more messages of the server are at hand, so that it goes out together. It
+// is the reader's.
 func (in *Instance) cork(a *Attachment, more bool) {
 	if more && !a.corked && a.out != nil {
 		a.corked = true

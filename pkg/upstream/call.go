@@ -14,8 +14,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
 
-// Call is one open request to a server, from the message that asked for it to the answer. What was asked is set before Do, and not
-// changed after.
+// Call is one open request to a server, from the message that asked for it to the answer. What was asked is set before
+// Do, and not changed after.
 type Call struct {
 	Method  string
 	Kind    catalog.Kind // of a call that names an item
@@ -25,8 +25,8 @@ type Call struct {
 	Rename  jsonrpc.Edit // of Request: what the server is sent instead; the id and the progress token are replaced besides
 	Task    bool         // it asks to run as a task: its progress goes on after the answer
 	Began   time.Time    // when it was asked for
-	// Reply takes the answer to the client, from the attachment that it comes of, nil if it is the proxy's own. An empty frame says that none
-	// will come.
+	// Reply takes the answer to the client, from the attachment that it comes of, nil if it is the proxy's own. An
+	// empty frame says that none will come.
 	Reply func(from *Attachment, f jsonrpc.Frame)
 
 	to       atomic.Pointer[Attachment]          // nil: it was not given to a server so far
@@ -67,8 +67,9 @@ func (c *Call) To() *Attachment { return c.to.Load() }
 // End ends a call that is not to go to a server any more. It is false if the call is over already, or was cancelled.
 func (c *Call) End() bool { return c.over.CompareAndSwap(false, true) }
 
-// Cancel takes the call back: if it waits it is never sent, and if it was sent the server is told, with the client's notification m, in
-// which the id stands at id. Nobody is told of an answer after Cancel returned true; false means that the call was over already.
+// Cancel takes the call back: if it waits it is never sent, and if it was sent the server is told, with the client's
+// notification m, in which the id stands at id. Nobody is told of an answer after Cancel returned true; false means
+// that the call was over already.
 func (c *Call) Cancel(m *jsonrpc.Message, id jsonrpc.Span) bool {
 	if !c.End() {
 		return false
@@ -82,8 +83,8 @@ func (c *Call) Cancel(m *jsonrpc.Message, id jsonrpc.Span) bool {
 // touch notes a sign of life: call_timeout counts from the last one.
 func (c *Call) touch() { c.sign.Store(time.Now().UnixNano()) }
 
-// finish gives the answer to the call, a Result or a Failure, or the reason why there is none: once, and never after a cancellation. The
-// progress of a call that became a task goes on.
+// finish gives the answer to the call, a Result or a Failure, or the reason why there is none: once, and never after a
+// cancellation. The progress of a call that became a task goes on.
 func (in *Instance) finish(c *Call, answer *jsonrpc.Message, err error) {
 	if !c.End() {
 		return
@@ -98,7 +99,8 @@ func (in *Instance) finish(c *Call, answer *jsonrpc.Message, err error) {
 	c.To().client.Answered(c, answer, err)
 }
 
-// Do sends the call, starting the server first if need be. It does not wait. What becomes of the call is told to the client.
+// Do sends the call, starting the server first if need be. It does not wait. What becomes of the call is told to the
+// client.
 func (a *Attachment) Do(c *Call) {
 	c.to.Store(a)
 	a.mu.Lock()
@@ -192,7 +194,8 @@ func (in *Instance) send(c *Call) error {
 // refusal is the error of a call that was not sent to the running server.
 func (in *Instance) refusal(why error) error { return &Error{Server: in.spec.Name, Cause: why} }
 
-// flush sends the waiting calls that nothing holds back any more; mu is held. It returns the ones that failed, or were refused.
+// flush sends the waiting calls that nothing holds back any more; mu is held. It returns the ones that failed, or were
+// refused.
 func (in *Instance) flush() map[*Call]error {
 	failed := map[*Call]error{}
 	held := in.waiting[:0]
@@ -247,8 +250,8 @@ func (in *Instance) expire(c *Call) {
 		Remedy: fmt.Sprintf("call_timeout of this server is %s", in.spec.CallTimeout)})
 }
 
-// withdraw takes a call that is over from those that wait or were sent. The server is told of the latter in the notification that notice
-// writes for its raw id.
+// withdraw takes a call that is over from those that wait or were sent. The server is told of the latter in the
+// notification that notice writes for its raw id.
 func (in *Instance) withdraw(c *Call, notice func(id []byte) []byte) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -49,8 +49,8 @@ func withToken(t *testing.T, method string) *Call {
 	return &Call{Method: method, Request: &mcp.Request{Message: &m, Params: p}}
 }
 
-// TestProgressTokens: the instance numbers them, whoever gave them; each is good until its call is over, that of a task until it is forgotten,
-// or its server ends.
+// TestProgressTokens: the instance numbers them, whoever gave them; each is good until its call is over, that of a task
+// until it is forgotten, or its server ends.
 func TestProgressTokens(t *testing.T) {
 	s := &script{mute: map[string]bool{"x/never": true}}
 	in, _ := newServer(t, s, nil)
@@ -104,7 +104,8 @@ func TestCancelBeforeDo(t *testing.T) {
 	}
 }
 
-// TestReplyToAnEarlierRun: a server that was started again does not get the answer to a request of the process before it.
+// TestReplyToAnEarlierRun: a server that was started again does not get the answer to a request of the process before
+// it.
 func TestReplyToAnEarlierRun(t *testing.T) {
 	s := &script{}
 	in, _ := newServer(t, s, nil)

@@ -24,7 +24,8 @@ type Error struct {
 	Remedy string
 }
 
-// ErrClosed is the cause when a server was stopped on purpose; ErrStillStarting when a call waited too long for a start.
+// ErrClosed is the cause when a server was stopped on purpose; ErrStillStarting when a call waited too long for a
+// start.
 var (
 	ErrClosed        = errors.New("it was stopped")
 	ErrStillStarting = errors.New("still starting, not run")
@@ -78,8 +79,9 @@ func namesRemedy(cause error) bool {
 	return errors.As(cause, &login) || errors.As(cause, &container) || errors.As(cause, &lack)
 }
 
-// What is kept of a server's stderr for an error message. Programs tell why they end at either end of what they write: Node prints the
-// message first and the stack after it, Python the stack first; others print a banner before, or what they clean up after.
+// What is kept of a server's stderr for an error message. Programs tell why they end at either end of what they write:
+// Node prints the message first and the stack after it, Python the stack first; others print a banner before, or what
+// they clean up after.
 const (
 	headLines = 8
 	tailLines = 12
@@ -87,8 +89,8 @@ const (
 	mostLine  = 300 // bytes of a line: a bundled program's source is one of many thousand
 )
 
-// tail keeps both ends of a server's stderr for an error message, and of what is between them the last line that names an error. Each is
-// marked: they are the server's words, not ours.
+// tail keeps both ends of a server's stderr for an error message, and of what is between them the last line that names
+// an error. Each is marked: they are the server's words, not ours.
 func tail(s string) string {
 	all := strings.Split(strings.TrimRight(confusables.PlainLines(s), "\n"), "\n")
 	if len(all) == 1 && strings.TrimSpace(all[0]) == "" {
@@ -127,7 +129,8 @@ func withoutMiddle(all []string) []string {
 	return append(kept, all[len(all)-tailLines:]...)
 }
 
-// namesError tells whether a line is how a runtime begins the report of an error: "TypeError: …", "panic: …", "Fatal error: …".
+// namesError tells whether a line is how a runtime begins the report of an error: "TypeError: …", "panic: …", "Fatal
+// error: …".
 func namesError(line string) bool {
 	if line == "" || line[0] == ' ' || line[0] == '\t' { // of a stack, or quoted source
 		return false

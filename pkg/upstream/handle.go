@@ -42,8 +42,8 @@ func (in *Instance) handle(conn Conn, msg transport.Inbound) {
 	}
 }
 
-// malformed takes what is no message. A request is refused, an answer ends its call at once; all else is noise, as a line of a log is that
-// has an id.
+// malformed takes what is no message. A request is refused, an answer ends its call at once; all else is noise, as a
+// line of a log is that has an id.
 func (in *Instance) malformed(conn Conn, m *jsonrpc.Message, err error) {
 	if in.noise++; in.noise <= 10 { // only this goroutine counts
 		in.spec.Log.Warn().Str("server", in.spec.Name).Err(err).Str("line", in.excerpt(m.Raw)).Msg("bad message from the server")

@@ -1,9 +1,9 @@
-// Package upstream keeps servers running for clients: it starts one when it is needed, performs the handshake, matches answers to calls,
-// notices when it dies and starts it again when it is needed again.
+// Package upstream keeps servers running for clients: it starts one when it is needed, performs the handshake, matches
+// answers to calls, notices when it dies and starts it again when it is needed again.
 //
-// Instance is one life of a server. Clients use it through an Attachment each, which gets what the server says on its own (requests,
-// notifications); a Pool owns the instances and knows who shares them. How bytes reach the server is a Conn's business. Nothing here knows of
-// clients' names, or of what several servers have to do with each other.
+// Instance is one life of a server. Clients use it through an Attachment each, which gets what the server says on its
+// own (requests, notifications); a Pool owns the instances and knows who shares them. How bytes reach the server is a
+// Conn's business. Nothing here knows of clients' names, or of what several servers have to do with each other.
 package upstream
 
 import (
@@ -52,7 +52,8 @@ type Spec struct {
 	Remote       bool   // reached over the network, for what errors advise
 	Turn         Turn   // how it waits for its start
 	Launch       string // key of the launch, recorded in snapshots
-	// Admit tells whether a live definition, of this digest, may be used; nil: every one. It is called with a lock held.
+	// Admit tells whether a live definition, of this digest, may be used; nil: every one. It is called with a lock
+	// held.
 	Admit func(kind catalog.Kind, id, digest string) error
 	Log   zerolog.Logger
 }

@@ -85,12 +85,13 @@ func (l *lists) settle(now time.Time) Known {
 var (
 	// ErrNotOffered is the cause when the server does not list what a call names.
 	ErrNotOffered = errors.New("the server does not offer this at the moment; the call was not sent")
-	// ErrNotListed is the cause when the server's list can't be read, so that its definition can't be compared with the approved one.
+	// ErrNotListed is the cause when the server's list can't be read, so that its definition can't be compared with the
+	// approved one.
 	ErrNotListed = errors.New("the server does not tell what it offers; the call was not sent")
 )
 
-// unlisted says why a list that the server declares can't be used, nil if each was read or may still be on its way. The tools come first:
-// the others are only told where they can be read.
+// unlisted says why a list that the server declares can't be used, nil if each was read or may still be on its way. The
+// tools come first: the others are only told where they can be read.
 func (l *lists) unlisted(now time.Time) (catalog.Kind, error) {
 	late := now.Sub(l.ready) >= settleMost
 	for _, k := range []catalog.Kind{catalog.Tools, catalog.Prompts, catalog.Templates, catalog.Resources} {
@@ -108,8 +109,8 @@ func (l *lists) unlisted(now time.Time) (catalog.Kind, error) {
 // ErrNoList is wrapped while a server has not answered a list, but is not given up.
 var ErrNoList = errors.New("no answer")
 
-// unlisted says why what the running server offers can't be told, nil if it can. usable tells that it can be used all the same: what can't be
-// read is not the list that people need most. mu is held.
+// unlisted says why what the running server offers can't be told, nil if it can. usable tells that it can be used all
+// the same: what can't be read is not the list that people need most. mu is held.
 func (in *Instance) unlisted() (err *Error, usable bool) {
 	if in.state != Ready {
 		return nil, false
@@ -136,8 +137,9 @@ func Unread(live *catalog.Snapshot) bool {
 	return live.Items[catalog.Tools] == nil && mcp.Declares(live.Capabilities, "tools")
 }
 
-// judge tells whether a call has to wait although the server runs, or is refused. It is sent only after its client has seen the
-// live definition of what it names, and admits it; what a fresh instance does not offer (yet) may still appear.
+// judge tells whether a call has to wait although the server runs, or is refused. It is sent only after its client has
+// seen the live definition of what it names, and admits it; what a fresh instance does not offer (yet) may still
+// appear.
 func (l *lists) judge(c *Call, admit func(catalog.Kind, string, string) error) (wait bool, refused error) {
 	switch {
 	case l.stale:
@@ -381,13 +383,15 @@ func (in *Instance) ReadList(k catalog.Kind, most time.Duration) ([][]byte, erro
 	return in.readItems(k.List(), k.Key(), stand, most)
 }
 
-// ReadItems is ReadList for any method that lists data: the items are in the member key of its result. What may not stand in a list beside
-// what other servers have is left out. Definitions are not: people are told of those that can't be read.
+// ReadItems is ReadList for any method that lists data: the items are in the member key of its result. What may not
+// stand in a list beside what other servers have is left out. Definitions are not: people are told of those that can't
+// be read.
 func (in *Instance) ReadItems(method, key string, most time.Duration) ([][]byte, error) {
 	return in.readItems(method, key, nil, most)
 }
 
-// readItems reads a list within its limits. What is too large to be kept has its place taken by what instead returns; it is nil for data.
+// readItems reads a list within its limits. What is too large to be kept has its place taken by what instead returns;
+// it is nil for data.
 func (in *Instance) readItems(method, key string, instead func(item []byte) []byte, most time.Duration) ([][]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()

@@ -19,8 +19,8 @@ type Key struct {
 	Scope  any // who shares it; comparable. A session, for an instance that is its own.
 }
 
-// Attach gives a client the instance of a key, or a new one made from spec, which is not started. What is sent to the client while more is at
-// hand is held back at out, which may be nil.
+// Attach gives a client the instance of a key, or a new one made from spec, which is not started. What is sent to the
+// client while more is at hand is held back at out, which may be nil.
 func (p *Pool) Attach(key Key, spec func() Spec, client Client, out *jsonrpc.Outlet) *Attachment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -37,8 +37,8 @@ func (p *Pool) Attach(key Key, spec func() Spec, client Client, out *jsonrpc.Out
 	return a
 }
 
-// Detach ends a client's use of its instance. The last one's end is the instance's, within about grace; who calls it again, with a shorter
-// one, has it end sooner.
+// Detach ends a client's use of its instance. The last one's end is the instance's, within about grace; who calls it
+// again, with a shorter one, has it end sooner.
 func (a *Attachment) Detach(grace time.Duration) {
 	if a.leaveAlone() {
 		a.Close(grace)

@@ -132,8 +132,8 @@ func TestSharedCalls(t *testing.T) {
 	})
 }
 
-// TestSharedRequests: a request of the server is put to the client whose call caused it. Where that can't be told it is refused, and nobody
-// sees it.
+// TestSharedRequests: a request of the server is put to the client whose call caused it. Where that can't be told it is
+// refused, and nobody sees it.
 func TestSharedRequests(t *testing.T) {
 	s := &script{}
 	sharing(t, s, func(_ *Pool, a, b *Attachment) {
@@ -172,7 +172,8 @@ func TestRequestAfterItsClientLeft(t *testing.T) {
 	})
 }
 
-// TestSharedSubscriptions: a URI is given up at the server when nobody is subscribed to it any more; updates are for those who are.
+// TestSharedSubscriptions: a URI is given up at the server when nobody is subscribed to it any more; updates are for
+// those who are.
 func TestSharedSubscriptions(t *testing.T) {
 	s := &script{}
 	sharing(t, s, func(_ *Pool, a, b *Attachment) {

@@ -14,7 +14,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
-// backoff is how long to wait after the nth failed start in a row: 1 s, doubling up to a minute, with a fifth of jitter.
+// backoff is how long to wait after the nth failed start in a row: 1 s, doubling up to a minute, with a fifth of
+// jitter.
 func backoff(n int) time.Duration {
 	d := time.Second << min(n, 6)
 	return min(d, time.Minute) - time.Duration(rand.Int64N(int64(d)/5))
@@ -119,8 +120,8 @@ type pulse struct {
 	sign time.Time // when it was last seen to work
 }
 
-// Sign is when the server last gave a sign of life: a byte on stdout or stderr, or work of its processes, as when npx downloads
-// without a word. Before that it is when the present state began.
+// Sign is when the server last gave a sign of life: a byte on stdout or stderr, or work of its processes, as when npx
+// downloads without a word. Before that it is when the present state began.
 func (in *Instance) Sign() time.Time {
 	in.mu.Lock()
 	conn, sign := in.conn, in.since
@@ -198,7 +199,8 @@ func (in *Instance) greeted(conn Conn, m *jsonrpc.Message) error {
 	return nil
 }
 
-// release notes the digests of the definitions that the clients have been told of, and sends the waiting calls that may go.
+// release notes the digests of the definitions that the clients have been told of, and sends the waiting calls that may
+// go.
 func (in *Instance) release(conn Conn, digests [catalog.Kinds]map[string]string) {
 	in.mu.Lock()
 	if in.state != Ready || in.conn != conn {
