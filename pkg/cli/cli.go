@@ -138,7 +138,7 @@ To see it work: mcpproxy-stdio try`,
 	root.AddCommand(a.serveCommand(), a.tryCommand(), a.checkCommand(), a.doctorCommand(), a.serversCommand(), a.addCommand(), a.importCommand(),
 		a.removeCommand(), a.enableCommand(), a.disableCommand(), a.testCommand(), a.logsCommand(),
 		a.reviewCommand(), a.approveCommand(), a.rejectCommand(), a.approvalsCommand(), a.historyCommand(), a.pinCommand(), a.scanCommand(),
-		a.loginCommand(), a.logoutCommand(), a.authCommand(), a.secretCommand(), a.versionCommand(), demoServerCommand())
+		a.loginCommand(), a.logoutCommand(), a.authCommand(), a.secretCommand(), a.schemaCommand(), a.versionCommand(), demoServerCommand())
 	return root
 }
 

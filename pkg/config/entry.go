@@ -181,16 +181,16 @@ func (e *entry) checkProtocol() {
 	}
 	switch s.Protocol {
 	case ProtocolStdio:
-		e.needs(hasCommand, "command", "url", "headers", "allow_http")
+		e.needs(hasCommand, "command", "url")
 	case ProtocolHTTP, ProtocolSSE:
-		e.needs(hasURL, "url", "command", "args", "env", "env_file", "working_dir")
+		e.needs(hasURL, "url", "command")
 		e.checkURL()
 	}
 }
 
 // needs checks the option a protocol requires, the one that contradicts it and
 // the ones that mean nothing for it.
-func (e *entry) needs(has bool, required, contrary string, idle ...string) {
+func (e *entry) needs(has bool, required, contrary string) {
 	protocol := e.server.Protocol
 	if !has {
 		e.fail(e.value, "", "protocol "+protocol+" needs "+required, `add "`+required+`": "…"`)
@@ -198,9 +198,10 @@ func (e *entry) needs(has bool, required, contrary string, idle ...string) {
 	if v, ok := e.seen[contrary]; ok {
 		e.fail(v, "", contrary+" does not go with protocol "+protocol, "remove it, or change the protocol")
 	}
-	for _, name := range idle {
-		if v, ok := e.seen[name]; ok && !(name == "env" && e.server.usesOwn()) {
-			e.warn(v, "", name+" means nothing with protocol "+protocol, "remove it")
+	for _, o := range serverOptions {
+		idle := o.local && protocol != ProtocolStdio || o.remote && protocol == ProtocolStdio
+		if v, ok := e.seen[o.name]; ok && idle && o.name != contrary && !(o.name == "env" && e.server.usesOwn()) {
+			e.warn(v, "", o.name+" means nothing with protocol "+protocol, "remove it")
 		}
 	}
 }

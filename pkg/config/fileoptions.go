@@ -33,7 +33,7 @@ const (
 )
 
 // fileOptions are the options at the top of the file, in the order in which unknown ones are told of them.
-var fileOptions = options[decoder]{
+var fileOptions = options[Config]{
 	{name: keyServers, kind: "array", meaning: "the servers"},
 	{name: keyServersVSCode, kind: "array", meaning: "the servers, as VS Code names them"},
 	{name: keyInputs, kind: "array", meaning: "VS Code's: what `${input:NAME}` stands for"},
@@ -42,21 +42,21 @@ var fileOptions = options[decoder]{
 		name: "first_list_wait", standard: DefaultFirstListWait,
 		meaning: "how long the very first list waits for servers never seen before " +
 			"while none of them comes on; default 8 s",
-		field: func(d *decoder) any { return &d.config.FirstListWait },
+		field: func(c *Config) any { return &c.FirstListWait },
 	},
 	{
 		name: "max_parallel_starts", least: 1, most: 1000, // more servers than anybody starts at a time
 		meaning: "how many servers of this machine may start at a time; " +
 			"default: as many as there are processors, and at least two",
 		more:   ". What a call waits for comes first, then what is quick to start",
-		field:  func(d *decoder) any { return &d.config.MaxStarts },
+		field:  func(c *Config) any { return &c.MaxStarts },
 		remedy: "leave it out to have as many as there are processors",
 	},
 	{
 		name: "max_name_length", least: 24, most: 64, standard: DefaultMaxNameLength,
 		meaning: "longest name of a tool or prompt towards clients, 24 to 64; " +
 			"default 48, since clients put up to 16 characters in front",
-		field:  func(d *decoder) any { return &d.config.MaxNameLength },
+		field:  func(c *Config) any { return &c.MaxNameLength },
 		remedy: "48 leaves room for what clients put in front",
 	},
 	{
@@ -66,7 +66,7 @@ var fileOptions = options[decoder]{
 			"`host` (whoever the client lets call `quarantine_approve`), " +
 			"`off` (nothing of your own file is held, changes are taken over)",
 		more:   ". A looser one counts once you have confirmed it with `mcpproxy-stdio approve --policy`",
-		field:  func(d *decoder) any { return &d.config.Approval },
+		field:  func(c *Config) any { return &c.Approval },
 		remedy: "human is the default",
 	},
 	{
@@ -74,7 +74,7 @@ var fileOptions = options[decoder]{
 		meaning: "where the four digits are shown that you type on a terminal to approve: `terminal` (default), or `desktop`, " +
 			"a desktop notification (Linux), which a program that operates the terminal does not see there",
 		more:   ". Going back to `terminal` counts once you have confirmed it with `approve --policy`",
-		field:  func(d *decoder) any { return &d.config.ApprovalConfirm },
+		field:  func(c *Config) any { return &c.ApprovalConfirm },
 		remedy: "terminal is the default; desktop is in force until this is mended",
 		broken: ConfirmDesktop, // whatever was meant, it was not the default
 	},
@@ -85,8 +85,8 @@ var fileOptions = options[decoder]{
 }
 
 // option reads an option at the top of the file.
-func (d *decoder) option(o *option[decoder], v hujson.Value) {
-	switch p := o.field(d).(type) {
+func (d *decoder) option(o *option[Config], v hujson.Value) {
+	switch p := o.field(d.config).(type) {
 	case *time.Duration:
 		wait, problem := durationOf(v, true)
 		if problem != nil {

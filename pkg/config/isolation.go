@@ -113,7 +113,7 @@ func baseName(command string) string {
 // pulled are no such options: they say how docker does it, not how far the server is confined. Nor is an engine on this machine.
 func (i *Isolation) BeyondSandbox() string {
 	for _, o := range isolationOptions {
-		if o.beyond != nil && o.beyond(i) {
+		if o.beyondSandbox(i) {
 			return o.name
 		}
 	}

@@ -87,7 +87,7 @@ func (d *decoder) meansIsolation(key string, m hujson.ObjectMember) bool {
 func (e *entry) checkSandbox(asked *isolationAsked) {
 	for _, o := range isolationOptions {
 		at, written := asked.set[o.name]
-		if written && (o.docker || o.beyond != nil && o.beyond(&asked.Isolation)) {
+		if written && (o.docker || o.beyondSandbox(&asked.Isolation)) {
 			e.fail(at, "", "isolation."+o.name+" is something that a sandbox cannot give", `remove it, or write "type": "docker"`)
 		}
 	}
@@ -181,7 +181,7 @@ func (e *entry) inheritSandbox(o *option[Isolation], own *isolationAsked, iso, f
 		iso.Mounts = slices.DeleteFunc(slices.Clone(iso.Mounts), Mount.beyondSandbox)
 	case o.name == "network" && o.beyond(from):
 		e.fail(own.typeAt(), from.Network, "isolation.network of your own file names a network of docker, which a sandbox cannot give", `write "network": "none" or "bridge" in this entry`)
-	case !o.docker && (o.beyond == nil || !o.beyond(from)):
+	case !o.docker && !o.beyondSandbox(from):
 		o.copy(iso, from)
 	}
 }

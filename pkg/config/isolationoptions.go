@@ -41,13 +41,13 @@ var isolationOptions = options[Isolation]{
 		name: "cpu_limit", kind: "string or number",
 		meaning: "processors: `\"0.5\"`, `2`",
 		field:   func(i *Isolation) any { return &i.CPUs }, read: (*entry).isolationCPUs,
-		beyond: func(i *Isolation) bool { return i.CPUs != 0 },
+		container: true,
 	},
 	{
 		name: "pids_limit", kind: "string or number",
 		meaning: "processes and threads; default 256",
 		field:   func(i *Isolation) any { return &i.Pids }, read: (*entry).isolationPids,
-		beyond: func(i *Isolation) bool { return i.Pids != 0 },
+		container: true,
 	},
 	{
 		name: "network", standard: NetworkBridge,
@@ -67,15 +67,15 @@ var isolationOptions = options[Isolation]{
 		beyond: func(i *Isolation) bool { return slices.ContainsFunc(i.Mounts, Mount.beyondSandbox) },
 	},
 	{
-		name: "working_dir", kind: "string",
+		name: "working_dir", kind: "string", takes: "boolean",
 		meaning: "show it its working directory, and start it there: `\"ro\"` or `\"rw\"`; default: it does not see it",
 		field:   func(i *Isolation) any { return &i.Dir }, read: (*entry).isolationDir,
 	},
 	{
-		name:    "user",
+		name: "user", takes: "number",
 		meaning: "default: the image's own",
 		field:   func(i *Isolation) any { return &i.User }, read: (*entry).isolationUser,
-		beyond: func(i *Isolation) bool { return i.User != "" },
+		container: true,
 	},
 	{
 		name:    "read_only",
@@ -86,7 +86,7 @@ var isolationOptions = options[Isolation]{
 		name:    "tmpfs",
 		meaning: "where the container can write in memory: `[\"/run:size=16m\"]`",
 		field:   func(i *Isolation) any { return &i.Tmpfs }, read: (*entry).isolationTmpfs,
-		beyond: func(i *Isolation) bool { return len(i.Tmpfs) > 0 },
+		container: true,
 	},
 	{
 		name: "cache",
@@ -112,7 +112,7 @@ var isolationOptions = options[Isolation]{
 		name:    "platform",
 		meaning: "such as `linux/amd64`",
 		field:   func(i *Isolation) any { return &i.Platform }, read: (*entry).isolationPlatform,
-		beyond: func(i *Isolation) bool { return i.Platform != "" },
+		container: true,
 	},
 	{
 		name: "docker_host", docker: true,
@@ -127,7 +127,7 @@ var isolationOptions = options[Isolation]{
 		name:    "extra_hosts",
 		meaning: "`[\"name:address\"]`",
 		field:   func(i *Isolation) any { return &i.ExtraHosts }, read: (*entry).isolationExtraHosts,
-		beyond: func(i *Isolation) bool { return len(i.ExtraHosts) > 0 },
+		container: true,
 	},
 }
 

@@ -46,13 +46,13 @@ var oauthOptions = options[OAuth]{
 		field: func(o *OAuth) any { return &o.AuthMethod }, refs: true,
 	},
 	{
-		name:    "scopes",
+		name: "scopes", takes: "string",
 		meaning: "ask for these, not for what the server names; `[]`: for none. Also as one text, `\"read write\"`",
 		field:   func(o *OAuth) any { return &o.Scopes }, refs: true, emptyCounts: true, also: []string{"scope"},
 		read: func(e *entry, o *OAuth, at hujson.Value) { o.Scopes = e.scopes(at) },
 	},
 	{
-		name: "extra_scopes", meaning: "ask for these as well",
+		name: "extra_scopes", takes: "string", meaning: "ask for these as well",
 		field: func(o *OAuth) any { return &o.ExtraScopes }, refs: true,
 		read: func(e *entry, o *OAuth, at hujson.Value) {
 			if o.ExtraScopes = e.scopes(at); len(o.ExtraScopes) == 0 { // none more is none
@@ -81,7 +81,7 @@ var oauthOptions = options[OAuth]{
 		field:   func(o *OAuth) any { return &o.Issuer }, refs: true, fault: issuerFault,
 	},
 	{
-		name:    "redirect_port",
+		name: "redirect_port", least: 1, most: 65535,
 		meaning: "the service wants the exact port of `http://127.0.0.1:PORT/callback` registered; default: any",
 		field:   func(o *OAuth) any { return &o.RedirectPort }, read: (*entry).redirectPort, people: true,
 		also: []string{"callbackPort"},

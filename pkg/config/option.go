@@ -19,10 +19,12 @@ import (
 type option[T any] struct {
 	name     string
 	kind     string   // its type, for people; "": that of its field
+	takes    string   // another JSON type that is read as well; "": none
 	required string   // of an entry: "yes", or the protocol that needs it; "": no
 	meaning  string   // its sentence, in Markdown
 	more     string   // what the README says behind that
 	values   []string // what it can be; nil: anything of its type
+	loose    bool     // other clients' words for these are read as well
 	standard any      // what it is where it is not written; nil: nothing
 	broken   any      // what it counts as where it can't be read; nil: that
 	least    int64    // the smallest number that it can be
@@ -44,12 +46,13 @@ type option[T any] struct {
 	emptyCounts bool   // an empty list is another one than none
 	purpose     string // what the hashes of its values are made with; "": its name
 
-	local  bool          // of an entry: it means nothing to a server elsewhere
-	remote bool          // of an entry: it means nothing to a program of this machine
-	people bool          // of oauth: it means nothing to a login without a person
-	top    bool          // of isolation: it counts at the top of the user's own file only
-	docker bool          // of isolation: it says how docker does it, and means nothing to a sandbox
-	beyond func(*T) bool // of isolation: it asks for what a sandbox can't give; nil: it never does
+	local     bool          // of an entry: it means nothing to a server elsewhere, and is warned of there
+	remote    bool          // of an entry: it means nothing to a program of this machine
+	people    bool          // of oauth: it means nothing to a login without a person
+	top       bool          // of isolation: it counts at the top of the user's own file only
+	docker    bool          // of isolation: it says how docker does it, and means nothing to a sandbox
+	container bool          // of isolation: only a container gives it
+	beyond    func(*T) bool // of isolation: it asks for what only a container gives; nil: it never does
 }
 
 type options[T any] []option[T]
@@ -195,6 +198,11 @@ func (o *option[T]) value(t *T, defaults bool) any {
 	return v.Interface()
 }
 
+// beyondSandbox tells whether the option asks for what only a container gives.
+func (o *option[T]) beyondSandbox(t *T) bool {
+	return o.container && o.value(t, false) != nil || o.beyond != nil && o.beyond(t)
+}
+
 // copy sets the option in to as it is in from.
 func (o *option[T]) copy(to, from *T) {
 	if o.set != nil {
@@ -329,5 +337,14 @@ func object(options []Option) json.RawMessage {
 
 // plain is a sentence without its Markdown.
 func plain(text string) string {
-	return strings.ReplaceAll(text, "`", "")
+	text = strings.ReplaceAll(text, "`", "")
+	for {
+		before, rest, found := strings.Cut(text, "](")
+		_, after, closed := strings.Cut(rest, ")")
+		from := strings.LastIndexByte(before, '[')
+		if !found || !closed || from < 0 {
+			return text
+		}
+		text = before[:from] + before[from+1:] + after
+	}
 }

@@ -40,11 +40,10 @@ func nearest(name string, candidates []string) string {
 	if len(name) > 64 {
 		return ""
 	}
-	plain := strings.NewReplacer("_", "", "-", "")
-	key := plain.Replace(strings.ToLower(name))
+	key := plainKey(name)
 	best, bestDistance := "", 1+max(1, len(key)/3)
 	for _, c := range candidates {
-		if d := editDistance(key, plain.Replace(strings.ToLower(c))); d < bestDistance {
+		if d := editDistance(key, plainKey(c)); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}

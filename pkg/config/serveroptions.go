@@ -12,7 +12,7 @@ var serverOptions = options[Server]{
 		field: func(s *Server) any { return &s.Name },
 	},
 	{
-		name: "command", required: "stdio",
+		name: "command", takes: "array", required: "stdio",
 		meaning: "the program to run", more: "; no shell is involved",
 		field: func(s *Server) any { return &s.Command }, read: (*entry).command, refs: true, local: true,
 	},
@@ -32,8 +32,9 @@ var serverOptions = options[Server]{
 		field:   func(s *Server) any { return &s.AllowInsecure }, remote: true,
 	},
 	{
-		name: "protocol", values: []string{ProtocolStdio, ProtocolHTTP, ProtocolSSE},
-		meaning: "`stdio`, `http`, or `sse` for old servers; default: inferred from command or url",
+		name: "protocol", loose: true, values: []string{ProtocolStdio, ProtocolHTTP, ProtocolSSE},
+		meaning: "`stdio`, `http`, or `sse` for old servers; default: inferred from `command` or `url`",
+		more:    "; `http` is streamable HTTP",
 		field:   func(s *Server) any { return &s.Protocol }, read: (*entry).protocol,
 		get: func(s *Server) any { return s.Protocol },
 	},
@@ -52,13 +53,13 @@ var serverOptions = options[Server]{
 	},
 	{
 		name:    "env",
-		meaning: "environment to pass, on top of a short allow-list",
+		meaning: "environment to pass, on top of a [short allow-list](#security)",
 		field:   func(s *Server) any { return &s.Env }, read: (*entry).env, get: (*Server).environment,
 		refs: true, local: true,
 	},
 	{
 		name:    "env_file",
-		meaning: "file with more variables, NAME=VALUE in each line; relative to the configuration file; env wins",
+		meaning: "file with more variables, `NAME=VALUE` in each line; relative to the configuration file; `env` wins",
 		more: ", and variables that decide what is run (`PATH`, `NODE_OPTIONS`, `npm_config_*` …) " +
 			"are not taken from it",
 		field: func(s *Server) any { return &s.EnvFile }, read: (*entry).envFile, refs: true, local: true,
@@ -71,7 +72,7 @@ var serverOptions = options[Server]{
 	{
 		name: "start", values: []string{StartLazy, StartEager}, standard: StartLazy, aside: true,
 		meaning: "`lazy` (default): when first needed; `eager`: at once",
-		more:    " with the client, and again when it ends",
+		more:    ", with the client, and again when it ends",
 		field:   func(s *Server) any { return &s.Start },
 	},
 	{
@@ -123,15 +124,15 @@ var serverOptions = options[Server]{
 	{
 		name: "oauth",
 		meaning: "login, for servers that want another one than the default: " +
-			"client_id, client_secret, scopes, account and more",
+			"`client_id`, `client_secret`, `scopes`, `account` and more",
 		more:  ": [see below](#the-options-of-oauth)",
-		field: func(s *Server) any { return &s.OAuth }, read: (*entry).oauth, remote: true,
+		field: func(s *Server) any { return &s.OAuth }, read: (*entry).oauth,
 	},
 	{
-		name: "isolation",
-		meaning: "confinement: type (docker, sandbox, auto or none), " +
-			"image, memory_limit, cpu_limit, network, mounts, working_dir and more",
+		name: "isolation", takes: "string",
+		meaning: "[confinement](#isolation): `type` (docker, sandbox, auto or none), " +
+			"`image`, `memory_limit`, `cpu_limit`, `network`, `mounts`, `working_dir` and more",
 		more:  ": [see below](#the-options-of-isolation)",
-		field: func(s *Server) any { return &s.Isolation }, read: (*entry).isolation, local: true,
+		field: func(s *Server) any { return &s.Isolation }, read: (*entry).isolation,
 	},
 }
