@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
 
@@ -53,7 +53,7 @@ func TestPages(t *testing.T) {
 
 // ownTool tells whether a definition is one of the proxy's own tools.
 func ownTool(definition string) bool {
-	return slices.ContainsFunc(builtin.Names, func(name string) bool { return strings.Contains(definition, `"name":"`+name+`"`) })
+	return slices.ContainsFunc(catalog.OwnTools, func(name string) bool { return strings.Contains(definition, `"name":"`+name+`"`) })
 }
 
 // TestFirstListAtOnce: the first list is whole, and the first call finds its tool, even if they come in one piece with the
@@ -103,7 +103,7 @@ func TestManyTools(t *testing.T) {
 		c := newHome(t).set(entries{"s": server(many)}, map[string]any{"first_list_wait": "120s"}).initialized("")
 		c.Timeout = 2 * time.Minute
 		names := c.Names("tools/list")
-		own := len(builtin.Names) + 1 // and echo
+		own := len(catalog.OwnTools) + 1 // and echo
 		if len(names) != n+own || names[own] != "s__tool_00001" || names[n+own-1] != fmt.Sprintf("s__tool_%05d", n) {
 			t.Errorf("%d tools, the last one %s", len(names), names[len(names)-1])
 		}

@@ -12,11 +12,13 @@ import (
 // tiers of the packages: a lower one never imports a higher one.
 var tiers = map[string]int{
 	"confusables": 0, "jsonrpc": 0, "mcp": 0, "config": 0, "sandbox": 0, "secret": 0, "store": 0,
-	"docker": 1, "launch": 1, "oauth": 1, "process": 1, "scan": 1, "scan/eval": 1, "transport": 1,
+	"docker": 1, "launch": 1, "oauth": 1, "scan": 1, "scan/eval": 1, "transport": 1,
 	"catalog": 2, "quarantine": 2, "upstream": 2,
-	"session": 3, "builtin": 3,
-	"hub":   4,
-	"front": 5, "cli": 6,
+	"session": 3,
+	"hub":     4,
+	"admin":   5,
+	"builtin": 6, "front": 6,
+	"cli": 7, "cli/process": 7,
 }
 
 func TestLayers(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 
 // Conn is a connection to the own tools.
 type Conn struct {
-	admin   Admin
+	own     *own
 	version string
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -28,9 +28,9 @@ type Conn struct {
 	open map[string]context.CancelFunc // by raw id
 }
 
-// Connect makes a connection to the own tools, which act through admin.
-func Connect(admin Admin, version string) *Conn {
-	c := &Conn{admin: admin, version: version, inbox: jsonrpc.NewQueue(0, func(raw []byte) int { return len(raw) }), open: map[string]context.CancelFunc{}}
+// connect makes a connection to the tools of a client.
+func connect(o *own, version string) *Conn {
+	c := &Conn{own: o, version: version, inbox: jsonrpc.NewQueue(0, func(raw []byte) int { return len(raw) }), open: map[string]context.CancelFunc{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -124,7 +124,7 @@ func (c *Conn) answer(ctx context.Context, m *jsonrpc.Message) ([]byte, error) {
 		if !ok && params.Arguments != nil {
 			return nil, fmt.Errorf("invalid params: arguments is no object")
 		}
-		text, err := call(ctx, c.admin, params.Name, args)
+		text, err := call(ctx, c.own, params.Name, args)
 		if err != nil {
 			return result(err.Error(), true)
 		}

@@ -1,61 +1,38 @@
 // Package builtin is the proxy's own tools: one more server, in process, without a prefix, written with mcp-go's types, so
-// that there is one way for every tool.
+// that there is one way for every tool. What they do is package admin's; here is how a model says it and what it is told.
 //
 // Nothing that can be said to these tools approves or runs what a person has not seen.
 package builtin
 
 import (
-	"context"
-	"time"
-
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
 )
 
-// Admin is what the tools can have done. *hub.admin is one, the tests have another.
-type Admin interface {
-	List() Report
-	Add(name string, options []config.Option) error
-	Update(name string, options []config.Option) (held bool, err error)
-	Enable(name string, on bool) error
-	Remove(name string) error
-	Restart(name string) error
-	Logs(name string) (string, error)
-	// Note is what the user of this client has to do before they see the tools of a server that has come, "" for nothing.
-	Note() string
-
-	Waiting() []Waiting
-	Inspect(name string) (Inspection, error)
-	Approve(ctx context.Context, name, digest, code string) (Outcome, error)
-	Reject(name, tool string) error
-
-	Login(ctx context.Context, name, account string, wait bool) (Login, error)
-	Logins(name string) ([]oauth.Status, error)
-	Logout(ctx context.Context, name, account string) (text string, err error)
+// Tools are the own tools for a hub, which act through service.
+func Tools(service *admin.Service, version string) hub.OwnTools {
+	return hub.OwnTools{Definitions: Definitions, Connect: func(c *hub.Client) upstream.Conn {
+		by := &admin.Actor{Kind: admin.Model, Means: quarantine.Means{How: "tool", By: c.Client(), Model: true}, Host: c}
+		o := &own{service, by, c}
+		by.Ask = o.form
+		return connect(o, version)
+	}}
 }
 
-// Report is the state of all servers.
-type Report struct {
-	Config   string         `json:"config"`
-	Problems []string       `json:"problems,omitempty"`
-	Servers  []ServerStatus `json:"servers"`
+// own are the tools for one client.
+type own struct {
+	admin  *admin.Service
+	by     *admin.Actor
+	client *hub.Client // nil in tests
 }
 
-// ServerStatus is the state of one server. It holds no values of variables, headers or arguments.
-type ServerStatus struct {
-	Name      string    `json:"name"`
-	Protocol  string    `json:"protocol"`
-	State     string    `json:"state"` // running, idle, starting, failed, needs_login, disabled, held_launch, held_definitions, refused
-	Tools     int       `json:"tools"`
-	LeftOut   []string  `json:"left_out,omitempty"`  // items that clients would refuse the whole list for, and why; at most ten
-	Isolation string    `json:"isolation,omitempty"` // of a local server: how it is confined, or what it asks for while it does not run
-	Why       string    `json:"why,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
-	NextTry   time.Time `json:"next_try,omitzero"`
-	Review    string    `json:"review,omitempty"` // what waits for a person
-	Do        string    `json:"do,omitempty"`
-}
-
-func (r Report) String() string {
-	return asText(r)
+// nowListed says what follows when the client's lists have changed: usual, unless the client does not read them again.
+func (o *own) nowListed(usual string) string {
+	if o.client != nil && o.client.ReadsListsOnce() {
+		return session.NewSession
+	}
+	return usual
 }

@@ -2,17 +2,17 @@ package builtin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
-
-// Name is the name of the tool that lists and changes servers.
-const Name = "upstream_servers"
 
 const description = `List and change the MCP servers behind this proxy. ` +
 	`operation: list (state of every server, why, and what to do), logs (a server's stderr), restart, ` +
@@ -49,14 +49,14 @@ func serversTool() mcpgo.Tool {
 	if err != nil {
 		panic(err) // a constant
 	}
-	t := mcpgo.NewToolWithRawSchema(Name, description, schema)
+	t := mcpgo.NewToolWithRawSchema(catalog.ServersTool, description, schema)
 	yes, no := true, false
 	t.Meta = alwaysLoad
 	t.Annotations = mcpgo.ToolAnnotation{Title: "Upstream servers", ReadOnlyHint: &no, DestructiveHint: &yes, IdempotentHint: &no, OpenWorldHint: &no}
 	return t
 }
 
-func runServers(_ context.Context, admin Admin, args map[string]any) (string, error) {
+func runServers(ctx context.Context, o *own, args map[string]any) (string, error) {
 	operation, _ := args["operation"].(string)
 	name, _ := args["name"].(string)
 	if operation != "list" && name == "" {
@@ -69,14 +69,14 @@ func runServers(_ context.Context, admin Admin, args map[string]any) (string, er
 	quoted := strconv.Quote(name)
 	switch operation {
 	case "list":
-		return admin.List().String(), nil
+		return o.list()
 	case "add":
-		if err := admin.Add(name, options); err != nil {
+		if err := o.admin.Add(o.by, name, options); err != nil {
 			return "", err
 		}
 		return "Server " + quoted + " was added and is held in quarantine: it has not been run. The user has to approve it first: quarantine_review.", nil
 	case "update":
-		held, err := admin.Update(name, options)
+		held, err := o.admin.Update(o.by, name, options)
 		switch {
 		case err != nil:
 			return "", err
@@ -85,23 +85,39 @@ func runServers(_ context.Context, admin Admin, args map[string]any) (string, er
 		}
 		return "Server " + quoted + " was updated.", nil
 	case "remove":
-		return "Server " + quoted + " was removed.", admin.Remove(name)
-	case "enable", "disable":
-		text := "Server " + quoted + " is now " + operation + "d."
-		if note := admin.Note(); note != "" && operation == "enable" {
+		_, err := o.admin.Remove(o.by, name)
+		return "Server " + quoted + " was removed.", err
+	case "enable":
+		text := "Server " + quoted + " is now enabled."
+		if note := o.nowListed(""); note != "" {
 			text += " Now " + note + "."
 		}
-		return text, admin.Enable(name, operation == "enable")
+		_, err := o.admin.Enable(ctx, o.by, name)
+		if only := (*admin.OnlyPersonError)(nil); errors.As(err, &only) {
+			err = fmt.Errorf(`server %s was disabled in the configuration file; the person who did so sets "enabled": true there, and confirms it`, quoted)
+		}
+		return text, err
+	case "disable":
+		_, err := o.admin.Disable(o.by, name)
+		return "Server " + quoted + " is now disabled.", err
 	case "restart":
-		return "Server " + quoted + " is being restarted.", admin.Restart(name)
+		return "Server " + quoted + " is being restarted.", unavailable(name, o.admin.Restart(o.by, name))
 	case "logs":
-		text, err := admin.Logs(name)
+		text, err := o.admin.Logs(o.by, name)
 		if err == nil && text == "" {
 			text = "Server " + quoted + " has written nothing to stderr in this session."
 		}
-		return text, err
+		return text, unavailable(name, err)
 	}
 	return "", fmt.Errorf("unknown operation %q; it must be one of %v", operation, operations)
+}
+
+// unavailable names the server in an error that says why it can't be used.
+func unavailable(name string, err error) error {
+	if blocked := (*admin.BlockedError)(nil); errors.As(err, &blocked) {
+		return fmt.Errorf("server %q is not available: %w", name, err)
+	}
+	return err
 }
 
 // optionsOf picks the options of an entry out of a call's arguments, in the order of the documentation.

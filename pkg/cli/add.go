@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
@@ -64,55 +65,55 @@ func (a *app) add(ctx context.Context, name string, command []string, f addFlags
 	if err != nil {
 		return &exitError{ExitUsage, err}
 	}
-	d, err := a.desk()
+	d, err := a.deciding()
 	if err != nil {
 		return failed(err)
 	}
-	if d.config.Server(name) != nil {
-		return failed(fmt.Errorf("server %q already exists; change it in %s", plain(name), plain(d.config.Path)))
+	if d.view.Config.Server(name) != nil {
+		return failed(fmt.Errorf("server %q already exists; change it in %s", plain(name), plain(d.view.Config.Path)))
 	}
 	if len(command) > 0 && startsUs(command[0], command[1:]) {
 		return failed(errors.New("that command is mcpproxy-stdio itself, which would start itself endlessly"))
 	}
-	nobody := a.person()
-	if other := d.lookalike(name); other != "" && nobody != nil {
+	if other := admin.Lookalike(d.view, name); other != "" && d.by.Script != nil {
 		return failed(fmt.Errorf("the name %q looks like %q; choose another", plain(name), plain(other)))
 	} else if other != "" {
 		fmt.Fprintf(a.err, "Warning: %q looks like %q.\n", plain(name), plain(other))
 	}
-	if nobody == nil {
-		nobody = a.sure(ctx, name, ownOrReview)
+	if d.by.Script == nil {
+		d.by.Script = a.sure(ctx, name, ownOrReview)
 	}
-	added := []addition{{name: name, options: options}}
-	if err := d.write(added, nobody == nil, "add"); err != nil {
+	own := d.by.Script == nil
+	added := []admin.Addition{{Name: name, Options: options}}
+	if err := d.Write(d.by, added, "add"); err != nil {
 		return failed(err)
 	}
 	for _, v := range vars {
 		if looksSecret(v.Name, v.Value) {
 			fmt.Fprintf(a.err, "The value of %s looks like a secret, and %s contains it now. To keep it in the system's keyring instead: mcpproxy-stdio secret set %s, then write ${keyring:%s} in the file.\n",
-				plain(v.Name), plain(d.config.Path), secretFor(name, v.Name), secretFor(name, v.Name))
+				plain(v.Name), plain(d.view.Config.Path), secretFor(name, v.Name), secretFor(name, v.Name))
 		}
 	}
-	a.tellAdded(d, added, nobody == nil)
-	if nobody == nil && f.look() {
+	a.tellAdded(d, added, own)
+	if own && f.look() {
 		a.firstLook(ctx, d, firstLooks(added))
 	}
 	return nil
 }
 
 // tellAdded says what was written and what comes next.
-func (a *app) tellAdded(d *desk, all []addition, own bool) {
+func (a *app) tellAdded(d *console, all []admin.Addition, own bool) {
 	var added, held []string
 	for _, e := range all {
-		if own && !e.quarantined() {
-			added = append(added, config.ShellWord(e.name))
+		if own && !e.Quarantined() {
+			added = append(added, config.ShellWord(e.Name))
 		} else {
-			held = append(held, config.ShellWord(e.name))
+			held = append(held, config.ShellWord(e.Name))
 		}
 	}
 	p := newPrinter(a.err)
 	if len(added) > 0 {
-		p.wrapped("", "", fmt.Sprintf("Added to %s: %s. Open sessions have %s now.", plain(d.config.Path), strings.Join(added, ", "), itOrThem(added)))
+		p.wrapped("", "", fmt.Sprintf("Added to %s: %s. Open sessions have %s now.", plain(d.view.Config.Path), strings.Join(added, ", "), itOrThem(added)))
 	}
 	if len(held) > 0 {
 		why := "no person typed it"
@@ -123,7 +124,7 @@ func (a *app) tellAdded(d *desk, all []addition, own bool) {
 		if len(held) > 1 {
 			next = "review them on a terminal: mcpproxy-stdio review; to approve each of " + strings.Join(held, ", ") + ": mcpproxy-stdio approve NAME"
 		}
-		p.wrapped("", "", fmt.Sprintf("Added to %s and held, because %s. To %s", plain(d.config.Path), why, next))
+		p.wrapped("", "", fmt.Sprintf("Added to %s and held, because %s. To %s", plain(d.view.Config.Path), why, next))
 	}
 	for _, step := range d.nextSteps(all) {
 		p.wrapped("  ", "", plain(step))
@@ -138,20 +139,20 @@ func itOrThem(names []string) string {
 }
 
 // nextSteps are what a person still has to do for servers that were added.
-func (d *desk) nextSteps(all []addition) (steps []string) {
-	c, err := config.Load(d.config.Path)
+func (d *console) nextSteps(all []admin.Addition) (steps []string) {
+	c, err := config.Load(d.view.Config.Path)
 	if err != nil {
 		return nil
 	}
 	remote := false
 	for _, e := range all {
-		s := c.Server(e.name)
+		s := c.Server(e.Name)
 		if s == nil {
 			continue
 		}
 		env, secrets := s.References()
 		for _, name := range secrets {
-			step := fmt.Sprintf("Store the secret that %s needs: mcpproxy-stdio secret set %s", config.ShellWord(e.name), name)
+			step := fmt.Sprintf("Store the secret that %s needs: mcpproxy-stdio secret set %s", config.ShellWord(e.Name), name)
 			if in, ok := c.Input(name); ok && in.Description != "" {
 				step += " (“" + shorten(in.Description, 80) + "”)"
 			}
@@ -162,7 +163,7 @@ func (d *desk) nextSteps(all []addition) (steps []string) {
 		for _, name := range env {
 			if _, set := os.LookupEnv(name); !set {
 				steps = append(steps, fmt.Sprintf("%s needs the variable %s, which is not set here: set it where your client starts, or write ${keyring:%s} and store the value: mcpproxy-stdio secret set %s",
-					config.ShellWord(e.name), name, name, name))
+					config.ShellWord(e.Name), name, name, name))
 			}
 		}
 		remote = remote || s.Protocol != config.ProtocolStdio

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
@@ -45,33 +46,29 @@ To revoke it: mcpproxy-stdio reject NAME`,
 			return oneServer(c, args)
 		},
 		ValidArgsFunction: a.serverNames,
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.person(); err != nil {
 				return failed(err)
 			}
-			d, err := a.desk()
-			if err == nil {
-				err = d.begin()
-			}
+			c, err := a.deciding()
 			if err != nil {
 				return failed(err)
 			}
-			ctx, stop := interruptible(c.Context())
+			ctx, stop := interruptible(cmd.Context())
 			defer stop()
-			if policy {
-				return failed(a.approvePolicy(ctx, d))
+			switch {
+			case policy:
+				return failed(a.approvePolicy(ctx, c))
+			case all:
+				return failed(a.approveFile(ctx, c, noPager))
+			case unblock != "":
+				return failed(a.unblock(ctx, c, args[0], unblock))
 			}
-			if all {
-				return failed(a.approveFile(ctx, d, noPager))
-			}
-			e, err := d.entry(args[0])
+			walk, err := c.Begin(c.by, args[0])
 			if err != nil {
 				return failed(err)
 			}
-			if unblock != "" {
-				return failed(a.unblock(ctx, e, unblock))
-			}
-			w := &approving{app: a, entry: e, p: newPrinter(a.out), noPager: noPager}
+			w := &approving{app: a, Approval: walk, console: c, p: newPrinter(a.out), noPager: noPager}
 			return failed(w.run(ctx))
 		},
 	}
@@ -82,77 +79,69 @@ To revoke it: mcpproxy-stdio reject NAME`,
 	return c
 }
 
-// approving is one walk from what waits of a server to a decision.
+// approving shows what waits of a server, and has the person decide.
 type approving struct {
 	*app
-	entry   *entry
+	*admin.Approval
+	console *console
 	p       *printer
 	noPager bool
-
-	launch    string            // digest of the launch whose inspection the person approved here
-	live      *catalog.Snapshot // what that inspection found
-	proposal  *quarantine.Proposal
-	confirmed []string
 
 	containers *docker.Owner // of the inspection
 }
 
 func (w *approving) run(ctx context.Context) error {
-	e := w.entry
-	w.proposal = e.proposal
-	switch {
-	case w.proposal == nil:
-		w.p.line("Nothing to approve for ", plain(e.Written.Name), ".")
+	if w.Proposal == nil {
+		w.p.line("Nothing to approve for ", plain(w.Written.Name), ".")
 		return nil
-	case e.blocked() != nil:
-		return e.blocked()
+	}
+	if closed := w.Closed(); closed != nil {
+		return closed
 	}
 	if err := w.show(); err != nil {
 		return err
 	}
-	if w.unseen() {
-		if err := w.look(ctx); err != nil {
+	if w.Unseen() {
+		if err := w.start(ctx); err != nil {
 			return err
 		}
 	}
-	err := w.confirm(ctx)
-	if err != nil {
+	if err := w.Confirm(ctx); err != nil {
 		return w.refuse(err)
 	}
-	return w.record()
+	_, err := w.Commit(w.console.by.Means)
+	if errors.Is(err, quarantine.ErrDigest) || errors.Is(err, quarantine.ErrNothing) {
+		return fmt.Errorf("the pending changes of %q changed while you read them; nothing was approved – run the command again", plain(w.Written.Name))
+	}
+	if err != nil {
+		return err
+	}
+	w.p.line(w.p.paint(green, "Approved"), " ", approvedWords(w.Entry), ". Open sessions have it now.")
+	if err := w.Unflag(); err != nil {
+		return fmt.Errorf(`approved, but "quarantined": true could not be removed from its entry, where it has no effect any more: %w`, err)
+	}
+	return nil
 }
 
 func (w *approving) show() error {
-	if err := w.paged(w.noPager, func(p *printer) { p.review(w.entry, w.proposal, showing{}) }); err != nil {
+	if err := w.paged(w.noPager, func(p *printer) { p.review(w.Entry, showing{}) }); err != nil {
 		return err
 	}
 	w.p.line()
 	return nil
 }
 
-// unseen tells whether the server has to be started to know what would be approved: not for a changed launch of a server that the person
-// knows, whose next lists are the baseline.
-func (w *approving) unseen() bool {
-	if w.proposal.Digest == "" {
-		return true
-	}
-	decision, _ := w.entry.Record.Clone().Approve(w.entry.Written, w.proposal.Digest, w.means(), w.entry.judge(w.proposal))
-	return decision == "inspect"
-}
-
-// look starts the server once, when the person agrees, and makes what it offers the proposal. Nothing is recorded. About one that can reach
+// start starts the server once, when the person agrees, and makes what it offers the proposal. Nothing is recorded. About one that can reach
 // nothing the person, who wants to see it, is asked once, at the end.
-func (w *approving) look(ctx context.Context) error {
-	e := w.entry
-	if how := hub.HowInspected(e.Written); how != "" {
+func (w *approving) start(ctx context.Context) error {
+	if how := hub.HowInspected(w.Written); how != "" {
 		w.p.wrapped("", "", "It starts once to list its tools: "+how+".")
 	}
-	if hub.AskBeforeInspection(e.Written) {
-		if err := w.app.confirm(ctx, w.p, e.Written.Name, "start it once"); err != nil {
+	if hub.AskBeforeInspection(w.Written) {
+		if err := w.answer(ctx, admin.Question{Kind: admin.ToStart, Entry: w.Entry}); err != nil {
 			return w.refuse(err)
 		}
 	}
-	w.launch = w.proposal.Digest
 	live, err := w.inspect(ctx)
 	if ctx.Err() != nil {
 		return w.refuse(errRefused)
@@ -160,13 +149,8 @@ func (w *approving) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s\nNothing was changed", plainLines(err.Error()))
 	}
-	w.live = live
-	after := e.Record.Clone()
-	if err := w.replay(after); err != nil {
+	if err := w.Inspected(live); err != nil {
 		return err
-	}
-	if w.proposal = after.Proposal(e.Written); w.proposal == nil || w.proposal.Digest == "" {
-		return errors.New("its tools could not be recorded; run the command again")
 	}
 	w.p.line()
 	return w.show()
@@ -174,17 +158,15 @@ func (w *approving) look(ctx context.Context) error {
 
 // inspect runs the server, after a login if it wants one.
 func (w *approving) inspect(ctx context.Context) (*catalog.Snapshot, error) {
-	e := w.entry
 	warnings := &warnings{}
-	logins := oauth.New(oauth.Options{Store: e.desk.store, Log: warnings.logger(), Open: oauth.OpenBrowser})
-	defer logins.Close()
-	w.containers = docker.NewOwner(e.desk.store, warnings.logger())
+	defer w.console.logins(warnings.logger(), oauth.OpenBrowser)()
+	w.containers = docker.NewOwner(w.console.files.Store, warnings.logger())
 	defer w.containers.Close(2 * time.Second)
-	live, err := w.runOnce(ctx, logins)
-	if err == nil || e.Written.Protocol == config.ProtocolStdio {
+	live, err := w.runOnce(ctx)
+	if err == nil || w.Written.Protocol == config.ProtocolStdio {
 		return live, err
 	}
-	login, failed := loginTo(logins, e.Written, e.desk.workspace) // the person has just agreed that it is contacted
+	login, failed := w.console.files.Login(w.Written) // the person has just agreed that it is contacted
 	if failed != nil || login.Status().State != oauth.StateNeeded && login.Status().State != oauth.StateLoggedOut {
 		return nil, err
 	}
@@ -194,19 +176,19 @@ func (w *approving) inspect(ctx context.Context) (*catalog.Snapshot, error) {
 		return nil, err
 	}
 	warnings.print(w.p)
-	return w.runOnce(ctx, logins)
+	return w.runOnce(ctx)
 }
 
 // runOnce runs the server, and says on the terminal how long it takes.
-func (w *approving) runOnce(ctx context.Context, logins *oauth.Logins) (live *catalog.Snapshot, err error) {
+func (w *approving) runOnce(ctx context.Context) (live *catalog.Snapshot, err error) {
 	done := make(chan struct{})
 	var stage atomic.Value
 	stage.Store("")
 	go func() {
 		defer close(done)
-		live, err = hub.Inspect(ctx, w.entry.Written, hub.InspectOptions{
-			Workspace: w.entry.desk.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Logins: logins,
-			Containers: w.containers, State: w.entry.desk.store.Dir(), Progress: func(now string) { stage.Store(now) }, Log: zerolog.Nop(),
+		live, err = hub.Inspect(ctx, w.Written, hub.InspectOptions{
+			Workspace: w.console.files.Workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Logins: w.console.files.Logins,
+			Containers: w.containers, State: w.console.files.Store.Dir(), Progress: func(now string) { stage.Store(now) }, Log: zerolog.Nop(),
 		})
 	}()
 	begun := time.Now()
@@ -227,36 +209,28 @@ func (w *approving) runOnce(ctx context.Context, logins *oauth.Logins) (live *ca
 	}
 }
 
-// replay brings a record to what the person was shown.
-func (w *approving) replay(r *quarantine.Record) error {
-	s, judge := w.entry.Written, w.entry.judge(w.proposal)
-	if w.launch != "" {
-		if _, err := r.Approve(s, w.launch, w.means(), judge); err != nil {
-			return err
+// answer puts a question of the administration to the person at the terminal.
+func (a *app) answer(ctx context.Context, q admin.Question) error {
+	p, name := newPrinter(a.out), q.Entry.Written.Name
+	switch q.Kind {
+	case admin.ToStart:
+		return a.confirm(ctx, p, name, "start it once")
+	case admin.ToTrust:
+		return a.sure(ctx, name, "enable it")
+	case admin.ToUnblock:
+		p.wrapped("", "", fmt.Sprintf("Tool %s of %s is blocked. Unblocking makes its approved version available again; a version that you never approved needs a review first.",
+			inWords(q.Item.ID), plain(name)))
+		return a.confirm(ctx, p, inWords(q.Item.ID), "unblock it")
+	case admin.ToConfirm:
+		p.wrapped("", red, itemWords(q.Item)+" looks malicious (see the findings above). To leave a tool out, press Enter and block it: mcpproxy-stdio reject "+
+			config.ShellWord(name)+" --tool NAME")
+		item := inWords(q.Item.ID)
+		if q.Item.ID == "" {
+			item = string(q.Item.Kind)
 		}
+		return a.confirm(ctx, p, item, "approve it anyway")
 	}
-	if w.live != nil {
-		r.Learn(s, w.live, quarantine.Whole, false, judge)
-	}
-	return nil
-}
-
-// confirm asks for each grave finding, then for the whole.
-func (w *approving) confirm(ctx context.Context) error {
-	e := w.entry
-	for _, c := range w.proposal.Blocking(e.judge(w.proposal)) {
-		w.p.wrapped("", red, itemWords(c.Item)+" looks malicious (see the findings above). To leave a tool out, press Enter and block it: mcpproxy-stdio reject "+
-			config.ShellWord(e.Written.Name)+" --tool NAME")
-		name := inWords(c.ID)
-		if c.ID == "" {
-			name = string(c.Kind)
-		}
-		if err := w.app.confirm(ctx, w.p, name, "approve it anyway"); err != nil {
-			return err
-		}
-		w.confirmed = append(w.confirmed, c.Name())
-	}
-	return w.app.confirm(ctx, w.p, e.Written.Name, "approve "+what(w.proposal))
+	return a.confirm(ctx, p, name, "approve "+what(q.Proposal))
 }
 
 // what names what is approved.
@@ -270,37 +244,15 @@ func what(p *quarantine.Proposal) string {
 	return "these changes"
 }
 
-// record records the decision, in one step with everything that led to it.
-func (w *approving) record() error {
-	e := w.entry
-	by := w.means()
-	by.Confirmed = w.confirmed
-	err := e.update(func(r *quarantine.Record) error {
-		if err := w.replay(r); err != nil {
-			return err
-		}
-		_, err := r.Approve(e.Written, w.proposal.Digest, by, e.judge(w.proposal))
-		return err
-	})
-	if errors.Is(err, quarantine.ErrDigest) || errors.Is(err, quarantine.ErrNothing) {
-		return fmt.Errorf("the pending changes of %q changed while you read them; nothing was approved – run the command again", plain(e.Written.Name))
-	}
-	if err != nil {
-		return err
-	}
-	w.p.line(w.p.paint(green, "Approved"), " ", approvedWords(e, w.proposal), ". Open sessions have it now.")
-	return e.unflag()
-}
-
 // approvedWords name the server that was approved, and how many tools it has if that is known.
-func approvedWords(e *entry, p *quarantine.Proposal) string {
+func approvedWords(e *admin.Entry) string {
 	name, tools := plain(e.Written.Name), 0
-	for _, it := range e.Record.Offered(p.Items) {
+	for _, it := range e.Record.Offered(e.Proposal.Items) {
 		if it.Kind == quarantine.Tool {
 			tools++
 		}
 	}
-	if p.State == quarantine.HeldLaunch && tools == 0 { // a changed launch, which is not started here
+	if e.Proposal.State == quarantine.HeldLaunch && tools == 0 { // a changed launch, which is not started here
 		return name
 	}
 	return name + " (" + plural(tools, "tool", "tools") + ")"
@@ -308,28 +260,5 @@ func approvedWords(e *entry, p *quarantine.Proposal) string {
 
 // refuse records that the person said no, if it was a person, and what an inspection they approved has found.
 func (w *approving) refuse(reason error) error {
-	err := w.entry.update(func(r *quarantine.Record) error {
-		if w.live != nil {
-			if err := w.replay(r); err != nil && !errors.Is(err, quarantine.ErrDigest) {
-				return err
-			}
-		}
-		if errors.Is(reason, errRefused) {
-			r.Refuse(time.Now())
-		}
-		return nil
-	})
-	return errors.Join(reason, err)
-}
-
-// unflag takes "quarantined": true out of an entry that was approved although it says so.
-func (e *entry) unflag() error {
-	if !e.Written.Quarantined || e.Written.Workspace {
-		return nil
-	}
-	set := func(doc *config.Document) error { return doc.Set(e.Written.Name, "quarantined", nil) }
-	if err := config.Edit(e.Written.Path, set, config.LockDir(e.desk.store.Locks())); err != nil {
-		return fmt.Errorf(`approved, but "quarantined": true could not be removed from its entry, where it has no effect any more: %w`, err)
-	}
-	return nil
+	return errors.Join(reason, w.Refuse(errors.Is(reason, errRefused)))
 }

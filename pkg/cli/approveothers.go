@@ -2,31 +2,19 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
 // unblock gives a tool back that was blocked, when the person types its name.
-func (a *app) unblock(ctx context.Context, e *entry, tool string) error {
-	p := newPrinter(a.out)
-	i := slices.IndexFunc(e.Record.Blocked, func(id string) bool { return id == tool || inWords(id) == tool })
-	if i < 0 {
-		return fmt.Errorf("tool %q of server %q is not blocked", plain(tool), plain(e.Written.Name))
+func (a *app) unblock(ctx context.Context, c *console, name, tool string) error {
+	err := c.Unblock(ctx, c.by, name, tool)
+	if err == nil {
+		p := newPrinter(a.out)
+		p.line(p.paint(green, "Unblocked."), " Open sessions have it now.")
 	}
-	id := e.Record.Blocked[i]
-	p.wrapped("", "", fmt.Sprintf("Tool %s of %s is blocked. Unblocking makes its approved version available again; a version that you never approved needs a review first.",
-		inWords(id), plain(e.Written.Name)))
-	if err := a.confirm(ctx, p, inWords(id), "unblock it"); err != nil {
-		return err
-	}
-	if err := e.update(func(r *quarantine.Record) error { r.Unblock(id, a.means()); return nil }); err != nil {
-		return err
-	}
-	p.line(p.paint(green, "Unblocked."), " Open sessions have it now.")
-	return nil
+	return err
 }
 
 // policyMeanings say what each policy of approval means.
@@ -38,33 +26,31 @@ var policyMeanings = map[string]string{
 }
 
 // approvePolicy confirms the policy of approval that the file says.
-func (a *app) approvePolicy(ctx context.Context, d *desk) error {
-	p := newPrinter(a.out)
-	written := d.config.Approval
-	loosens := d.desktop && d.config.ApprovalConfirm == config.ConfirmTerminal
-	if d.policy() == written && !loosens {
-		p.line("The approval policy is ", written, ", as ", plain(d.config.Path), " says. Nothing to confirm.")
+func (a *app) approvePolicy(ctx context.Context, c *console) error {
+	if err := c.by.Host.Begin(); err != nil {
+		return err
+	}
+	p, v := newPrinter(a.out), c.view
+	written, path := v.Config.Approval, plain(v.Config.Path)
+	waits := admin.PolicyToConfirm(v)
+	if waits == nil {
+		p.line("The approval policy is ", written, ", as ", path, " says. Nothing to confirm.")
 		return nil
 	}
 	p.line(p.paint(bold, "Approval policy"), " – who may approve a server")
 	p.line()
 	p.fact("Written", yellow, written+": "+policyMeanings[written])
-	p.fact("In force", "", d.policy()+": "+policyMeanings[d.policy()])
-	if loosens {
+	p.fact("In force", "", v.Policy()+": "+policyMeanings[v.Policy()])
+	if waits.Loosens {
 		p.fact("Digits", yellow, "on the terminal; until now in a desktop notification")
 	}
-	p.fact("From", "", plain(d.config.Path))
+	p.fact("From", "", path)
 	p.line()
-	if err := a.confirm(ctx, p, written, "approve it anyway"); err != nil {
+	if err := a.confirm(ctx, p, written, "confirm it"); err != nil {
 		return err
 	}
-	if err := d.book.ConfirmApproval(d.config.Path, written); err != nil {
+	if err := waits.Confirm(); err != nil {
 		return err
-	}
-	if loosens {
-		if err := d.book.ConfirmDesktop(d.config.Path, false); err != nil {
-			return err
-		}
 	}
 	p.line(p.paint(green, "Confirmed."), " Open sessions have it now.")
 	return nil

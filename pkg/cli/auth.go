@@ -11,8 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
@@ -42,31 +41,30 @@ func (a *app) authStatusCommand() *cobra.Command {
 }
 
 func (a *app) authStatus(name string, asJSON bool) error {
-	d, err := a.desk()
+	c, err := a.console()
 	if err != nil {
 		return err
 	}
-	shown := d.known
-	if name != "" {
-		k, err := d.remote(name)
-		if err != nil {
-			return err
-		}
-		shown = []hub.Server{*k}
+	defer c.logins(zerolog.Nop(), nil)()
+	logins, err := c.Logins(c.by, name)
+	if local := (*admin.LocalError)(nil); errors.As(err, &local) {
+		return fmt.Errorf("server %q is local and has no login", plain(name))
 	}
-	logins := oauth.New(oauth.Options{Store: d.store, Log: zerolog.Nop()})
-	defer logins.Close()
+	if err != nil {
+		return err
+	}
 	all := []oauth.Status{}
-	for _, k := range shown {
-		if k.Effective.Protocol != config.ProtocolStdio {
-			all = append(all, loginStatus(logins, k, d.workspace))
+	for _, l := range logins {
+		if state, why := standing(&l.Server); state != stateEnabled && l.Status.Why == "" {
+			l.Status.Why = why
 		}
+		all = append(all, l.Status)
 	}
 	switch {
 	case asJSON:
 		return printJSON(a.out, all)
 	case len(all) == 0:
-		fmt.Fprintf(a.err, "No remote server is configured in %s.\n", plain(d.config.Path))
+		fmt.Fprintf(a.err, "No remote server is configured in %s.\n", plain(c.view.Config.Path))
 		return nil
 	}
 	newPrinter(a.out).logins(all)
@@ -74,21 +72,6 @@ func (a *app) authStatus(name string, asJSON bool) error {
 		fmt.Fprintln(a.err, "Log in with: mcpproxy-stdio login SERVER")
 	}
 	return nil
-}
-
-// loginStatus is how the login of a server stands, also of one that must not run.
-func loginStatus(logins *oauth.Logins, k hub.Server, workspace string) oauth.Status {
-	st := oauth.Status{Server: k.Effective.Name, State: oauth.StateNone}
-	login, err := storedLogin(logins, k.Effective, "", workspace)
-	if err != nil {
-		st.Why = err.Error()
-	} else {
-		st = login.Status()
-	}
-	if state, why := standing(k); state != stateEnabled && st.Why == "" {
-		st.Why = why
-	}
-	return st
 }
 
 func (p *printer) logins(all []oauth.Status) {
@@ -147,52 +130,4 @@ func ahead(d time.Duration) string {
 		return "in " + strconv.Itoa(int(d.Hours())) + " h"
 	}
 	return "in " + strconv.Itoa(int(d.Hours()/24)) + " days"
-}
-
-// remote is a configured server that is no local one, whatever it may do.
-func (d *desk) remote(name string) (*hub.Server, error) {
-	i := slices.IndexFunc(d.known, func(k hub.Server) bool { return k.Written.Name == name })
-	if i < 0 {
-		_, err := d.entry(name)
-		return nil, err
-	}
-	if d.known[i].Effective.Protocol == config.ProtocolStdio {
-		return nil, fmt.Errorf("server %q is local and has no login", plain(name))
-	}
-	return &d.known[i], nil
-}
-
-// storedLogin is what is stored of an entry's login. Nothing is sent as the entry says: its credentials need not be there, nor may it have to be.
-func storedLogin(logins *oauth.Logins, server *config.Server, account, workspace string) (*oauth.Login, error) {
-	of, err := forAccount(server, account)
-	if err != nil {
-		return nil, err
-	}
-	return loginTo(logins, hub.Bare(of), workspace)
-}
-
-// forAccount is the entry with another account than its own, "" for its own.
-func forAccount(server *config.Server, account string) (*config.Server, error) {
-	if account == "" {
-		return server, nil
-	}
-	if err := config.CheckAccount(account); err != nil {
-		return nil, err
-	}
-	other, of := *server, config.OAuth{Login: config.LoginAsk, Grant: config.GrantCode}
-	if server.OAuth != nil {
-		of = *server.OAuth
-	}
-	of.Account, other.OAuth = account, &of
-	return &other, nil
-}
-
-// loginTo is the login of a remote server as its entry is resolved here.
-func loginTo(logins *oauth.Logins, server *config.Server, workspace string) (*oauth.Login, error) {
-	plan := planHere(server, workspace)
-	if plan.Refusal != nil {
-		return nil, errors.New(strings.Join(refusalWords(plan.Refusal), "; "))
-	}
-	target, _ := oauth.TargetOf(server, plan.Launch)
-	return logins.For(target)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
@@ -55,25 +56,18 @@ func (s checkedServer) broken() bool {
 }
 
 // standing is where a server stands before it is started.
-func standing(k hub.Server) (state, why string) {
+func standing(k *hub.Server) (state, why string) {
 	s := k.Effective
-	err := upstream.Blocked(s)
-	switch {
-	case err == nil:
+	switch st := admin.StateOf(k); {
+	case st == admin.Idle:
 		return stateEnabled, ""
-	case s.Refused != "":
-		return stateRefused, err.Error()
-	case !s.Enabled:
-		if s.Workspace { // whose file no command changes
-			return stateDisabled, err.Error()
-		}
+	case st == admin.Disabled && !s.Workspace: // a workspace's file no command changes
 		return stateDisabled, "it is disabled; enable it: mcpproxy-stdio enable " + config.ShellWord(s.Name)
+	case st == admin.HeldLaunch || st == admin.HeldDefinitions:
+		return string(st), todo(k.Written.Name, quarantine.State(st))
+	default:
+		return string(st), upstream.Blocked(s).Error()
 	}
-	held := k.Record.State(k.Written)
-	if held == quarantine.Approved || k.Failed != nil {
-		return stateFailed, err.Error()
-	}
-	return string(held), todo(k.Written.Name, held)
 }
 
 // todo says what a person does about a server that is held.
@@ -89,7 +83,7 @@ func todo(name string, held quarantine.State) string {
 func inspectServer(k hub.Server, workspace string) checkedServer {
 	s := k.Written
 	c := checkedServer{Name: s.Name, Protocol: s.Protocol, Launch: shortLaunch(s), Path: s.Path, Line: s.Line, Column: s.Column}
-	state, why := standing(k)
+	state, why := standing(&k)
 	if state != stateEnabled {
 		c.State, c.Why = state, []string{why}
 		return c

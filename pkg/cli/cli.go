@@ -34,8 +34,8 @@ import (
 	"github.com/rs/zerolog/diode"
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli/process"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/process"
 )
 
 // Exit codes.
@@ -111,7 +111,7 @@ func failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &exitError{ExitFailed, err}
+	return &exitError{ExitFailed, worded(err)}
 }
 
 func (a *app) command() *cobra.Command {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/process"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli/process"
 )
 
 // maxAncestors bounds the walk up to the client.

@@ -70,7 +70,7 @@ func (es *engines) admit(k hub.Server, workspace string) *treatedServer {
 		s.Image = iso.ImageFor(written.Command)
 	}
 	var why string
-	if s.State, why = standing(k); s.State != stateEnabled {
+	if s.State, why = standing(&k); s.State != stateEnabled {
 		s.nothing("", why)
 		return s
 	}

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 )
@@ -29,11 +28,10 @@ func (a *app) lookFlag(c *cobra.Command) (wanted func() bool) {
 }
 
 // firstLooks are the servers of additions that are the person's own and may be started.
-func firstLooks(all []addition) (names []string) {
+func firstLooks(all []admin.Addition) (names []string) {
 	for _, e := range all {
-		off := slices.ContainsFunc(e.options, func(o config.Option) bool { return o.Key == "enabled" && o.Value == false })
-		if !off && !e.quarantined() {
-			names = append(names, e.name)
+		if e.Enabled() && !e.Quarantined() {
+			names = append(names, e.Name)
 		}
 	}
 	return names
@@ -41,7 +39,7 @@ func firstLooks(all []addition) (names []string) {
 
 // firstLook starts servers once that a person has just added, so that their first session finds everything, and says of each what it offers.
 // That one fails is no failure of what was asked: it is configured, and told.
-func (a *app) firstLook(ctx context.Context, d *desk, names []string) {
+func (a *app) firstLook(ctx context.Context, d *console, names []string) {
 	if len(names) == 0 {
 		return
 	}
@@ -55,8 +53,8 @@ func (a *app) firstLook(ctx context.Context, d *desk, names []string) {
 		}
 	}
 	tell()
-	opts := hub.Options{ConfigPath: d.config.Path, Store: d.store, Version: Version(), Log: zerolog.Nop()}
-	hub.FirstLooks(ctx, opts, session.Options{Workspace: d.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop()}, names, func(l hub.Looked) {
+	opts := hub.Options{ConfigPath: d.files.Path, Store: d.files.Store, Version: Version(), Log: zerolog.Nop()}
+	hub.FirstLooks(ctx, opts, session.Options{Workspace: d.files.Workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop()}, names, func(l hub.Looked) {
 		left--
 		p.passing("")
 		if l.Err == nil {

@@ -79,11 +79,11 @@ type itemEvent struct {
 
 // servedFrom is the file that a server of this name is configured in, "" if it is in none: the log may know others of the name.
 func (a *app) servedFrom(name string) string {
-	d, err := a.desk()
+	c, err := a.console()
 	if err != nil {
 		return ""
 	}
-	for _, k := range d.known {
+	for _, k := range c.view.Servers {
 		if k.Written.Name == name {
 			return k.Written.Path
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 )
@@ -101,16 +102,19 @@ func (a *app) importFrom(ctx context.Context, file string, names []string, dry, 
 			return fmt.Errorf("%s has no server %q", plain(file), plain(name))
 		}
 	}
-	d, err := a.desk()
+	d, err := a.deciding()
 	if err != nil {
 		return err
 	}
-	if from.Path == d.config.Path {
+	if from.Path == d.view.Config.Path {
 		return fmt.Errorf("%s is your own configuration", plain(file))
 	}
-	own := a.person() == nil && (dry || a.sure(ctx, "import", ownOrReview) == nil)
+	if d.by.Script == nil && !dry {
+		d.by.Script = a.sure(ctx, "import", ownOrReview)
+	}
+	own := d.by.Script == nil
 	var results []imported
-	var additions []addition
+	var additions []admin.Addition
 	for _, s := range from.Servers {
 		if len(names) > 0 && !slices.Contains(names, s.Name) {
 			continue
@@ -122,7 +126,7 @@ func (a *app) importFrom(ctx context.Context, file string, names []string, dry, 
 		lost = lost || r.problems != nil
 	}
 	if len(additions) > 0 && !dry {
-		if err := d.write(additions, own, "import"); err != nil {
+		if err := d.Write(d.by, additions, "import"); err != nil {
 			return err
 		}
 	}
@@ -153,7 +157,7 @@ func (a *app) tellUnread(from *config.Config) (lost bool) {
 }
 
 // importOne is what becomes of one entry, and the addition that it is; nil if it is skipped.
-func (d *desk) importOne(from *config.Config, s *config.Server, own, dry bool) (imported, *addition) {
+func (d *console) importOne(from *config.Config, s *config.Server, own, dry bool) (imported, *admin.Addition) {
 	r := imported{Name: s.Name, Result: "imported", Line: s.Line, Column: s.Column}
 	if why := d.unfit(s, own); why != "" {
 		r.Result, r.Why = "skipped", why
@@ -167,14 +171,14 @@ func (d *desk) importOne(from *config.Config, s *config.Server, own, dry bool) (
 		}
 		return r, nil
 	}
-	e := &addition{name: s.Name, options: s.Written()}
-	for _, o := range e.options {
+	e := &admin.Addition{Name: s.Name, Options: s.Written()}
+	for _, o := range e.Options {
 		r.Options = append(r.Options, nameThere(s, o.Key))
 	}
 	_, secrets := s.References()
 	for _, name := range secrets {
 		if in, ok := from.Input(name); ok {
-			e.inputs = append(e.inputs, in)
+			e.Inputs = append(e.Inputs, in)
 		}
 	}
 	for _, p := range from.Problems {
@@ -186,7 +190,7 @@ func (d *desk) importOne(from *config.Config, s *config.Server, own, dry bool) (
 			r.Warns = append(r.Warns, warned{p.Message, p.Remedy, p.Line, p.Column})
 		}
 	}
-	if other := d.lookalike(s.Name); other != "" {
+	if other := admin.Lookalike(d.view, s.Name); other != "" {
 		r.Why = fmt.Sprintf("its name can be taken for %q", other)
 	}
 	if dry {
@@ -208,7 +212,7 @@ func nameThere(s *config.Server, option string) string {
 	return option
 }
 
-func (a *app) tellImported(d *desk, results []imported, additions []addition, own, dry bool) {
+func (a *app) tellImported(d *console, results []imported, additions []admin.Addition, own, dry bool) {
 	var rows [][]string
 	for _, r := range results {
 		why := orDash(plain(r.Why))
@@ -247,16 +251,16 @@ func (a *app) tellImported(d *desk, results []imported, additions []addition, ow
 }
 
 // unfit tells why an entry is not imported, "" if it is.
-func (d *desk) unfit(s *config.Server, own bool) string {
-	if d.config.Server(s.Name) != nil {
+func (d *console) unfit(s *config.Server, own bool) string {
+	if d.view.Config.Server(s.Name) != nil {
 		return "a server of this name is configured"
 	}
-	for _, other := range d.config.Servers {
+	for _, other := range d.view.Config.Servers {
 		if other.LaunchKey() == s.LaunchKey() {
 			return fmt.Sprintf("configured as %q", other.Name)
 		}
 	}
-	other := d.lookalike(s.Name)
+	other := admin.Lookalike(d.view, s.Name)
 	switch {
 	case startsUs(s.Command, s.Args):
 		return "it is mcpproxy-stdio itself"

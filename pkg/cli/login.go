@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
@@ -68,20 +69,18 @@ type loggingIn struct {
 }
 
 func (w *loggingIn) run(ctx context.Context, name string) error {
-	d, err := w.desk()
-	if err != nil {
-		return err
-	}
-	e, err := d.entry(name)
+	c, err := w.console()
 	if err != nil {
 		return err
 	}
 	warnings := &warnings{}
-	logins := oauth.New(oauth.Options{Store: d.store, Log: warnings.logger(), Open: oauth.OpenBrowser})
-	defer logins.Close()
-	login, err := loginOf(logins, e, w.account)
+	defer c.logins(warnings.logger(), oauth.OpenBrowser)()
+	login, e, err := c.Login(c.by, name, w.account)
+	if err == nil && login.Credential() != "" {
+		return fmt.Errorf("server %q sends its own header %s: remove it from the entry to log in instead", plain(name), plain(login.Credential()))
+	}
 	if err != nil {
-		return err
+		return loginWhyNot(e, name, err)
 	}
 	st := login.Status()
 	if st.State == oauth.StateIn && !w.again {
@@ -96,28 +95,21 @@ func (w *loggingIn) run(ctx context.Context, name string) error {
 	return nil
 }
 
-// loginOf is the login of an entry, with another account than the entry's if that is not "". The error says why there is none and what to do.
-func loginOf(logins *oauth.Logins, e *entry, account string) (*oauth.Login, error) {
-	name := plain(e.Written.Name)
-	if e.Effective.Protocol == config.ProtocolStdio && e.Effective.Refused == "" {
-		return nil, fmt.Errorf("server %q is local and has no login; set what it needs in the env of its entry", name)
+// loginWhyNot words why there is no login, and what to do.
+func loginWhyNot(e *admin.Entry, name string, err error) error {
+	local, blocked := (*admin.LocalError)(nil), (*admin.BlockedError)(nil)
+	switch {
+	case e == nil:
+		return err
+	case errors.As(err, &local):
+		return fmt.Errorf("server %q is local and has no login; set what it needs in the env of its entry", plain(name))
+	case e.Failed != nil:
+		return worded(&admin.FailedError{Name: name, Cause: e.Failed})
+	case errors.As(err, &blocked):
+		_, why := standing(&e.Server)
+		return fmt.Errorf("server %q: %s", plain(name), plain(why))
 	}
-	if e.MayLogIn() != nil {
-		_, why := standing(e.Server)
-		return nil, fmt.Errorf("server %q: %s", name, plain(why))
-	}
-	server, err := forAccount(e.Effective, account)
-	if err != nil {
-		return nil, fmt.Errorf("server %q: %s", name, plain(err.Error()))
-	}
-	login, err := loginTo(logins, server, e.desk.workspace)
-	if err != nil {
-		return nil, fmt.Errorf("server %q: %s", name, plain(err.Error()))
-	}
-	if header := login.Credential(); header != "" {
-		return nil, fmt.Errorf("server %q sends its own header %s: remove it from the entry to log in instead", name, plain(header))
-	}
-	return login, nil
+	return fmt.Errorf("server %q: %s", plain(name), plain(err.Error()))
 }
 
 // follow begins the login, or joins the one that is under way, and shows the person what to do until it is over.

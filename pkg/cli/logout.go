@@ -2,13 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 )
 
 func (a *app) logoutCommand() *cobra.Command {
@@ -30,24 +31,25 @@ held.`,
 }
 
 func (a *app) logout(ctx context.Context, name, account string) error {
-	d, err := a.desk()
+	c, err := a.console()
 	if err != nil {
 		return err
 	}
-	k, err := d.remote(name)
-	if err != nil {
+	defer c.logins(zerolog.Nop(), nil)()
+	login, err := c.Stored(c.by, name, account)
+	local, unknown := (*admin.LocalError)(nil), (*admin.UnknownError)(nil)
+	switch {
+	case errors.As(err, &unknown):
 		return err
-	}
-	logins := oauth.New(oauth.Options{Store: d.store, Log: zerolog.Nop()})
-	defer logins.Close()
-	login, err := storedLogin(logins, k.Effective, account, d.workspace)
-	if err != nil {
+	case errors.As(err, &local):
+		return fmt.Errorf("server %q is local and has no login", plain(name))
+	case err != nil:
 		return fmt.Errorf("server %q: %s", plain(name), plainLines(err.Error()))
 	}
 	had, revoked, err := login.Logout(ctx)
 	if err != nil {
 		return fmt.Errorf("server %q: %s", plain(name), plainLines(err.Error()))
 	}
-	newPrinter(a.out).line(hub.LogoutText(plain(name), had, revoked))
+	newPrinter(a.out).line(builtin.LogoutText(plain(name), had, revoked))
 	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
@@ -33,22 +35,21 @@ once: mcpproxy-stdio test NAME. To see what it writes in an open session, ask th
 }
 
 func (a *app) logs(name string, asJSON bool) error {
-	d, err := a.desk()
+	c, err := a.console()
 	if err != nil {
 		return err
 	}
-	e, err := d.entry(name)
+	e, err := c.entry(name)
 	if err != nil {
 		return err
 	}
 	r := logsReport{Server: name}
-	why := ""
-	if r.State, why = d.standing(e.Server); r.State == stateEnabled || r.State == stateNeedsLogin {
-		if l := e.Lately; l.State != "" {
-			r.State, r.Since, r.Text = l.State, l.Since, l.Why
-		}
-	} else {
-		r.Text = why
+	defer c.logins(zerolog.Nop(), nil)()
+	st := c.Status(c.by, e)
+	if r.State = screenState(st.State); st.Reason == admin.Blocked {
+		r.Text = why(st)
+	} else if l := e.Lately; l.State != "" {
+		r.State, r.Since, r.Text = l.State, l.Since, l.Why
 	}
 	if asJSON {
 		return printJSON(a.out, r)

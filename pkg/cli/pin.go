@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
@@ -28,54 +29,41 @@ if that fails, the server is not started.`,
 }
 
 func (a *app) pin(name string, remove bool) error {
-	d, err := a.desk()
+	c, err := a.deciding()
 	if err != nil {
 		return err
 	}
-	e, err := d.entry(name)
-	if err != nil {
-		return err
-	}
-	installer := &launch.Installer{Store: d.store}
-	owner := e.Written.Path + "\x00" + e.Written.Name
-	was := e.Record.Pin()
-	switch {
-	case remove && was == nil:
-		return fmt.Errorf("server %q is not pinned", plain(name))
-	case remove:
-		if err := e.update(func(r *quarantine.Record) error { r.PinTo(nil, a.means()); return nil }); err != nil {
-			return err
-		}
-		if err := installer.Unpin(owner, was); err != nil {
+	installer := &launch.Installer{Store: c.files.Store}
+	if remove {
+		if err := c.Unpin(c.by, installer, name); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.out, "Unpinned %q: it starts from the newest version again.\n", plain(name))
 		return nil
-	case e.Record.Installed == nil:
-		return fmt.Errorf("server %q has no known package to pin. A server that npx, uvx or the like runs can be pinned after its first run: call one of its tools", plain(name))
-	case e.Record.State(e.Written) != quarantine.Approved:
-		return fmt.Errorf("server %q is not approved; approve it first: mcpproxy-stdio approve %s", plain(name), config.ShellWord(name))
 	}
-	installed := e.Record.Installed
-	pin, err := installer.Pin(owner, installed.Resolution)
+	e, err := c.Pin(c.by, installer, name)
 	if err != nil {
 		return err
 	}
-	err = e.update(func(r *quarantine.Record) error {
-		if r.Installed == nil || r.Installed.Install != pin.Install {
-			return fmt.Errorf("server %q has just started from another version; run this again", plain(name))
-		}
-		r.PinTo(pin, a.means())
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(a.out, "Pinned %q to %s.\n", plain(name), inWords(installed.Short()))
+	fmt.Fprintf(a.out, "Pinned %q to %s.\n", plain(name), inWords(e.Record.Installed.Short()))
 	if n := e.Record.Pending(e.Written); n > 0 {
 		fmt.Fprintf(a.err, "This version has changes that you have not approved (%d to review): mcpproxy-stdio review %s\n", n, config.ShellWord(name))
 	}
 	return nil
+}
+
+// pinWords say why a server can't be pinned, or its pin not be removed.
+func pinWords(e *admin.PinError) error {
+	name := e.Written.Name
+	switch e.Reason {
+	case admin.NotPinned:
+		return fmt.Errorf("server %q is not pinned", plain(name))
+	case admin.NotInstalled:
+		return fmt.Errorf("server %q has no known package to pin. A server that npx, uvx or the like runs can be pinned after its first run: call one of its tools", plain(name))
+	case admin.NotApproved:
+		return fmt.Errorf("server %q is not approved; approve it first: mcpproxy-stdio approve %s", plain(name), config.ShellWord(name))
+	}
+	return fmt.Errorf("server %q has just started from another version; run this again", plain(name))
 }
 
 // packageWords say what a server was installed from.

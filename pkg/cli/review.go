@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
@@ -29,7 +30,7 @@ Looking starts and approves nothing.`,
 		Example: "  mcpproxy-stdio review\n  mcpproxy-stdio review github",
 		Args:    atMostOne, ValidArgsFunction: a.serverNames,
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.desk()
+			d, err := a.console()
 			if err != nil {
 				return failed(err)
 			}
@@ -47,7 +48,7 @@ Looking starts and approves nothing.`,
 }
 
 // review shows one server.
-func (a *app) review(ctx context.Context, d *desk, name string, show showing, asJSON, noPager, texts bool) error {
+func (a *app) review(ctx context.Context, d *console, name string, show showing, asJSON, noPager, texts bool) error {
 	e, err := d.entry(name)
 	if err != nil {
 		return failed(err)
@@ -56,19 +57,19 @@ func (a *app) review(ctx context.Context, d *desk, name string, show showing, as
 	if asJSON {
 		return a.printASCII(describeReview(e, show))
 	}
-	if err := a.paged(noPager, func(p *printer) { p.review(e, e.proposal, show) }); err != nil {
+	if err := a.paged(noPager, func(p *printer) { p.review(e, show) }); err != nil {
 		return err
 	}
 	p := newPrinter(a.out)
-	if e.proposal == nil {
+	if e.Proposal == nil {
 		return nil
 	}
 	p.line()
-	if err := e.blocked(); err != nil {
-		p.wrapped("", "", err.Error())
+	if closed := e.Closed(); closed != nil {
+		p.wrapped("", "", closedWords(closed).Error())
 		return nil
 	}
-	code, until, err := a.code(ctx, e)
+	code, until, err := a.code(ctx, d, e)
 	if err != nil && !errors.Is(err, errRefused) {
 		fmt.Fprintf(a.err, "Can't make a one-time code: %v\n", err)
 	}
@@ -78,39 +79,35 @@ func (a *app) review(ctx context.Context, d *desk, name string, show showing, as
 
 // code makes a one-time code where a person reads it, and nobody else: on a terminal, not under an agent, never through another program.
 // Where a script may read the terminal the person has to ask for it first. It is "" where no code may approve.
-func (a *app) code(ctx context.Context, e *entry) (code string, until time.Time, err error) {
-	p := e.proposal
-	if p.Digest == "" || e.desk.policy() != config.ApprovalHuman || len(p.Blocking(e.judge(p))) > 0 || a.person() != nil {
+func (a *app) code(ctx context.Context, c *console, e *admin.Entry) (code string, until time.Time, err error) {
+	if !e.Codeable() || a.person() != nil {
 		return "", time.Time{}, nil
 	}
-	if a.onDesktop || a.operator().Doubt != "" {
+	if a.onDesktop = c.view.Desktop || c.view.Config.ApprovalConfirm == config.ConfirmDesktop; a.onDesktop || a.operator().Doubt != "" {
 		ctx, stop := interruptible(ctx)
 		defer stop()
 		if err := a.confirm(ctx, newPrinter(a.out), e.Written.Name, "see a one-time code for the chat (or Enter, for none)"); err != nil {
 			return "", time.Time{}, err
 		}
 	}
-	if err := e.desk.begin(); err != nil {
-		return "", time.Time{}, err
-	}
 	until = time.Now().Add(quarantine.CodeLife)
-	code, err = e.desk.book.NewCode(e.Written.Path, e.Written.Name, p.Digest)
+	code, err = c.Code(c.by, e)
 	return code, until, err
 }
 
 // ways tells how to approve what was shown.
-func (p *printer) ways(e *entry, code string, until time.Time) {
+func (p *printer) ways(e *admin.Entry, code string, until time.Time) {
 	name := config.ShellWord(e.Written.Name)
 	p.line("To approve it:   ", p.paint(bold, "mcpproxy-stdio approve "+name))
-	switch blocking := e.proposal.Blocking(e.judge(e.proposal)); {
+	switch blocking := e.Blocking(e.Proposal); {
 	case code != "":
 		p.line("or type this code in the chat, once, before ", until.Format("15:04"), ":  ", p.paint(bold, code[:4]+" "+code[4:]))
 	case len(blocking) > 0:
 		p.wrapped("", "", looksMalicious(blocking)+" Approve it only in a terminal, by typing its name.")
-	case e.desk.policy() == config.ApprovalOOB:
+	case e.View.Policy() == config.ApprovalOOB:
 		p.wrapped("", "", "The approval policy is oob: there is no other way.")
 	}
-	if e.proposal.State == quarantine.Approved { // reject would take away what is in force
+	if e.Proposal.State == quarantine.Approved { // reject would take away what is in force
 		p.line("To block a tool: mcpproxy-stdio reject ", name, " --tool TOOL")
 		return
 	}
@@ -126,14 +123,14 @@ func looksMalicious(blocking []quarantine.Change) string {
 }
 
 // inbox lists what waits.
-func (a *app) inbox(d *desk, all, asJSON bool) error {
-	report := inboxReport{Config: d.config.Path, Approval: policyReport{d.config.Approval, d.confirmed, d.policy()}, Servers: []waiting{}}
-	for _, k := range d.known {
-		e := d.open(k)
-		if e.proposal == nil && !all || !all && e.blocked() != nil {
-			continue
-		}
-		report.Servers = append(report.Servers, describeWaiting(e))
+func (a *app) inbox(d *console, all, asJSON bool) error {
+	reviews, v, err := d.Reviews(d.by, all)
+	if err != nil {
+		return failed(err)
+	}
+	report := inboxReport{Config: v.Config.Path, Approval: policyReport{v.Config.Approval, v.Confirmed, v.Policy()}, Servers: []waiting{}}
+	for _, r := range reviews {
+		report.Servers = append(report.Servers, describeWaiting(r))
 	}
 	if asJSON {
 		return a.printASCII(report)
@@ -143,8 +140,8 @@ func (a *app) inbox(d *desk, all, asJSON bool) error {
 		p.inbox(report.Servers)
 		p.line()
 		p.line("To review one: mcpproxy-stdio review NAME")
-		if d.doubted != "" {
-			p.wrapped("", yellow, "All servers in the file need your approval, because "+d.doubted+". To approve them in one step: mcpproxy-stdio approve --all")
+		if v.Doubt != "" {
+			p.wrapped("", yellow, "All servers in the file need your approval, because "+v.Doubt+". To approve them in one step: mcpproxy-stdio approve --all")
 		}
 	} else {
 		fmt.Fprintln(a.err, "Nothing to review.")
@@ -152,7 +149,7 @@ func (a *app) inbox(d *desk, all, asJSON bool) error {
 	if policy := report.Approval; policy.InForce != policy.Written {
 		fmt.Fprintf(a.err, "Your config file sets approval to %s; %s stays in force until you confirm it: mcpproxy-stdio approve --policy\n", policy.Written, policy.InForce)
 	}
-	if n := len(d.config.Problems); n > 0 {
+	if n := len(v.Config.Problems); n > 0 {
 		fmt.Fprintf(a.err, "%s in the config file: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
 	}
 	return nil

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
@@ -92,52 +92,44 @@ type difference struct {
 	Held bool            `json:"held,omitempty"`
 }
 
-func describeWaiting(e *entry) waiting {
-	p := e.proposal
-	state := e.Record.State(e.Written)
-	w := waiting{Name: e.Written.Name, State: string(state), From: e.Written.Path, Waits: waits(p), Findings: countRules(e.findings(p)), status: e.status(string(state))}
-	if p == nil {
-		return w
-	}
-	w.Digest, w.Items, w.Changes = p.Digest, map[string]int{}, map[string]int{}
-	for _, it := range p.Items {
-		w.Items[string(it.Kind)]++
-	}
-	for _, c := range p.Changes {
-		w.Changes[c.What()]++
+func describeWaiting(r *admin.Review) waiting {
+	state := string(r.Record.State(r.Written))
+	w := waiting{Name: r.Written.Name, State: state, From: r.Written.Path, Waits: waits(r.Proposal), Findings: admin.Count(r.Found), status: entryStatus(r.Entry, state),
+		Items: r.Items, Changes: r.Changes}
+	if r.Proposal != nil {
+		w.Digest = r.Proposal.Digest
 	}
 	return w
 }
 
-func describeReview(e *entry, show showing) serverReview {
-	r := serverReview{waiting: describeWaiting(e), Launch: launchReport(quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), show.withheld() == "")), Blocked: e.Record.Blocked}
+func describeReview(e *admin.Entry, show showing) serverReview {
+	review := admin.ReviewOf(e)
+	r := serverReview{waiting: describeWaiting(review), Launch: launchReport(quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), show.withheld() == "")), Blocked: e.Record.Blocked}
 	if i := e.Record.Installed; i != nil {
 		r.Packages, r.Pinned = i.Packages, i.Pin != nil
 	}
-	items := e.items()
-	if p := e.proposal; p != nil {
+	if p := e.Proposal; p != nil {
 		if p.Was != nil {
 			was := launchReport(quarantine.ReadLaunch(p.Was, show.withheld() == ""))
 			r.Was, r.Values = &was, quarantine.ChangedValues(p.Was, p.Launch)
 		}
 		r.Policy = p.Policy
-		items = unchanged(p)
 	}
 	if why := show.withheld(); why != "" {
 		r.Blocked, r.Withheld = nil, why
 		return r
 	}
-	for _, f := range e.findings(e.proposal) {
-		c := changeReport{itemReport: describeItem(f.change.Item, true), What: f.change.What(), Findings: f.findings}
-		if f.change.Old != nil {
-			c.Old = f.change.Old
+	for _, f := range review.Found {
+		c := changeReport{itemReport: describeItem(f.Change.Item, true), What: f.Change.What(), Findings: f.Findings}
+		if f.Change.Old != nil {
+			c.Old = f.Change.Old
 		}
-		for _, d := range f.change.Differences {
+		for _, d := range f.Change.Differences {
 			c.Differs = append(c.Differs, difference{d.What, d.At, d.Holds()})
 		}
 		r.Changed = append(r.Changed, c)
 	}
-	for _, it := range items {
+	for _, it := range e.Unchanged() {
 		one := describeItem(it, show.all)
 		one.Blocked = e.Record.Blocks(it)
 		r.Unchanged = append(r.Unchanged, one)
@@ -156,20 +148,6 @@ func describeItem(it quarantine.Item, whole bool) itemReport {
 		r.Text = strconv.QuoteToASCII(string(it.Raw))
 	}
 	return r
-}
-
-// items are the approved definitions that are served.
-func (e *entry) items() []quarantine.Item {
-	return slices.DeleteFunc(slices.Clone(e.Record.Items), func(it quarantine.Item) bool { return !it.Served })
-}
-
-// countRules counts what was found in changes.
-func countRules(all []found) quarantine.RuleCounts {
-	var findings []scan.Finding
-	for _, one := range all {
-		findings = append(findings, one.findings...)
-	}
-	return quarantine.CountRules(findings...)
 }
 
 // findingsColor is how what was found is painted.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
@@ -32,23 +33,23 @@ func (s showing) withheld() string {
 // piped tells whether what is written to stdout goes elsewhere than to a terminal, and nobody has said that no model reads it there.
 func (a *app) piped(texts bool) bool { return !texts && !a.out.terminal() }
 
-// review writes all that a person has to know of a server before an approval. The proposal may be another one than the stored.
-func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) {
-	state := e.Record.State(e.Written)
+// review writes all that a person has to know of a server before an approval. What it proposes may be another thing than what is stored.
+func (p *printer) review(e *admin.Entry, show showing) {
+	state, proposal := e.Record.State(e.Written), e.Proposal
 	if proposal != nil {
 		state = proposal.State
 	}
-	status := (&entry{Server: e.Server, desk: e.desk, proposal: proposal}).status(string(state))
+	status := entryStatus(e, string(state))
 	p.line(p.paint(bold, plain(e.Written.Name)), " – ", p.paint(paintState(status), status))
 	p.wrapped("", "", standsFor(state, proposal))
 	p.line()
-	p.launch(e, proposal, show)
+	p.launch(e, show)
 	if proposal == nil {
-		p.offers(e, quarantine.Proposal{Items: e.items()}, nil, show)
-		p.unchanged(e, e.items(), show)
+		p.offers(e, quarantine.Proposal{Items: e.Items()}, nil, show)
+		p.unchanged(e, show)
 		return
 	}
-	found := e.findings(proposal)
+	found := e.Found(proposal)
 	if state != quarantine.HeldLaunch && proposal.Digest != "" {
 		p.offers(e, *proposal, found, show)
 		if why := show.withheld(); why != "" {
@@ -56,7 +57,7 @@ func (p *printer) review(e *entry, proposal *quarantine.Proposal, show showing) 
 			p.wrapped("", yellow, "The definitions are not shown: "+why+".")
 		} else {
 			p.changes(found)
-			p.unchanged(e, unchanged(proposal), show)
+			p.unchanged(e, show)
 		}
 	}
 	if proposal.Digest != "" {
@@ -100,7 +101,8 @@ func (p *printer) fact(label, sgr, text string) {
 }
 
 // launch writes what is run, where from, and with what.
-func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) {
+func (p *printer) launch(e *admin.Entry, show showing) {
+	proposal := e.Proposal
 	whole := show.withheld() == ""
 	text := quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), whole)
 	label := "Runs"
@@ -155,7 +157,7 @@ func (p *printer) launch(e *entry, proposal *quarantine.Proposal, show showing) 
 		}
 	}
 	p.fact("Reason", yellow, e.Record.Doubt)
-	if base := e.desk.doubted; base != "" && e.Record.OfWholeFile(e.Written) {
+	if base := e.View.Doubt; base != "" && e.Record.OfWholeFile(e.Written) {
 		p.fact("Reason", yellow, base+"; to approve the whole file in one step: mcpproxy-stdio approve --all")
 	}
 	if e.Record.Rejected() {
@@ -212,7 +214,7 @@ func policyWords(pol quarantine.Policy) string {
 }
 
 // offers writes how much there is, and what the scanner says of it.
-func (p *printer) offers(e *entry, proposal quarantine.Proposal, all []found, show showing) {
+func (p *printer) offers(e *admin.Entry, proposal quarantine.Proposal, all []admin.Found, show showing) {
 	p.line()
 	items := e.Record.Offered(proposal.Items)
 	p.fact("Offers", "", countItems(items))
@@ -225,7 +227,7 @@ func (p *printer) offers(e *entry, proposal quarantine.Proposal, all []found, sh
 		p.fact("Unreadable", "", strings.TrimSuffix(left, " unreadable")+", left out")
 	}
 	if len(all) > 0 {
-		counts := countRules(all)
+		counts := admin.Count(all)
 		p.fact("Findings", findingsColor(counts), orNothing(counts.Rules()))
 	}
 }
@@ -270,14 +272,14 @@ func orNothing(s string) string {
 }
 
 // changes writes each item that differs, with what was found in it.
-func (p *printer) changes(all []found) {
+func (p *printer) changes(all []admin.Found) {
 	all = slices.Clone(all) // what is held comes first
-	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(rank(a.change), rank(b.change)) })
+	slices.SortStableFunc(all, func(a, b admin.Found) int { return cmp.Compare(rank(a.Change), rank(b.Change)) })
 	p.summary(all)
 	for _, f := range all {
 		p.line()
-		p.line(p.paint(bold, itemWords(f.change.Item)), " – ", changeWords(f.change))
-		for _, finding := range f.findings {
+		p.line(p.paint(bold, itemWords(f.Change.Item)), " – ", changeWords(f.Change))
+		for _, finding := range f.Findings {
 			if finding.Severity < scan.Low {
 				continue
 			}
@@ -287,11 +289,11 @@ func (p *printer) changes(all []found) {
 			}
 			p.wrapped("  ", sgr, fmt.Sprintf("%s: %s at %s: %s – %s", finding.Severity, finding.Rule, orWhole(shown(finding.Place)), shown(finding.Excerpt), shown(finding.Message)))
 		}
-		if f.change.Old != nil && f.change.Digest != "" {
-			p.difference(f.change.Old, f.change.Raw)
+		if f.Change.Old != nil && f.Change.Digest != "" {
+			p.difference(f.Change.Old, f.Change.Raw)
 			continue
 		}
-		for _, line := range definitionLines(f.change.Raw) {
+		for _, line := range definitionLines(f.Change.Raw) {
 			p.line("  ", line)
 		}
 	}
@@ -303,19 +305,19 @@ func rank(c quarantine.Change) int {
 }
 
 // summary lists what changed, a line each, where an update changed several approved items.
-func (p *printer) summary(all []found) {
-	changed := slices.DeleteFunc(slices.Clone(all), func(f found) bool { return f.change.Old == nil })
+func (p *printer) summary(all []admin.Found) {
+	changed := slices.DeleteFunc(slices.Clone(all), func(f admin.Found) bool { return f.Change.Old == nil })
 	if len(changed) < 2 {
 		return
 	}
 	p.line()
 	p.line("What changed since you approved it:")
 	for _, f := range changed {
-		words := changeWords(f.change)
-		if f.change.Fits {
-			words = "updated: " + differenceWords(f.change.Differences)
+		words := changeWords(f.Change)
+		if f.Change.Fits {
+			words = "updated: " + differenceWords(f.Change.Differences)
 		}
-		p.wrapped("  ", "", itemWords(f.change.Item)+" – "+words)
+		p.wrapped("  ", "", itemWords(f.Change.Item)+" – "+words)
 	}
 }
 
@@ -394,7 +396,8 @@ func (p *printer) difference(old, changed []byte) {
 }
 
 // unchanged names what else an approval covers, or shows it. What is blocked is approved for nobody.
-func (p *printer) unchanged(e *entry, items []quarantine.Item, show showing) {
+func (p *printer) unchanged(e *admin.Entry, show showing) {
+	items := e.Unchanged()
 	if len(items) == 0 || show.withheld() != "" {
 		return
 	}
@@ -422,11 +425,4 @@ func (p *printer) unchanged(e *entry, items []quarantine.Item, show showing) {
 			p.line("  ", line)
 		}
 	}
-}
-
-// unchanged are a proposal's items that are approved already.
-func unchanged(p *quarantine.Proposal) []quarantine.Item {
-	return slices.DeleteFunc(slices.Clone(p.Items), func(it quarantine.Item) bool {
-		return slices.ContainsFunc(p.Changes, func(c quarantine.Change) bool { return c.Kind == it.Kind && c.ID == it.ID })
-	})
 }

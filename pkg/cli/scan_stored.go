@@ -13,11 +13,11 @@ import (
 // storedItems returns what is recorded of a configured server, what waits for a review included, and what stands beside it. Without such a
 // server the error wraps errNoServer.
 func (a *app) storedItems(server string) (items []scan.Item, ctx scan.Context, held bool, err error) {
-	d, err := a.desk()
+	d, err := a.console()
 	if err != nil {
 		return nil, ctx, false, err
 	}
-	if !slices.ContainsFunc(d.known, func(k hub.Server) bool { return k.Written.Name == server }) {
+	if !slices.ContainsFunc(d.view.Servers, func(s *hub.Server) bool { return s.Written.Name == server }) {
 		return nil, ctx, false, fmt.Errorf("%s: %w; mcpproxy-stdio servers lists those that are", plain(server), errNoServer)
 	}
 	e, err := d.entry(server)
@@ -25,7 +25,7 @@ func (a *app) storedItems(server string) (items []scan.Item, ctx scan.Context, h
 		return nil, ctx, false, err
 	}
 	var definitions []quarantine.Item
-	if p := e.proposal; p != nil {
+	if p := e.Proposal; p != nil {
 		definitions = p.Items
 		for _, c := range p.Changes {
 			if c.Digest == "" { // unreadable, and so not among those that can be approved
@@ -47,5 +47,5 @@ func (a *app) storedItems(server string) (items []scan.Item, ctx scan.Context, h
 	if items == nil {
 		return nil, ctx, false, fmt.Errorf("%s: nothing is recorded of it; approve it, or let a client connect once, then scan again", plain(server))
 	}
-	return items, e.scanContext(definitions), e.proposal != nil, nil
+	return items, e.ScanContext(definitions), e.Proposal != nil, nil
 }

@@ -15,10 +15,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli/process"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/front"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/process"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
@@ -89,7 +91,7 @@ func (a *app) serve(ctx context.Context) error {
 			store.ErrUnsafe, plain(dir), ownStateDir(dir)))
 	}
 	defer a.register(st, log)()
-	h := hub.New(hub.Options{ConfigPath: path, Store: st, Version: Version(), Log: log, Doubt: a.doubt, DoubtIn: a.doubtIn})
+	h := hub.New(hub.Options{ConfigPath: path, Store: st, Version: Version(), Log: log, Doubt: a.doubt, DoubtIn: a.doubtIn, Own: builtin.Tools(admin.New(log), Version())})
 	dir, err := os.Getwd()
 	if err != nil {
 		log.Warn().Err(err).Msg("no working directory")

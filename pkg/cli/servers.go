@@ -9,12 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
 
 // serversReport is what servers prints.
@@ -67,26 +65,22 @@ func (a *app) servers(asJSON bool) error {
 		return err
 	}
 	defer flush()
-	path, err := config.DefaultPath(a.config)
+	c, err := a.opened()
 	if err != nil {
 		return failed(err)
 	}
-	c, err := config.Load(path)
+	c.files.Log, c.files.Lenient = log, true
+	defer c.logins(log, nil)()
+	all, v, err := c.Servers(c.by)
 	if err != nil {
 		return failed(err)
 	}
+	path := v.Config.Path
 	report := serversReport{Config: path, Servers: []seenServer{}}
-	st := store.Open(store.DefaultDir())
-	logins := oauth.New(oauth.Options{Store: st, Log: log})
-	defer logins.Close()
-	d := &desk{config: c, known: hub.Servers(c, a.workspaceFolder(), st, log)}
-	for _, known := range d.known {
-		seen := describe(known)
-		if seen.State == stateEnabled && loggedOut(logins, known, a.workspaceFolder()) {
-			seen.State, seen.Why = stateNeedsLogin, toLogin(seen.Name)
-		}
-		if seen.status = statusWords(seen.State, 0, 0); known.Failed == nil && (seen.Review > 0 || onScreen[seen.State] != "") {
-			seen.status = d.open(known).status(seen.State)
+	for _, st := range all {
+		seen := describe(st)
+		if seen.status = statusWords(seen.State, 0, 0); st.Entry.Failed == nil && st.Waits() {
+			seen.status = entryStatus(st.Entry, seen.State)
 		}
 		report.Servers = append(report.Servers, seen)
 	}
@@ -94,9 +88,9 @@ func (a *app) servers(asJSON bool) error {
 		return printJSON(a.out, report)
 	}
 	switch {
-	case !c.Exists:
+	case !v.Config.Exists:
 		fmt.Fprintf(a.err, "No server is configured: %s does not exist. `mcpproxy-stdio check` shows how to start.\n", plain(path))
-	case len(c.Servers) == 0:
+	case len(v.Config.Servers) == 0:
 		fmt.Fprintf(a.err, "No server is configured in %s.\n", plain(path))
 	default:
 		newPrinter(a.out).servers(report.Servers)
@@ -107,61 +101,60 @@ func (a *app) servers(asJSON bool) error {
 	case n > 1:
 		fmt.Fprintf(a.err, "%d servers need your review: mcpproxy-stdio review\n", n)
 	}
-	if n := len(c.Problems); n > 0 {
+	if n := len(v.Config.Problems); n > 0 {
 		fmt.Fprintf(a.err, "%s in the config file: mcpproxy-stdio check\n", plural(n, "problem", "problems"))
 	}
 	return nil
 }
 
-// loggedOut tells whether a person has to log in to a server before it can be used.
-func loggedOut(logins *oauth.Logins, k hub.Server, workspace string) bool {
-	if k.Effective.Protocol == config.ProtocolStdio {
-		return false
+// screenState is a state as this command line has it.
+func screenState(s admin.State) string {
+	if s == admin.Idle {
+		return stateEnabled
 	}
-	login, err := loginTo(logins, hub.Bare(k.Effective), workspace)
-	return err == nil && hub.NeedsLogin(login)
+	return string(s)
 }
 
-func toLogin(name string) string { return "log in: mcpproxy-stdio login " + config.ShellWord(name) }
-
-func describe(k hub.Server) seenServer {
-	s, recorded := k.Effective, k.Snapshot
-	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start, Isolation: isolationAsked(s)}
-	if seen.State, seen.Why = standing(k); seen.State == stateEnabled {
-		seen.Review, seen.Updated = k.Record.Pending(k.Written), k.Record.Updated()
-		switch l := k.Lately; l.State {
-		case stateFailed:
-			seen.State, seen.Why, seen.Failed = stateFailed, l.Why, l.Since
-		case stateNeedsLogin: // which it may have by now
-			seen.Why = "it needed a login when it last ran: mcpproxy-stdio login " + config.ShellWord(s.Name)
-		default:
-			seen.Why = k.OffersNothing()
-		}
+// why words the reason of a status.
+func why(st admin.Status) string {
+	name := config.ShellWord(st.Written.Name)
+	switch st.Reason {
+	case admin.Blocked:
+		_, text := standing(&st.Server)
+		return text
+	case admin.LastRun:
+		return st.Text
+	case admin.WantedLogin:
+		return "it needed a login when it last ran: mcpproxy-stdio login " + name
+	case admin.LoggedOut:
+		return "log in: mcpproxy-stdio login " + name
+	case admin.OffersNothing:
+		return st.OffersNothing()
 	}
-	if k.Record != nil && k.Record.Installed != nil {
-		i := k.Record.Installed
+	return ""
+}
+
+func describe(st admin.Status) seenServer {
+	s := st.Effective
+	seen := seenServer{Name: s.Name, Protocol: s.Protocol, Start: s.Start, State: screenState(st.State), Why: why(st), Isolation: isolationAsked(s), Review: st.Review, Updated: st.Updated,
+		Tools: st.Tools, Hidden: st.Hidden, Prompts: st.Offered(catalog.Prompts), Resources: st.Offered(catalog.Resources)}
+	if st.Reason == admin.LastRun {
+		seen.Failed = st.Since
+	}
+	if i := st.Record.Installed; i != nil {
 		seen.Packages, seen.Before, seen.Pinned, seen.Version = i.Packages, i.Was, i.Pin != nil, versionWords(i)
 	}
-	if recorded == nil {
-		return seen
+	if st.Snapshot != nil {
+		seen.Seen = st.Snapshot.Taken
 	}
-	seen.Seen = recorded.Taken
-	for _, raw := range recorded.Items[catalog.Tools] {
-		left, _ := catalog.Tools.Shown(raw)
-		switch {
-		case !s.ToolAllowed(catalog.Tools.ID(raw)):
-			seen.Hidden++
-		case left != "":
+	for _, left := range st.LeftOut {
+		if left.Tool && !left.Hidden {
 			seen.LeftOut++
-		default:
-			seen.Tools++
 		}
 	}
 	if seen.LeftOut > 0 && seen.Why == "" {
 		seen.Why = fmt.Sprintf("%s left out, because clients would reject the whole list: mcpproxy-stdio review %s", plural(seen.LeftOut, "tool is", "tools are"), config.ShellWord(s.Name))
 	}
-	seen.Prompts = len(recorded.Items[catalog.Prompts])
-	seen.Resources = len(recorded.Items[catalog.Resources])
 	return seen
 }
 

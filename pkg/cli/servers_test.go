@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
@@ -30,7 +33,8 @@ func TestServersShowsTheLastFailure(t *testing.T) {
 		{hub.Lately{State: "failed", Why: "x", Since: time.Now()}, false, stateDisabled, ""},
 	} {
 		s := &config.Server{Name: "my server", Protocol: config.ProtocolStdio, Command: "x", Path: "/c", Enabled: tt.enabled}
-		seen := describe(hub.Server{Written: s, Effective: s, Recorded: hub.Recorded{Record: &quarantine.Record{}}, Lately: tt.lately})
+		e := &admin.Entry{Server: hub.Server{Written: s, Effective: s, Recorded: hub.Recorded{Record: &quarantine.Record{}}, Lately: tt.lately}}
+		seen := describe(admin.New(zerolog.Nop()).Status(&admin.Actor{}, e))
 		seen.status = seen.State
 		var out bytes.Buffer
 		(&printer{w: &out}).servers([]seenServer{seen})

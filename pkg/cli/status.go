@@ -3,6 +3,8 @@ package cli
 import (
 	"strconv"
 	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 )
 
 // onScreen are the words for those states whose names are for programs.
@@ -48,11 +50,7 @@ func paintState(status string) string {
 	return red
 }
 
-// status is the status of an entry that is in a state, with what waits of it.
-func (e *entry) status(state string) string {
-	suspects := 0
-	if e.proposal != nil {
-		suspects = len(e.proposal.Blocking(e.judge(e.proposal)))
-	}
-	return statusWords(state, e.Record.Pending(e.Written), suspects)
+// entryStatus is the status of an entry that is in a state, with what waits of it.
+func entryStatus(e *admin.Entry, state string) string {
+	return statusWords(state, e.Record.Pending(e.Written), len(e.Blocking(e.Proposal)))
 }

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/process"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/cli/process"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )

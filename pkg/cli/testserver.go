@@ -14,7 +14,6 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 )
 
@@ -47,13 +46,13 @@ The exit code is 1 if the server can't be used.`,
 }
 
 func (a *app) test(ctx context.Context, name string, asJSON bool) error {
-	d, err := a.desk()
+	d, err := a.console()
 	if err != nil {
 		return failed(err)
 	}
 	e, err := d.entry(name)
 	if err == nil {
-		err = d.begin()
+		err = d.files.Begin()
 	}
 	if err != nil {
 		return failed(err)
@@ -61,7 +60,11 @@ func (a *app) test(ctx context.Context, name string, asJSON bool) error {
 	ctx, stop := interruptible(ctx)
 	defer stop()
 	r := testReport{Server: name, Tools: []string{}}
-	if r.State, r.Why = d.standing(e.Server); r.State == stateEnabled {
+	end := d.logins(zerolog.Nop(), nil)
+	st := d.Status(d.by, e)
+	end()
+	if r.State, r.Why = screenState(st.State), why(st); st.Usable() {
+		r.State, r.Why = stateEnabled, ""
 		if err := a.startOnce(ctx, d, &r); err != nil {
 			return failed(err)
 		}
@@ -80,16 +83,6 @@ func (a *app) test(ctx context.Context, name string, asJSON bool) error {
 	return err
 }
 
-// standing is where a server stands, its login included.
-func (d *desk) standing(k hub.Server) (state, why string) {
-	logins := oauth.New(oauth.Options{Store: d.store, Log: zerolog.Nop()})
-	defer logins.Close()
-	if state, why = standing(k); state == stateEnabled && loggedOut(logins, k, d.workspace) {
-		return stateNeedsLogin, toLogin(k.Written.Name)
-	}
-	return state, why
-}
-
 // startingWith is a text about a server that begins with its name.
 func startingWith(name, text string) string {
 	if text = plainLines(text); strings.HasPrefix(text, "server ") {
@@ -99,12 +92,12 @@ func startingWith(name, text string) string {
 }
 
 // startOnce starts the server. The error is of a person who does not want to wait.
-func (a *app) startOnce(ctx context.Context, d *desk, r *testReport) error {
+func (a *app) startOnce(ctx context.Context, d *console, r *testReport) error {
 	p := newPrinter(a.err)
 	p.passing(fmt.Sprintf("Starting %s …", plain(r.Server)))
 	begun := time.Now()
-	opts := hub.Options{ConfigPath: d.config.Path, Store: d.store, Version: Version(), Log: zerolog.Nop()}
-	client := session.Options{Workspace: d.workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop()}
+	opts := hub.Options{ConfigPath: d.files.Path, Store: d.files.Store, Version: Version(), Log: zerolog.Nop()}
+	client := session.Options{Workspace: d.files.Workspace, Dir: workingDir(), Environ: os.Environ(), Version: Version(), Log: zerolog.Nop()}
 	live, err := hub.Try(ctx, opts, client, r.Server)
 	p.passing("")
 	if ctx.Err() != nil {
@@ -121,10 +114,8 @@ func (a *app) startOnce(ctx context.Context, d *desk, r *testReport) error {
 		r.Tools = append(r.Tools, catalog.Tools.ID(raw))
 	}
 	r.Prompts, r.Resources = len(live.Items[catalog.Prompts]), len(live.Items[catalog.Resources])
-	if after, err := a.desk(); err == nil {
-		if e, err := after.entry(r.Server); err == nil {
-			r.Review = e.Record.Pending(e.Written)
-		}
+	if e, err := d.Entry(d.by, r.Server); err == nil {
+		r.Review = e.Record.Pending(e.Written)
 	}
 	return nil
 }

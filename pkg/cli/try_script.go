@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
@@ -41,13 +41,13 @@ type toolCall struct {
 
 // report asks for the state of all servers; the pattern is looked for in the answer.
 func report(want, not string) toolCall {
-	return toolCall{builtin.Name, `{"operation":"list"}`, want, not}
+	return toolCall{catalog.ServersTool, `{"operation":"list"}`, want, not}
 }
 
 // script is what try does. The server that fails is taken out before the second start, while all goes on.
 var script = []step{
 	{"start", "the proxy answers at once, in MCP " + mcp.Latest, (*trial).start, nil},
-	{"list", fmt.Sprintf("4 tools of two servers, and %d of the proxy's own", len(builtin.Names)), (*trial).list, nil},
+	{"list", fmt.Sprintf("4 tools of two servers, and %d of the proxy's own", len(catalog.OwnTools)), (*trial).list, nil},
 	{"call", "clock__now starts its server and says:", nil, []toolCall{
 		{name: "clock__now", want: `^\S+ \(process \d+\)$`}}},
 	{"state", "notes__add keeps a note, notes__all has it:", nil, []toolCall{
@@ -57,9 +57,9 @@ var script = []step{
 		arguments: `{"from":4}`, want: `^1/4 after \d+ ms, 2/4 after \d+ ms, 3/4 after \d+ ms, 4/4 after \d+ ms: lift-off$`}}},
 	{"failure", "the third server can't start; the proxy says why:", nil, []toolCall{
 		report(`"broken",[^}]*"state": ?"failed",[^}]*"why": ?("([^"\\]|\\.)*`+brokenSays+`([^"\\]|\\.)*")`,
-			`"broken",[^}]*"state": ?"starting"`)}},
+			`"broken",[^}]*"state": ?"Starting"`)}},
 	{"quarantine", "a model adds a server: written down, but not run:", nil, []toolCall{
-		{name: builtin.Name, want: `held`,
+		{name: catalog.ServersTool, want: `held`,
 			arguments: `{"operation":"add","name":"added","protocol":"stdio","command":SELF,"args":["demo-server","clock"]}`},
 		report(`"added",[^}]*"state": ?"`+string(quarantine.HeldLaunch)+`"`, ""),
 		{name: "added__now", want: `quarantine`}}},
@@ -147,14 +147,14 @@ func (t *trial) list() ([]string, error) {
 	}
 	var theirs, own []string
 	for _, tool := range list.Tools {
-		if slices.Contains(builtin.Names, tool.Name) {
+		if slices.Contains(catalog.OwnTools, tool.Name) {
 			own = append(own, tool.Name)
 		} else {
 			theirs = append(theirs, plain(tool.Name))
 		}
 	}
 	got := []string{strings.Join(theirs, ", "), strings.Join(own, ", ")}
-	want := []string{"clock__countdown, clock__now, notes__add, notes__all", strings.Join(builtin.Names, ", ")}
+	want := []string{"clock__countdown, clock__now, notes__add, notes__all", strings.Join(catalog.OwnTools, ", ")}
 	if !slices.Equal(got, want) {
 		return nil, unexpected("the tools "+strings.Join(want, ", "), strings.Join(got, ", "))
 	}
@@ -217,7 +217,7 @@ func (t *trial) tool(c toolCall, progress func(json.RawMessage)) (string, error)
 
 // again starts the proxy a second time, without the server that fails.
 func (t *trial) again() ([]string, error) {
-	remove := toolCall{name: builtin.Name, arguments: `{"operation":"remove","name":"broken"}`, want: "removed"}
+	remove := toolCall{name: catalog.ServersTool, arguments: `{"operation":"remove","name":"broken"}`, want: "removed"}
 	if _, err := t.call(remove); err != nil {
 		return nil, err
 	}

@@ -14,14 +14,12 @@ import (
 // About implements session.Host.
 func (h *Hub) About(s *session.Session) string {
 	var all []usable
-	for _, st := range (&admin{h: h, s: s}).standings() {
-		one := usable{name: st.written.Name, proposed: st.written.Workspace}
-		if upstream.Blocked(st.effective) != nil {
-			one.blocked = st.blocked()
-		} else {
-			one.changes = st.record.Pending(st.written)
-			one.login = st.lately.State == string(upstream.NeedsLogin)
-			one.starting = !one.login && (st.record == nil || st.record.First && st.record.Taken.IsZero())
+	for _, k := range h.State().Scope(s).Servers {
+		one := usable{name: k.Written.Name, proposed: k.Written.Workspace, blocked: k.Blocked()}
+		if one.blocked == "" {
+			one.changes = k.Record.Pending(k.Written)
+			one.login = k.Lately.State == string(upstream.NeedsLogin)
+			one.starting = !one.login && (k.Record == nil || k.Record.First && k.Record.Taken.IsZero())
 		}
 		all = append(all, one)
 	}
@@ -146,17 +144,6 @@ func (h *Hub) warnChanged(st *State, w written) {
 		text = fmt.Sprintf("Server %s has a change to review", strconv.QuoteToASCII(k.name))
 	}
 	for _, s := range st.in(k) {
-		s.Warn(text + "; the approved versions stay active. The user reviews it with: " + command("review", server.Written))
+		s.Warn(text + "; the approved versions stay active. The user reviews it with: " + Command("review", server.Written))
 	}
 }
-
-// nowListed says what follows when the client's lists have changed: usual, unless the client does not read them again.
-func (a *admin) nowListed(usual string) string {
-	if a.s.ReadsListsOnce() {
-		return session.NewSession
-	}
-	return usual
-}
-
-// Note implements builtin.Admin.
-func (a *admin) Note() string { return a.nowListed("") }

@@ -56,14 +56,18 @@ func TestStateRemovedWhileRunning(t *testing.T) {
 	}
 	// It is approved again, and rejected again.
 	waits := digest(c, "web")
-	st, err := (&admin{h: h.Hub, s: h.State().all()[0]}).standing("web")
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := h.State().Scope(h.State().all()[0]).Server("web")
 	approve := func(want string) {
 		t.Helper()
-		if got, err := h.approve(st, waits, quarantine.Means{How: "test"}); err != nil || got != want {
-			t.Fatalf("%s, %v", got, err)
+		_, err := h.book.Update(st.Written.Path, "web", func(r *quarantine.Record) error {
+			got, err := r.Approve(st.Written, waits, quarantine.Means{How: "test"}, h.judge(st.key(), nil))
+			if got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 		h.recall()
 	}
@@ -89,7 +93,7 @@ func TestInspectionIsWaitedFor(t *testing.T) {
 	c.List("tools/list")
 	h.write(map[string]json.RawMessage{"web": remote(web.URL)})
 	h.Reload()
-	for _, want := range []string{statusInspected, statusApproved} {
+	for _, want := range []string{"inspected", "approved"} {
 		waits := digest(c, "web")
 		code, err := h.book.NewCode(filepath.Join(h.dir, "config.json"), "web", waits)
 		if err != nil {
@@ -100,7 +104,7 @@ func TestInspectionIsWaitedFor(t *testing.T) {
 		if err := json.Unmarshal([]byte(answer), &out); err != nil {
 			t.Fatalf("%v: %s", err, answer)
 		}
-		if out.Status != want || want == statusInspected && (len(out.Digest) != 64 || out.Digest == waits) {
+		if out.Status != want || want == "inspected" && (len(out.Digest) != 64 || out.Digest == waits) {
 			t.Errorf("%+v, want %s", out, want)
 		}
 	}

@@ -105,7 +105,7 @@ func (h *Hub) lookedAtOnce(name string) (l Looked, over bool) {
 		l.Tools = len(server.Snapshot.Items[catalog.Tools])
 		return l, true
 	case server.Record.OffersNothing():
-		l.Err = &upstream.Error{Server: name, Cause: errOffersNothing, Remedy: remedyNothing}
+		l.Err = &upstream.Error{Server: name, Cause: ErrOffersNothing, Remedy: RemedyNothing}
 		return l, true
 	case f == nil: // it has not begun, or what it found is being recorded
 		return l, false

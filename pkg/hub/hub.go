@@ -14,7 +14,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
@@ -37,6 +36,7 @@ type Options struct {
 	Doubt func(*config.Config) string
 	// DoubtIn says the same of a file once a client's roots have told which folder is open. It may be nil.
 	DoubtIn func(path, folder string) string
+	Own     OwnTools // the proxy's own tools; the zero value for a hub without a client
 }
 
 // Hub serves sessions. It is safe for concurrent use.
@@ -50,6 +50,7 @@ type Hub struct {
 	end    context.CancelFunc
 	work   sync.WaitGroup
 	pool   upstream.Pool
+	own    func() *catalog.Snapshot // our own tools
 
 	state      atomic.Pointer[State]
 	inbox      inbox
@@ -61,7 +62,6 @@ type Hub struct {
 
 	reading  sync.Mutex // one reads the files at a time: an older one must not win
 	writing  sync.Mutex // of Lately
-	asking   sync.Map   // by key: a person is being asked
 	programs sync.Map   // by key: when they were looked at
 	moved    sync.Map   // by file: see inspection.moved
 	starts   *upstream.Queue
@@ -85,6 +85,13 @@ func New(opts Options) *Hub {
 	h := &Hub{opts: opts, log: opts.Log, began: time.Now(), book: quarantine.NewBook(opts.Store), watches: map[string]func(){},
 		reconciled: make(chan struct{}), starts: upstream.NewQueue(0)}
 	h.inbox.more = make(chan struct{}, 1)
+	h.own = sync.OnceValue(func() *catalog.Snapshot {
+		own := &catalog.Snapshot{}
+		if opts.Own.Definitions != nil {
+			own.Items[catalog.Tools] = opts.Own.Definitions()
+		}
+		return own
+	})
 	h.spawn(h.book.Prepare)
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.logins = oauth.New(oauth.Options{Store: opts.Store, Log: opts.Log, LoggedIn: h.loggedIn})
@@ -157,14 +164,9 @@ const (
 // Config implements session.Host.
 func (h *Hub) Config(s *session.Session) *config.Config { return h.State().Scope(s).Effective }
 
-// ownSource is our own tools.
-var ownSource = sync.OnceValue(func() catalog.Source {
-	return catalog.Source{Snapshot: &catalog.Snapshot{Items: [catalog.Kinds][][]byte{catalog.Tools: builtin.Definitions()}}}
-})
-
 // Sources implements session.Host.
 func (h *Hub) Sources(s *session.Session) []catalog.Source {
-	sources := []catalog.Source{ownSource()}
+	sources := []catalog.Source{{Snapshot: h.own()}}
 	for _, server := range h.State().Scope(s).Servers {
 		if upstream.Blocked(server.Effective) == nil {
 			sources = append(sources, catalog.Source{Server: server.Written.Name, Snapshot: server.Snapshot, Allowed: server.Effective.ToolAllowed})
@@ -175,7 +177,7 @@ func (h *Hub) Sources(s *session.Session) []catalog.Source {
 
 // OwnTools implements session.Host.
 func (h *Hub) OwnTools(s *session.Session) upstream.Conn {
-	return builtin.Connect(&admin{h: h, s: s}, h.opts.Version)
+	return h.opts.Own.Connect(&Client{h, s})
 }
 
 // Begin implements session.Host.

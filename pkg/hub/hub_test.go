@@ -66,7 +66,7 @@ func newHub(t *testing.T, servers map[string]json.RawMessage) *testHub {
 
 // open makes a hub over the files, as a process that starts does.
 func (h *testHub) open() {
-	h.Hub = New(Options{ConfigPath: filepath.Join(h.dir, "config.json"), Store: store.Open(filepath.Join(h.dir, "state")), Version: "test", Log: zerolog.New(h.log)})
+	h.Hub = New(Options{ConfigPath: filepath.Join(h.dir, "config.json"), Store: store.Open(filepath.Join(h.dir, "state")), Version: "test", Log: zerolog.New(h.log), Own: TestOwn})
 	h.t.Cleanup(h.Hub.Close)
 }
 

@@ -129,6 +129,6 @@ func ofWorkspace(programs []launch.Program, items, missing []quarantine.Item) er
 func waitsForReview(server *config.Server, cause error) error {
 	return &docker.Error{
 		Cause:  cause,
-		Remedy: fmt.Sprintf("The user has to review it: quarantine_review; or on a terminal: %s", command("review", server)),
+		Remedy: fmt.Sprintf("The user has to review it: quarantine_review; or on a terminal: %s", Command("review", server)),
 	}
 }

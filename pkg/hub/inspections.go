@@ -313,7 +313,7 @@ func (h *Hub) NotListed(s *session.Session, name string) error {
 		return nil
 	}
 	if f == nil && server.Record.OffersNothing() {
-		return &upstream.Error{Server: name, Cause: errOffersNothing, Remedy: remedyNothing}
+		return &upstream.Error{Server: name, Cause: ErrOffersNothing, Remedy: RemedyNothing}
 	}
 	if f == nil || f.occasion.kind != newServer {
 		return nil
@@ -334,10 +334,10 @@ func (h *Hub) NotListed(s *session.Session, name string) error {
 	return &upstream.Error{Server: name, Cause: upstream.ErrStillStarting, Remedy: "Its tools are not known yet; call again in a moment"}
 }
 
-// errOffersNothing is the cause where a server was listed, and has nothing so far.
-var errOffersNothing = errors.New("it started but offered no tools, prompts or resources")
+// ErrOffersNothing is the cause where a server was listed, and has nothing so far.
+var ErrOffersNothing = errors.New("it started but offered no tools, prompts or resources")
 
-const remedyNothing = `It may lack a key or a service that it depends on: check its entry (env, headers) and its logs, ` +
+const RemedyNothing = `It may lack a key or a service that it depends on: check its entry (env, headers) and its logs, ` +
 	`then restart it (upstream_servers, operation "restart")`
 
 // inspected is a server of a session's configuration, and its inspection that is under way; nil if there is none.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/upstream"
@@ -95,21 +94,12 @@ func (h *Hub) noteFared(k key, launch string, st upstream.Status) {
 	}})
 }
 
-// NeedsLogin tells whether a person has to log in before the server can be used. Nothing is asked of it.
-func NeedsLogin(login *oauth.Login) bool {
-	if login == nil {
-		return false
-	}
-	state := login.Status().State
-	return state == oauth.StateNeeded || state == oauth.StateLoggedOut
-}
-
 // OffersNothing says that the server was looked at and offered nothing, and what to do; "" if that is not so.
 func (k Server) OffersNothing() string {
 	if !k.Record.OffersNothing() {
 		return ""
 	}
-	return errOffersNothing.Error() + " – " + remedyNothing
+	return ErrOffersNothing.Error() + " – " + RemedyNothing
 }
 
 // valuesOf is a keyed hash of what the variables and headers of an entry come to in a session, "" if it has none. No keyring is asked, since

@@ -139,7 +139,7 @@ func (h *Hub) Admit(server *config.Server) func(kind catalog.Kind, id, digest st
 			return fmt.Errorf("it is held in quarantine, so it was not called; quarantine_review shows why")
 		}
 		if !e.Gate.Admits(quarantine.KindOf(kind), id, digest) {
-			return fmt.Errorf("%s changed since it was approved, so it was not called. Ask the user to review it: quarantine_approve; or on a terminal: %s", quarantine.Word(id), command("review", server))
+			return fmt.Errorf("%s changed since it was approved, so it was not called. Ask the user to review it: quarantine_approve; or on a terminal: %s", quarantine.Word(id), Command("review", server))
 		}
 		return nil
 	}
@@ -197,13 +197,13 @@ func (h *Hub) Withheld(s *session.Session, server, name string) error {
 	for _, id := range r.Blocked {
 		if means(id) {
 			return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("the user blocked %s. They can unblock it: %s --unblock %s",
-				quarantine.Word(id), command("approve", entry.Written), config.ShellWord(id))}
+				quarantine.Word(id), Command("approve", entry.Written), config.ShellWord(id))}
 		}
 	}
 	for _, it := range r.Waiting {
 		if means(it.ID) {
 			return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("the user has not approved %s yet. Ask them to review it: quarantine_approve; or on a terminal: %s",
-				quarantine.Word(it.ID), command("approve", entry.Written))}
+				quarantine.Word(it.ID), Command("approve", entry.Written))}
 		}
 	}
 	return &upstream.Error{Server: server, Step: "was not called", Cause: fmt.Errorf("it has no approved definition of that name. quarantine_review shows its pending changes (%d) and blocked tools (%d)",

@@ -31,8 +31,8 @@ func (h *Hub) load() (*config.Config, error) {
 	return c.Keyed(key), nil
 }
 
-// inForce says what counts while the file can't be read.
-func inForce(c *config.Config) string {
+// InForce says what counts while the file can't be read.
+func InForce(c *config.Config) string {
 	if c.Exists {
 		return "the last good configuration is in force"
 	}
@@ -50,9 +50,9 @@ func (h *Hub) Reload() {
 	if err != nil {
 		h.tell(configBroken{err})
 		now := h.State()
-		h.log.Error().Err(err).Msg("configuration not applied; " + inForce(now.Config))
+		h.log.Error().Err(err).Msg("configuration not applied; " + InForce(now.Config))
 		for s := range now.sessions {
-			s.Warn("The config file changed but can't be read; " + inForce(now.Config) + ". " + err.Error())
+			s.Warn("The config file changed but can't be read; " + InForce(now.Config) + ". " + err.Error())
 		}
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/builtin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
@@ -169,7 +168,7 @@ func Lookalike(name string, names []string) string {
 }
 
 // ownNames are the names of the proxy itself.
-var ownNames = append([]string{"mcpproxy-stdio"}, builtin.Names...)
+var ownNames = append([]string{"mcpproxy-stdio"}, catalog.OwnTools...)
 
 func lookalike(name string, names *confusables.Names) string {
 	if slices.Contains(ownNames, name) {
@@ -213,7 +212,7 @@ func heldBecause(s *config.Server, e *Recorded, doubt string) string {
 
 // toApprove says how a person approves what waits of an entry.
 func toApprove(s *config.Server) string {
-	return " quarantine_review shows it, quarantine_approve asks the user; on a terminal: " + command("approve", s)
+	return " quarantine_review shows it, quarantine_approve asks the user; on a terminal: " + Command("approve", s)
 }
 
 // approveAll is what a person types on a terminal to approve a file as a whole.
@@ -225,8 +224,8 @@ func approveAll(s *config.Server) string {
 	return words
 }
 
-// command is what a person types on a terminal about an entry, wherever the terminal is.
-func command(verb string, s *config.Server) string {
+// Command is what a person types on a terminal about an entry, wherever the terminal is.
+func Command(verb string, s *config.Server) string {
 	words := "mcpproxy-stdio " + verb
 	if standard, err := config.StandardPath(); s.Workspace {
 		words += " --workspace " + config.ShellWord(filepath.Dir(filepath.Dir(s.Path)))

@@ -1,16 +1,25 @@
-package hub
+package builtin
 
 import (
 	"strings"
 	"testing"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
 
 func toolItem(name, annotations string) quarantine.Item {
 	return quarantine.Item{Kind: quarantine.Tool, ID: name, Digest: "d", Raw: []byte(`{"name":"` + name + `","annotations":{` + annotations + `}}`)}
+}
+
+func entryOf(s *config.Server, r *quarantine.Record) *admin.Entry {
+	if r == nil {
+		r = &quarantine.Record{}
+	}
+	return &admin.Entry{Server: hub.Server{Written: s, Effective: s, Recorded: hub.Recorded{Record: r}}}
 }
 
 // The form has three paragraphs of one line, with all of the launch and no digest.
@@ -50,9 +59,9 @@ func TestQuestion(t *testing.T) {
 			{Item: toolItem("b", "")}, {Item: toolItem("a\u202e", "")}, {Item: toolItem("c", ""), Old: old}, {Item: quarantine.Item{Kind: quarantine.Instructions, Digest: "d", Fits: true}, Old: old},
 			{Item: quarantine.Item{Kind: quarantine.Prompt, ID: strings.Repeat("p", 90)}}}},
 			nil, quarantine.CountRules(scan.Finding{Rule: "r", Severity: scan.Low}, scan.Finding{Rule: "r", Severity: scan.Medium}, scan.Finding{Rule: "q", Severity: scan.Low}, scan.Finding{Rule: "i"}),
-			`Approve changes of "demo": new "a\u202e", b; changed c; updated instructions; unreadable prompt "` + strings.Repeat("p", 40) + `\u2026". Scanner: 1 medium, 2 low.|Runs x as you, not isolated.`},
+			`Approve changes to "demo": new "a\u202e", b; changed c; updated instructions; unreadable prompt "` + strings.Repeat("p", 40) + `\u2026". Scanner: 1 medium, 2 low.|Runs x as you, not isolated.`},
 		"many": {`{"command":"x"}`, quarantine.Proposal{State: quarantine.Approved, Changes: many}, nil, nil,
-			`Approve changes of "demo": new a, b, c, d, e, f, g, h and 4 more. Scanner: nothing found.|Runs x as you, not isolated.`},
+			`Approve changes to "demo": new a, b, c, d, e, f, g, h and 4 more. Scanner: nothing found.|Runs x as you, not isolated.`},
 	} {
 		c, err := config.Parse(standard, []byte(`{"mcpServers":{"demo":`+test.entry+`}}`))
 		if err != nil || c.Server("demo") == nil {
@@ -60,7 +69,7 @@ func TestQuestion(t *testing.T) {
 		}
 		s := c.Server("demo")
 		test.p.Launch, test.p.Shown = s.Launch(), quarantine.ShownLaunch(s)
-		got := question(standing{key: keyOf(s), written: s, effective: s, record: test.r}, &test.p, test.found)
+		got := question(entryOf(s, test.r), &test.p, test.found)
 		if want := strings.ReplaceAll(test.want, "|", "\n\n") + "\n\nDetails: mcpproxy-stdio review demo"; got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
 		}
@@ -80,7 +89,7 @@ func TestQuestionOfAChangedLaunch(t *testing.T) {
 	r := &quarantine.Record{}
 	r.Baseline(was, "test")
 	r.First = false
-	text := question(standing{key: keyOf(now), written: now, effective: now, record: r}, r.Proposal(now), nil)
+	text := question(entryOf(now, r), r.Proposal(now), nil)
 	for _, want := range []string{`Approve the changed launch of "demo" and the tools it then lists.`, "Runs y as you", "Variables: A=…", "Approved before: x", "Changed values: variable A."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("without %q:\n%s", want, text)

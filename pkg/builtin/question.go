@@ -1,46 +1,78 @@
-package hub
+package builtin
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
+// mostQuestion is how many characters a form shows that a person reads whole. A longer question is asked on a terminal, page by page.
+const mostQuestion = 4000
+
+// form puts a question to the person through the client. nil means that a person said yes.
+func (o *own) form(ctx context.Context, q admin.Question) error {
+	if !o.client.CanAskForm() {
+		return admin.ErrCannotAsk
+	}
+	c := quarantine.NewChallenge(q.Entry.Written.Name, q.Proposal.Digest)
+	ctx, cancel := context.WithTimeout(ctx, quarantine.ChallengeLife)
+	defer cancel()
+	question := question(q.Entry, q.Proposal, q.Findings)
+	if n := utf8.RuneCountInString(question); n > mostQuestion {
+		return fmt.Errorf("%w: the user was not asked, because the question has %d characters and forms cut it", quarantine.ErrNotPerson, n)
+	}
+	m, err := o.client.Ask(ctx, mcp.Elicit, c.Params(question))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", quarantine.ErrNotPerson, err)
+	case m.Kind == jsonrpc.Failure:
+		return fmt.Errorf("%w: the client answered with an error", quarantine.ErrNotPerson)
+	}
+	return c.Check(m.Bytes(m.Result), time.Now())
+}
+
 // question is what the person reads in the client's form, in three paragraphs of one line: what is asked, what runs, and where all of it
 // is shown. Clients show little more than three lines, and some join them. Of the server's own texts it has names alone.
-func question(st standing, p *quarantine.Proposal, found quarantine.RuleCounts) string {
-	return strings.Join([]string{asked(st, p, found), launchWords(st, p), "Details: " + command("review", st.written)}, "\n\n")
+func question(e *admin.Entry, p *quarantine.Proposal, found quarantine.RuleCounts) string {
+	return strings.Join([]string{asked(e, p, found), launchWords(e, p), "Details: " + hub.Command("review", e.Written)}, "\n\n")
 }
 
 // asked says what an approval approves, and why it is asked for again.
-func asked(st standing, p *quarantine.Proposal, found quarantine.RuleCounts) string {
-	name, scanned := strconv.Quote(st.key.name), " Scanner: nothing found."
+func asked(e *admin.Entry, p *quarantine.Proposal, found quarantine.RuleCounts) string {
+	name, scanned := strconv.Quote(e.Written.Name), " Scanner: nothing found."
 	if len(found) > 0 {
 		scanned = " Scanner: " + found.Severities() + "."
 	}
 	var text string
 	switch {
-	case st.record.OwnLaunch(st.written):
+	case e.Record.OwnLaunch(e.Written):
 		text = "Approve the changed launch of " + name + " and the tools it then lists."
 	case p.State == quarantine.HeldLaunch:
 		text = "Start " + name + " once, to list its tools."
-		if how := HowInspected(st.written); how != "" {
+		if how := hub.HowInspected(e.Written); how != "" {
 			text += " It runs " + how + "."
 		}
 	case p.State == quarantine.HeldDefinitions:
-		text = "Approve " + name + ": " + offered(st.record.Offered(p.Items)) + "." + scanned
+		text = "Approve " + name + ": " + offered(e.Record.Offered(p.Items)) + "." + scanned
 	default:
 		text = "Approve changes to " + name + changes(p) + "." + scanned
 	}
 	if p.Policy != nil {
-		text += " Its policy is " + looser(st, p) + "."
+		text += " Its policy is " + looser(e, p) + "."
 	}
-	if st.record != nil && st.record.Doubt != "" {
-		text += " Earlier approvals do not count: " + st.record.Doubt + "."
+	if e.Record.Doubt != "" {
+		text += " Earlier approvals do not count: " + e.Record.Doubt + "."
 	}
 	return text
 }
@@ -131,11 +163,11 @@ func itemName(it quarantine.Item) string {
 }
 
 // launchWords says all of the launch that is approved, and what was approved before.
-func launchWords(st standing, p *quarantine.Proposal) string {
+func launchWords(e *admin.Entry, p *quarantine.Proposal) string {
 	text := quarantine.ReadLaunch(p.Shown, false)
 	first := "Runs " + text.Line
 	switch {
-	case st.written.URL != "":
+	case e.Written.URL != "":
 		first = "Connects to " + text.Line
 	case text.Isolation == quarantine.NotIsolated:
 		first += " as you, not isolated"
@@ -148,7 +180,7 @@ func launchWords(st standing, p *quarantine.Proposal) string {
 			parts = append(parts, fact.Label+": "+fact.Text)
 		}
 	}
-	if st.written.Workspace {
+	if e.Written.Workspace {
 		parts = append(parts, "The workspace's file proposes it: "+asciiPath(text.File))
 	}
 	if p.Was != nil {
@@ -163,9 +195,9 @@ func launchWords(st standing, p *quarantine.Proposal) string {
 }
 
 // looser says what of an entry's policy waits.
-func looser(st standing, p *quarantine.Proposal) string {
+func looser(e *admin.Entry, p *quarantine.Proposal) string {
 	text := fmt.Sprintf("looser than confirmed: tool_changes %s, %d enabled_tools, %d disabled_tools", p.Policy.ToolChanges, len(p.Policy.Enabled), len(p.Policy.Disabled))
-	if st.record.Enables(st.written) {
+	if e.Record.Enables(e.Written) {
 		text += "; it was disabled, and its file enables it"
 	}
 	return text
