@@ -95,10 +95,10 @@ func (d *Document) insert(path []any, item func(indent string, wide bool) string
 	}
 	text = d.form.newline + indent + text
 	if trailing {
-		at := d.endOfRemark(comma + 1)
+		at := d.endOfLine(comma + 1)
 		return d.splice(at, at, text)
 	}
-	at := d.endOfRemark(last.end)
+	at := d.endOfLine(last.end)
 	return d.splice(last.end, at, ","+string(data[last.end:at])+text)
 }
 
@@ -133,7 +133,14 @@ func (d *Document) remove(path []any, index int) error {
 		comma, _ := d.commaAfter(items[index-1].end)
 		cuts = append(cuts, span{comma, comma + 1})
 	}
-	cuts = append(cuts, d.withSpace(cut))
+	before := v.StartOffset + 1
+	if index > 0 {
+		before = items[index-1].end
+		if comma, has := d.commaAfter(before); has {
+			before = comma + 1
+		}
+	}
+	cuts = append(cuts, d.withSpace(cut, before))
 	slices.SortFunc(cuts, func(a, b span) int { return b.start - a.start })
 	text := slices.Clone(d.src.data)
 	for _, c := range cuts {
@@ -146,8 +153,8 @@ func (d *Document) remove(path []any, index int) error {
 }
 
 // withSpace widens a span to its whole line if nothing but a remark shares the
-// line, else by the blanks that separated it from its neighbour.
-func (d *Document) withSpace(cut span) span {
+// line, else by the space that separated it from its neighbour, which ends at before.
+func (d *Document) withSpace(cut span, before int) span {
 	data := d.src.data
 	lineStart := bytes.LastIndexByte(data[:cut.start], '\n') + 1
 	if _, ownLine := d.indentation(cut.start); ownLine {
@@ -157,6 +164,10 @@ func (d *Document) withSpace(cut span) span {
 		}
 		if end < len(data) && data[end] == '\n' {
 			return span{lineStart, end + 1}
+		}
+		rest := bytes.TrimLeft(data[cut.end:], " \t\r")
+		if (rest[0] == ']' || rest[0] == '}') && len(bytes.TrimSpace(data[before:cut.start])) == 0 {
+			return span{before, cut.end}
 		}
 		return span{cut.start, skipBlanks(data, cut.end)}
 	}
@@ -223,6 +234,15 @@ func (d *Document) endOfRemark(offset int) int {
 			return end
 		}
 	}
+}
+
+// endOfLine is the end of the line of offset, if only comments follow there, else that of the comments.
+func (d *Document) endOfLine(offset int) int {
+	end := d.endOfRemark(offset)
+	if rest := d.src.data[skipBlanks(d.src.data, end):]; bytes.HasPrefix(rest, []byte("\n")) || bytes.HasPrefix(rest, []byte("\r\n")) {
+		return len(d.src.data) - len(rest)
+	}
+	return end
 }
 
 // indentation is the whitespace that begins the line of offset, and whether
