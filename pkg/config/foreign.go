@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -376,6 +375,3 @@ func InferProtocol(command, url string) string {
 	}
 	return ProtocolHTTP
 }
-
-// ProtocolOf is the protocol that a word means, or the word itself where it means none.
-func ProtocolOf(word string) string { return cmp.Or(protocolNamed(word), word) }
