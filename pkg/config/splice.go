@@ -140,7 +140,7 @@ func (d *Document) remove(path []any, index int) error {
 			before = comma + 1
 		}
 	}
-	cuts = append(cuts, d.withSpace(cut, before))
+	cuts = append(cuts, d.withSpace(cut, before, index == len(items)-1))
 	slices.SortFunc(cuts, func(a, b span) int { return b.start - a.start })
 	text := slices.Clone(d.src.data)
 	for _, c := range cuts {
@@ -153,8 +153,9 @@ func (d *Document) remove(path []any, index int) error {
 }
 
 // withSpace widens a span to its whole line if nothing but a remark shares the
-// line, else by the space that separated it from its neighbour, which ends at before.
-func (d *Document) withSpace(cut span, before int) span {
+// line, else by the space that separated it from its neighbour: the one in front,
+// which ends at before, if it is the last.
+func (d *Document) withSpace(cut span, before int, last bool) span {
 	data := d.src.data
 	lineStart := bytes.LastIndexByte(data[:cut.start], '\n') + 1
 	if _, ownLine := d.indentation(cut.start); ownLine {
@@ -171,7 +172,7 @@ func (d *Document) withSpace(cut span, before int) span {
 		}
 		return span{cut.start, skipBlanks(data, cut.end)}
 	}
-	if next := skipBlanks(data, cut.end); next < len(data) && data[next] != '}' && data[next] != ']' && data[next] != '\r' && data[next] != '\n' {
+	if next := skipBlanks(data, cut.end); !last && next < len(data) && data[next] != '}' && data[next] != ']' && data[next] != '\r' && data[next] != '\n' {
 		return span{cut.start, next}
 	}
 	return span{lineStart + len(bytes.TrimRight(data[lineStart:cut.start], " \t")), cut.end}

@@ -16,6 +16,7 @@ func FuzzUndo(f *testing.F) {
 		"{\n  \"mcpServers\": [{\n    \"name\": \"a\"\n  }]\n}", "\xef\xbb\xbf{\"mcpServers\": {\"a\": {}}} // end",
 		"{\"mcpServers\": {\n  \"a\": {}\n  // about b\n  , \"b\": {\"command\": \"x\" /* c */ , }\n}}",
 		"{\"mcpServers\": [\n    { \"name\": \"a\" }]} ", "{\"mcpServers\": [\n    { \"name\": \"a\" } \n]}", "{\"mcpServers\":{\n\"a\":{}\r }}",
+		"{\"mcpServers\":[{\"name\":\"a\"}//\n]}", "{\"mcpServers\":[{\"name\":\"a\"},//\n]}",
 	} {
 		f.Add([]byte(seed))
 	}
