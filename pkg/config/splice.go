@@ -140,6 +140,11 @@ func (d *Document) remove(path []any, index int) error {
 			before = comma + 1
 		}
 	}
+	// A remark that ends its line needs the line break behind it.
+	end := d.endOfRemark(before)
+	if remark := bytes.ReplaceAll(d.src.data[before:end], []byte("*//*"), nil); !bytes.Contains(remark, []byte("//")) {
+		before = end
+	}
 	cuts = append(cuts, d.withSpace(cut, before, index == len(items)-1))
 	slices.SortFunc(cuts, func(a, b span) int { return b.start - a.start })
 	text := slices.Clone(d.src.data)
