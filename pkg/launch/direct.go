@@ -13,8 +13,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
-// Installation is what the packages of a process are installed as: what starts use now, else what makes it. Of a pin it is that one and no
-// other; a pin that can't be kept is an error.
+// Installation is what the packages of a process are installed as: what starts use now, else what makes it. Of a pin it
+// is that one and no other; a pin that can't be kept is an error.
 func (p *Plan) Installation(in *Installer, q *Request, pin *Pin) (r *Resolution, install func(context.Context) (*Resolution, error), err error) {
 	if pin == nil {
 		return in.Installed(q), func(ctx context.Context) (*Resolution, error) { return in.Install(ctx, q) }, nil
@@ -35,7 +35,8 @@ func (p *Plan) Installation(in *Installer, q *Request, pin *Pin) (r *Resolution,
 	return r, nil, kept(err)
 }
 
-// Direct gives what is started in place of a runner that needs nothing installed: a module's interpreter, or the runner told to obey no file.
+// Direct gives what is started in place of a runner that needs nothing installed: a module's interpreter, or the runner
+// told to obey no file.
 func (in *Installer) Direct(ctx context.Context, s *Process) (*Process, error) {
 	q, path := s.Runner, s.Path
 	if q.Runner.Command != s.Command { // behind env and the like
@@ -50,8 +51,8 @@ func (in *Installer) Direct(ctx context.Context, s *Process) (*Process, error) {
 	return &Process{Path: path, Command: q.Runner.Command, Args: q.Runner.Args, Env: q.Env}, nil
 }
 
-// Program gives what starts the program of an installation: its file, or the interpreter that its first line names. The interpreter is
-// named by its path, so that nothing in a workspace passes for it.
+// Program gives what starts the program of an installation: its file, or the interpreter that its first line names. The
+// interpreter is named by its path, so that nothing in a workspace passes for it.
 func (in *Installer) Program(ctx context.Context, q *Request, r *Resolution) (*Process, error) {
 	d := &Process{Path: r.File(), Command: r.File(), Args: q.Runner.Args, Env: withFirst(q.Env, r.Bins())}
 	if len(q.Closed) > 0 { // where modules are looked for
@@ -104,8 +105,8 @@ func withFirst(env []string, dir string) []string {
 	return out
 }
 
-// interpreter finds the real program of an interpreter. What stands in its place to choose a version (a shim of pyenv, Volta, asdf, mise)
-// takes orders from the working directory: it is asked in one of ours, and the answer is started.
+// interpreter finds the real program of an interpreter. What stands in its place to choose a version (a shim of pyenv,
+// Volta, asdf, mise) takes orders from the working directory: it is asked in one of ours, and the answer is started.
 func (in *Installer) interpreter(ctx context.Context, name string, q *Request) (string, error) {
 	found, err := Lookup{Command: name, Env: q.Env, Closed: q.Closed}.Find()
 	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(q.Runner.Command) {
@@ -153,7 +154,8 @@ func (in *Installer) Real(ctx context.Context, found string, env []string) (stri
 // askTimeout is how long a shim may take.
 const askTimeout = 30 * time.Second
 
-// isShim tells whether what stands under the name of an interpreter is another program: a script, or a link to a manager of versions.
+// isShim tells whether what stands under the name of an interpreter is another program: a script, or a link to a
+// manager of versions.
 func isShim(path string) bool {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -174,8 +176,8 @@ func isShim(path string) bool {
 	return err == nil && string(head) == "#!"
 }
 
-// runModule runs a module without a look into the working directory, which Python would search first. sys is built in, so that nothing is
-// looked for before the directory is taken from the path. A run with -I or -P has no such element.
+// runModule runs a module without a look into the working directory, which Python would search first. sys is built in,
+// so that nothing is looked for before the directory is taken from the path. A run with -I or -P has no such element.
 const runModule = `import sys; sys.path[:1] == [""] and sys.path.pop(0); import runpy; runpy._run_module_as_main(sys.argv.pop(1))`
 
 // Module gives what runs a module without a look into the working directory. found is the interpreter.
@@ -191,7 +193,8 @@ func (in *Installer) Module(ctx context.Context, r *Runner, found string, env []
 	return &Process{Path: path, Command: path, Args: append(args, r.Args...), Env: absoluteOnly(env, "PYTHONPATH")}, nil
 }
 
-// absoluteOnly takes the elements out of a list of directories that count from the working directory; an empty one is that directory.
+// absoluteOnly takes the elements out of a list of directories that count from the working directory; an empty one is
+// that directory.
 func absoluteOnly(env []string, variable string) []string {
 	out := make([]string, 0, len(env))
 	for _, kv := range env {

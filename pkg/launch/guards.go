@@ -12,7 +12,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
-// writes are the directories of this machine that a confined server may write, without links, with their paths in a container.
+// writes are the directories of this machine that a confined server may write, without links, with their paths in a
+// container.
 func writes(l config.Launch) (places []docker.Guard) {
 	add := func(host, real, container string) {
 		var err error
@@ -35,8 +36,8 @@ func writes(l config.Launch) (places []docker.Guard) {
 	return places
 }
 
-// guards are the mounts that keep a container from giving orders to other programs; see sandbox.Orders. An engine on another machine has
-// other files, of which nothing is known here.
+// guards are the mounts that keep a container from giving orders to other programs; see sandbox.Orders. An engine on
+// another machine has other files, of which nothing is known here.
 func guards(l config.Launch, endpoint docker.Endpoint) (guards []docker.Guard, err error) {
 	if scheme, _, _ := strings.Cut(endpoint.Host, ":"); scheme != "unix" && scheme != "npipe" {
 		return nil, nil
@@ -74,7 +75,8 @@ func guards(l config.Launch, endpoint docker.Endpoint) (guards []docker.Guard, e
 	return guards, nil
 }
 
-// readOnlyInside tells whether a path in a container lies deepest in a mount that is read-only, or in one of other files.
+// readOnlyInside tells whether a path in a container lies deepest in a mount that is read-only, or in one of other
+// files.
 func readOnlyInside(iso *config.Isolation, inside string) bool {
 	deepest, readOnly := -1, false
 	for _, m := range iso.Mounts {
@@ -86,8 +88,9 @@ func readOnlyInside(iso *config.Isolation, inside string) bool {
 	return readOnly
 }
 
-// NewOrders notes what a confined server may write now. What it returns is to be called after the run, and gives the files that have come to
-// be meanwhile and that other programs take orders from: what did not exist cannot be protected.
+// NewOrders notes what a confined server may write now. What it returns is to be called after the run, and gives the
+// files that have come to be meanwhile and that other programs take orders from: what did not exist cannot be
+// protected.
 func (p *Plan) NewOrders() (fresh func() []string) {
 	var roots []string
 	for _, place := range writes(p.Launch) {

@@ -49,7 +49,7 @@ func uvSteps(q *Request, dir string) ([]Command, error) {
 
 // uvRead is venvRead for the one tool that uv has installed.
 func uvRead(r *Runner, dir string) ([]Version, Entrypoint, error) {
-	tools, err := filepath.Glob(filepath.Join(globEscape(dir), uvTools, "*", "pyvenv.cfg"))
+	tools, err := filepath.Glob(filepath.Join(escapeGlob(dir), uvTools, "*", "pyvenv.cfg"))
 	if err != nil || len(tools) != 1 {
 		return nil, Entrypoint{}, fmt.Errorf("uv installed %d tools where one was asked for", len(tools))
 	}
@@ -94,7 +94,7 @@ func exe(name string) string {
 
 // venvRead tells what a virtual environment has, whose directory is root below dir. Its programs name its own interpreter, so they are started as they are.
 func venvRead(r *Runner, dir, root string) ([]Version, Entrypoint, error) {
-	infos, err := filepath.Glob(filepath.Join(globEscape(dir), filepath.FromSlash(root), "lib", "python*", "site-packages", "*.dist-info"))
+	infos, err := filepath.Glob(filepath.Join(escapeGlob(dir), filepath.FromSlash(root), "lib", "python*", "site-packages", "*.dist-info"))
 	if runtime.GOOS == "windows" {
 		infos, err = filepath.Glob(filepath.Join(dir, filepath.FromSlash(root), "Lib", "site-packages", "*.dist-info"))
 	}
@@ -138,11 +138,6 @@ func venvRead(r *Runner, dir, root string) ([]Version, Entrypoint, error) {
 		versions[i] = d.Version
 	}
 	return versions, Entrypoint{File: file, Bins: binOfVenv(root)}, nil
-}
-
-// globEscape takes the meaning of patterns from a path.
-func globEscape(path string) string {
-	return strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 var separatorsOfNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[-_.]+`) })

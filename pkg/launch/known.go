@@ -59,7 +59,8 @@ func interpreterOf(base string) string {
 	return one("interpreters", strings.TrimRight(base, "0123456789.-"))
 }
 
-// hasCode tells whether code stands behind an option of an interpreter. Short options can stand together: bash -lc, python -Ic.
+// hasCode tells whether code stands behind an option of an interpreter. Short options can stand together: bash -lc,
+// python -Ic.
 func hasCode(kind, arg string) bool {
 	if kind == "pwsh" || kind == "cmd" {
 		arg = strings.ToLower(arg)
@@ -99,7 +100,8 @@ func hasCodeSuffix(path string) bool {
 	return slices.Contains(list("code-suffixes"), strings.ToLower(filepath.Ext(path)))
 }
 
-// filesOf are the files that give orders to a family of runners, nil if that is not known of it. Those of an interpreter go by its name.
+// filesOf are the files that give orders to a family of runners, nil if that is not known of it. Those of an
+// interpreter go by its name.
 func filesOf(t Tool) []string { return about("files", string(t)) }
 
 // projectOf are the files that give orders to a runner of projects, if a command is one with these arguments.

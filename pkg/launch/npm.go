@@ -76,7 +76,8 @@ func npmName(spec string) string {
 	return spec
 }
 
-// manager is a package manager whose commands may be a fetcher's, run a script of the project, or be none of our business.
+// manager is a package manager whose commands may be a fetcher's, run a script of the project, or be none of our
+// business.
 func manager(tool Tool) parser {
 	return func(r *Runner, args []string) bool {
 		r.Tool = tool

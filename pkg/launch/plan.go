@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +21,7 @@ type Context struct {
 	Keyring   func(name string) (string, error) // nil: there is none
 	Workspace string                            // of the session; "": it has none
 	Dir       string                            // where a server works that names no directory and has no workspace
-	Inspect   bool                              // nobody has approved the server: if confined, it gets no files and secrets
+	Inspect   bool                              // the server is not approved: if confined, it gets no files or secrets
 }
 
 // Plan is what would run for an entry. A start, an inspection, check and doctor all read it; nothing else decides.
@@ -109,10 +108,12 @@ func New(server *config.Server, c Context) *Plan {
 	return p
 }
 
-// Instance names the process that runs for the plan: two plans of one name can share it. It is the hex SHA-256 of the resolved launch with
-// its secrets, so it is kept in memory only, of the scope that shares the process, and of the abilities that clients declare to it.
+// Instance names the process that runs for the plan: two plans of one name can share it. It is the hex SHA-256 of the
+// resolved launch with its secrets, so it is kept in memory only, of the scope that shares the process, and of the
+// abilities that clients declare to it.
 func (p *Plan) Instance(scope string, abilities []byte) string {
-	return digestOf(fmt.Appendf(nil, "instance 2\x00%s\x00%d:%s%s", p.Server.InstanceKey(p.Launch), len(scope), scope, abilities))
+	key := p.Server.InstanceKey(p.Launch)
+	return digestOf(fmt.Appendf(nil, "instance 2\x00%s\x00%d:%s%s", key, len(scope), scope, abilities))
 }
 
 // once asks a keyring for each secret once: it can take seconds.
@@ -149,8 +150,9 @@ type Way struct {
 	NoSandbox error           // and why it gets no sandbox either, but runs as it is: allow_none lets it
 }
 
-// Way decides how the server is confined: an entry that leaves the choice open gets a container where there is an engine, else a sandbox
-// where there is one that can give all that is asked. What asks for more than this machine's sandbox gives does not run, whatever is allowed.
+// Way decides how the server is confined: an entry that leaves the choice open gets a container where there is an
+// engine, else a sandbox where there is one that can give all that is asked. What asks for more than this machine's
+// sandbox gives does not run, whatever is allowed.
 func (p *Plan) Way(here Machine) (Way, *Refusal) {
 	iso := p.Launch.Isolation
 	switch {
@@ -161,7 +163,9 @@ func (p *Plan) Way(here Machine) (Way, *Refusal) {
 	case iso.Type == config.IsolationSandbox:
 		option, err := noSandbox(iso, here)
 		if err != nil {
-			return Way{}, &Refusal{Reason: NoConfinement, Option: option, Sandbox: err, err: fmt.Errorf("it asks for a sandbox: %w", err)}
+			return Way{}, &Refusal{
+				Reason: NoConfinement, Option: option, Sandbox: err, err: fmt.Errorf("it asks for a sandbox: %w", err),
+			}
 		}
 		return Way{Kind: config.IsolationSandbox}, nil
 	}
@@ -185,11 +189,15 @@ func (p *Plan) Way(here Machine) (Way, *Refusal) {
 	case iso.AllowNone && option == "":
 		return Way{Kind: config.IsolationNone, NoEngine: noEngine, NoSandbox: err}, nil
 	}
-	return Way{}, &Refusal{Reason: NoConfinement, Option: option, Engine: noEngine, Sandbox: err,
-		err: fmt.Errorf("it asks for isolation, and neither a container nor a sandbox can be made. Docker: %w. Sandbox: %w", noEngine, err)}
+	return Way{}, &Refusal{
+		Reason: NoConfinement, Option: option, Engine: noEngine, Sandbox: err,
+		err: fmt.Errorf("it asks for isolation, and neither a container nor a sandbox can be made. Docker: %w. Sandbox: %w",
+			noEngine, err),
+	}
 }
 
-// noSandbox tells why no sandbox can give what is asked, nil if one can. option is what no sandbox gives, "" for another reason.
+// noSandbox tells why no sandbox can give what is asked, nil if one can. option is what no sandbox gives, "" for
+// another reason.
 func noSandbox(iso *config.Isolation, here Machine) (option string, err error) {
 	if option := iso.BeyondSandbox(); option != "" {
 		return option, fmt.Errorf("it cannot give isolation.%s", option)
@@ -218,7 +226,7 @@ type Process struct {
 	Args    []string // without the program itself
 	Env     []string // complete, NAME=value. PATH is without elements in closed directories
 	Dir     string   // where it works; "" if Private
-	Private bool     // it has to work in a directory of its own: its code stands in the command line, and has relative paths that can't be told
+	Private bool     // it has to work in a directory of its own: in the workspace, its code could not be told
 	Orders  []Order  // the files in closed directories that decide what is run
 	Runner  *Request // what a runner is asked for that is not to be started itself; nil: Path is started
 
@@ -243,7 +251,10 @@ func (p *Plan) As(kind string) (*Process, *Refusal) {
 	s, err := &Process{}, error(nil)
 	if kind == config.IsolationDocker {
 		s.contain(p)
-	} else if s, err = prepare(p.Server, l, p.Context.Environ, p.Context.Workspace); err == nil && kind == config.IsolationSandbox {
+	} else {
+		s, err = prepare(p.Server, l, p.Context.Environ, p.Context.Workspace)
+	}
+	if err == nil && kind == config.IsolationSandbox {
 		err = s.confine(p)
 	}
 	if err != nil {
@@ -260,7 +271,8 @@ func (p *Plan) As(kind string) (*Process, *Refusal) {
 // contain makes the process one of a container.
 func (s *Process) contain(p *Plan) {
 	l := p.Launch
-	if p.Server.Isolation.Image == "" && filepath.Base(l.Command) == "pipx" { // the default image has uvx, which fetches pipx
+	// The default image has uvx, which fetches pipx.
+	if p.Server.Isolation.Image == "" && filepath.Base(l.Command) == "pipx" {
 		l.Command, l.Args = "uvx", append([]string{"pipx"}, l.Args...)
 	}
 	s.Command, s.Args = inside(p.Server, l, p.Context.Workspace)
@@ -278,7 +290,7 @@ func (s *Process) confine(p *Plan) error {
 	}
 	for _, m := range l.Isolation.Mounts {
 		if _, err := os.Stat(m.Host); err != nil {
-			return fmt.Errorf("the mount %s cannot be used: %w – create it, or correct isolation.mounts", m.Host, cmp.Or(errors.Unwrap(err), err))
+			return fmt.Errorf("the mount %s cannot be used: %w – create it, or correct isolation.mounts", m.Host, Cause(err))
 		}
 	}
 	if s.Runner != nil && s.Runner.Runner.Kind != Package {
@@ -295,16 +307,19 @@ func (s *Process) confine(p *Plan) error {
 	return err
 }
 
-// OwnDir makes the directory for a process that is Private: nobody but the server writes there. state is the state directory.
+// OwnDir makes the directory for a process that is Private: nobody but the server writes there. state is the state
+// directory.
 func (p *Plan) OwnDir(state string) (string, error) {
-	dir := filepath.Join(state, "work", digestOf([]byte(strings.Join([]string{p.Server.Path, p.Server.Name, p.Server.LaunchKey()}, "\x00")))[:24])
+	name := strings.Join([]string{p.Server.Path, p.Server.Name, p.Server.LaunchKey()}, "\x00")
+	dir := filepath.Join(state, "work", digestOf([]byte(name))[:24])
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("there is no directory for it to work in: %w", err)
 	}
 	return dir, nil
 }
 
-// Container is the container that the process runs in, made by an engine; what is admitted and redacted, and the log, are the caller's.
+// Container is the container that the process runs in, made by an engine; what is admitted and redacted, and the log,
+// are the caller's.
 func (p *Plan) Container(s *Process, endpoint docker.Endpoint) (docker.Spec, error) {
 	guards, err := guards(p.Launch, endpoint)
 	return docker.Spec{
@@ -315,11 +330,13 @@ func (p *Plan) Container(s *Process, endpoint docker.Endpoint) (docker.Spec, err
 	}, err
 }
 
-// Sandbox is the sandbox of a program that is started in dir. state is the state directory, which has what the server keeps.
+// Sandbox is the sandbox of a program that is started in dir. state is the state directory, which has what the server
+// keeps.
 func (p *Plan) Sandbox(state, dir string) sandbox.Spec {
 	l, iso := p.Launch, p.Launch.Isolation
 	in := sandbox.Spec{
-		Dir: dir, DirAccess: iso.Dir, Network: iso.Network != config.NetworkNone, Sockets: iso.Sockets, Memory: iso.Memory, Workspace: p.Context.Workspace,
+		Dir: dir, DirAccess: iso.Dir, Network: iso.Network != config.NetworkNone, Sockets: iso.Sockets,
+		Memory: iso.Memory, Workspace: p.Context.Workspace,
 	}
 	in.Home, _ = os.UserHomeDir()
 	for n, m := range iso.Mounts {

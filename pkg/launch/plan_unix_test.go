@@ -96,7 +96,7 @@ func TestRefusals(t *testing.T) {
 	ws := realPath(t.TempDir())
 	t.Setenv("HOME", t.TempDir())
 	bin := t.TempDir()
-	for name, mode := range map[string]os.FileMode{"node": 0o700, "plain": 0o600} {
+	for name, mode := range map[string]os.FileMode{"node": 0o700, "docker": 0o700, "plain": 0o600} {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"), mode); err != nil {
 			t.Fatal(err)
 		}
@@ -113,6 +113,8 @@ func TestRefusals(t *testing.T) {
 		{`"command": "node", "args": ["${workspaceFolder}", "${env:GONE}"]`, "", "none", Unresolved, 2},
 		{`"command": "nothing-of-that-name"`, ws, "none", NoProgram, 0},
 		{`"command": "` + bin + `/plain"`, ws, "none", NotRunnable, 0},
+		{`"command": "docker", "args": ["run", "x"], "env": {"DOCKER_CONTEXT": "gone"}`, ws, "none", NotRunnable, 0},
+		{`"command": "docker", "args": ["run", "x"]`, ws, "none", "", 0},
 		{`"command": "node", "isolation": {"type": "sandbox", "mounts": ["/nothing/there"]}`, ws, "sandbox", NotRunnable, 0},
 		{`"command": "nothing-of-that-name", "isolation": {"type": "docker", "image": "x"}`, ws, "docker", "", 0},
 	} {

@@ -10,8 +10,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
-// planted refuses a listed path on whose way a link lies where the server can write: it may be the server that has put it there, in its last
-// run, to be given what the link leads to.
+// planted refuses a listed path on whose way a link lies where the server can write: it may be the server that has put
+// it there, in its last run, to be given what the link leads to.
 func planted(iso *config.Isolation, dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil // where a user makes no links

@@ -18,8 +18,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 )
 
-// prepare finds the program of a local server and what else decides what is run. environ is the client's environment, workspace that of
-// the session, "" for none.
+// prepare finds the program of a local server and what else decides what is run. environ is the client's environment,
+// workspace that of the session, "" for none.
 func prepare(server *config.Server, l config.Launch, environ []string, workspace string) (*Process, error) {
 	closed := ClosedTo(server, l, workspace)
 	s := &Process{Command: l.Command, Args: l.Args, Env: config.ChildEnv(l, environ), Dir: l.Dir}
@@ -63,8 +63,8 @@ func (s *Process) engine() error {
 	return err
 }
 
-// runner decides whether the command is a runner that is not to be started itself, because its directory would give it orders. One in a
-// directory that the person named, and that has a project for it, obeys that project.
+// runner decides whether the command is a runner that is not to be started itself, because its directory would give it
+// orders. One in a directory that the person named, and that has a project for it, obeys that project.
 func (s *Process) runner(server *config.Server, l config.Launch, closed Closed) {
 	r, ok := Parse(l.Command, l.Args)
 	if !ok || r.Kind == Project || r.Kind == Module && r.Code {
@@ -95,7 +95,8 @@ func setenv(env []string, kv string) []string {
 	return append(env, kv)
 }
 
-// hasProject tells whether a directory has what a runner looks for in it: settings, or programs that were installed there.
+// hasProject tells whether a directory has what a runner looks for in it: settings, or programs that were installed
+// there.
 func hasProject(tool Tool, dir string) bool {
 	return slices.ContainsFunc(about("settings", string(tool)), func(name string) bool {
 		_, err := os.Lstat(filepath.Join(dir, name))
@@ -138,7 +139,8 @@ func (p Program) JSON() []byte {
 // ErrReplaced is wrapped when a file is another one than was looked at a moment ago.
 var ErrReplaced = errors.New("it was replaced while the server was started")
 
-// mostProgram is the size in bytes up to which a file of a workspace is read before it is run: a link can lead to anything.
+// mostProgram is the size in bytes up to which a file of a workspace is read before it is run: a link can lead to
+// anything.
 const mostProgram = 1 << 30
 
 // Read looks at the file of an order. When ctx ends, so does the reading.
@@ -176,8 +178,8 @@ func (o Order) Read(ctx context.Context) (Program, error) {
 	return p, p.Unchanged()
 }
 
-// Unchanged tells whether the file is still the one that was read, as far as the file system tells: the same file, of the same size, and
-// not written to since. The error wraps ErrReplaced.
+// Unchanged tells whether the file is still the one that was read, as far as the file system tells: the same file, of
+// the same size, and not written to since. The error wraps ErrReplaced.
 func (p Program) Unchanged() error {
 	now := realPath(p.Path)
 	if p.Target != "" && now != p.Target {

@@ -46,8 +46,8 @@ type Gate struct {
 	Programs func(found []launch.Program) error // of the files of the workspace that decide what is run
 }
 
-// Dial starts a server, or connects to it, as its resolved launch says. A confinement that it asks for and that cannot be given is an
-// error: there is no other way from here to running it.
+// Dial starts a server, or connects to it, as its resolved launch says. A confinement that it asks for and that cannot
+// be given is an error: there is no other way from here to running it.
 func (s *Start) Dial() (Conn, error) {
 	conn, err := s.dial()
 	return conn, s.redactor().Error(err)

@@ -19,8 +19,8 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/transport"
 )
 
-// installing is a local server whose packages have to be installed before it can be started. It is there at once, so that a start can be
-// watched and ended; what is sent waits.
+// installing is a local server whose packages have to be installed before it can be started. It is there at once, so
+// that a start can be watched and ended; what is sent waits.
 type installing struct {
 	what string
 	config.Redactor
@@ -37,7 +37,8 @@ type installing struct {
 	waits  func()
 }
 
-// ofPackages starts the program of the packages that a runner asks for. Where they have to be installed first, it returns at once.
+// ofPackages starts the program of the packages that a runner asks for. Where they have to be installed first, it
+// returns at once.
 func (p *program) ofPackages(q *launch.Request) (Conn, error) {
 	in := p.installer(q.Closed)
 	installed, install, err := p.Plan.Installation(in, q, p.Pin)
@@ -237,8 +238,8 @@ func (s *Start) installer(closed launch.Closed) *launch.Installer {
 	return &launch.Installer{Store: store.Open(s.State), Run: s.runner(closed, func(*transport.Stdio) {})}
 }
 
-// runner runs the commands of installations to their end, under the supervision that servers have: they end with us, with all that they
-// have started. watch is told of each while it runs, and of its end with nil.
+// runner runs the commands of installations to their end, under the supervision that servers have: they end with us,
+// with all that they have started. watch is told of each while it runs, and of its end with nil.
 func (s *Start) runner(closed launch.Closed, watch func(*transport.Stdio)) func(context.Context, launch.Command) error {
 	return func(ctx context.Context, c launch.Command) error {
 		if err := ctx.Err(); err != nil {
@@ -248,7 +249,9 @@ func (s *Start) runner(closed launch.Closed, watch func(*transport.Stdio)) func(
 		if err != nil {
 			return err
 		}
-		step, err := transport.StartStdio(transport.StdioSpec{Name: s.Plan.Server.Name, Command: c.Name, Path: path, Args: c.Args, Env: c.Env, Dir: c.Dir, Log: zerolog.Nop()})
+		step, err := transport.StartStdio(transport.StdioSpec{
+			Name: s.Plan.Server.Name, Command: c.Name, Path: path, Args: c.Args, Env: c.Env, Dir: c.Dir, Log: zerolog.Nop(),
+		})
 		if err != nil {
 			return err
 		}
