@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -472,4 +473,38 @@ func TestStateOfOthers(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// TestStateApprovedByForm: a person whose client shows forms approves all of a doubted file there, in one step, and its tools can be called.
+func TestStateApprovedByForm(t *testing.T) {
+	t.Parallel()
+	mark := marked(t)
+	h := newHome(t).set(entries{
+		"a": calm(mcptest.Server{Name: "a", Mark: mark}), "b": calm(mcptest.Server{Name: "b", Mark: mark}),
+	}, nil)
+	c := h.initialized("")
+	c.List("tools/list")
+	c.Close()
+	if err := os.RemoveAll(filepath.Join(h.state(), "baselines")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(h.state(), "records")); err != nil {
+		t.Fatal(err)
+	}
+	c = h.initialized(forms)
+	f := honest(c)
+	var list []struct{ Name, Digest string }
+	if text := c.Tool("quarantine_review", map[string]any{"operation": "list"}).Text(); json.Unmarshal([]byte(text), &list) != nil || len(list) != 3 || list[0].Name != "*" {
+		t.Fatalf("waiting: %s", text)
+	}
+	out := approve(t, c, "*", map[string]any{"digest": list[0].Digest})
+	if out.Status != "approved" || len(f.all()) != 1 || !strings.Contains(f.all()[0].Message, quarantine.RemovedBaseline) {
+		t.Errorf("%+v after %+v", out, f.all())
+	}
+	soon(t, 20*time.Second, "both are listed", func() bool {
+		names := toolNames(c)
+		return strings.Contains(names, " a__echo ") && strings.Contains(names, " b__echo ")
+	})
+	answers(t, c, "a")
+	answers(t, c, "b")
 }

@@ -282,10 +282,15 @@ func (s *Service) decide(ctx context.Context, a *Approval, code string, grave in
 
 // ask puts the question to the person. nil means that a person said yes.
 func (s *Service) ask(ctx context.Context, a *Approval) error {
-	if a.by.Ask == nil {
+	q := Question{Kind: ToApprove, Entry: a.Entry, Proposal: a.Proposal, Findings: Count(a.Found(a.Proposal))}
+	return s.askOnce(ctx, a.by, server{a.Written.Path, a.Written.Name}, q)
+}
+
+// askOnce puts a question to the person, unless they are being asked about the same already.
+func (s *Service) askOnce(ctx context.Context, by *Actor, k server, q Question) error {
+	if by.Ask == nil {
 		return ErrCannotAsk
 	}
-	k := server{a.Written.Path, a.Written.Name}
 	s.mu.Lock()
 	busy := s.asking[k]
 	s.asking[k] = true
@@ -298,7 +303,7 @@ func (s *Service) ask(ctx context.Context, a *Approval) error {
 		delete(s.asking, k)
 		s.mu.Unlock()
 	}()
-	return a.by.Ask(ctx, Question{Kind: ToApprove, Entry: a.Entry, Proposal: a.Proposal, Findings: Count(a.Found(a.Proposal))})
+	return by.Ask(ctx, q)
 }
 
 // Reject takes trust away, at any time: it refuses what waits at a server and revokes what was approved, or blocks one tool. known tells

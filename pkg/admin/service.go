@@ -93,6 +93,7 @@ type Question struct {
 	Proposal *quarantine.Proposal  // that is approved
 	Item     quarantine.Item       // that looks hostile, or is to be unblocked
 	Findings quarantine.RuleCounts // of the proposal
+	File     *WholeFile            // for ToApproveFile, which has nothing else
 }
 
 // QuestionKind says what a question is about.
@@ -100,11 +101,12 @@ type QuestionKind int
 
 // Kinds of questions.
 const (
-	ToApprove QuestionKind = iota // the proposal
-	ToStart                       // a start, to see what the server offers
-	ToConfirm                     // an item that looks hostile
-	ToTrust                       // that the person themselves enables the entry
-	ToUnblock                     // a tool
+	ToApprove     QuestionKind = iota // the proposal
+	ToStart                           // a start, to see what the server offers
+	ToConfirm                         // an item that looks hostile
+	ToTrust                           // that the person themselves enables the entry
+	ToUnblock                         // a tool
+	ToApproveFile                     // all servers that wait of a file
 )
 
 // Entry is one configured server with what is recorded of it. Its record is never nil.

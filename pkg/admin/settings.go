@@ -58,37 +58,6 @@ func (p *Policy) Confirm() error {
 	return p.Book.ConfirmDesktop(p.Config.Path, false)
 }
 
-// WholeFile are the servers of the user's file that wait to be run, and are approved by one question.
-type WholeFile struct {
-	*hub.View
-	Waiting []*Entry
-	Others  []*Entry // that wait for something else, and are reviewed one by one
-}
-
-// WholeFileOf gathers them.
-func WholeFileOf(v *hub.View) *WholeFile {
-	w := &WholeFile{View: v}
-	for _, e := range entries(v) {
-		switch {
-		case e.Failed != nil || e.Written.Workspace:
-		case e.Record.OfWholeFile(e.Written) && e.Effective.Refused == "":
-			w.Waiting = append(w.Waiting, e)
-		case e.Proposal != nil:
-			w.Others = append(w.Others, e)
-		}
-	}
-	return w
-}
-
-// Approve records that a person has approved all of them.
-func (w *WholeFile) Approve(by *Actor) error {
-	servers := make([]*config.Server, len(w.Waiting))
-	for i, e := range w.Waiting {
-		servers[i] = e.Written
-	}
-	return w.Book.ApproveFile(w.Config.Path, servers, by.Means)
-}
-
 // Code makes a one-time code that approves what was shown of an entry, "" where no code may.
 func (s *Service) Code(by *Actor, e *Entry) (string, error) {
 	if err := by.Host.Begin(); err != nil {

@@ -45,6 +45,25 @@ func (o *own) approve(ctx context.Context, name, digest, code string) (Outcome, 
 	}
 }
 
+// approveFile asks the user whether all servers that wait together are approved.
+func (o *own) approveFile(ctx context.Context, digest string) (Outcome, error) {
+	w, approved, denied, err := o.admin.RequestFile(ctx, o.by, digest)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Status: statusApproved, Server: admin.AllServers, State: string(quarantine.Approved)}
+	if approved {
+		out.Next = o.nowListed(fmt.Sprintf("the %d servers are started now; their tools can be called once they run", len(w.Waiting)))
+		return out, nil
+	}
+	out.Status, out.State, out.Digest = statusRequired, string(quarantine.HeldLaunch), w.Digest()
+	if denied != nil {
+		out.Why = denied.Error()
+	}
+	out.Ways, out.Next = []string{"on a terminal: mcpproxy-stdio approve --all"}, "tell the user; do not try to approve them by other means"
+	return out, nil
+}
+
 // refusal words why nothing of a server can be approved.
 func refusal(name string, out *admin.Outcome, err error) error {
 	closed := (*admin.ClosedError)(nil)
@@ -101,7 +120,11 @@ func runApprove(ctx context.Context, o *own, args map[string]any) (string, error
 	case p["name"] == "" || p["digest"] == "":
 		return "", errors.New("quarantine_approve needs the parameters name and digest; quarantine_review with operation inspect tells the digest")
 	}
-	out, err := o.approve(ctx, p["name"], p["digest"], p["code"])
+	approve := func() (Outcome, error) { return o.approve(ctx, p["name"], p["digest"], p["code"]) }
+	if p["name"] == admin.AllServers {
+		approve = func() (Outcome, error) { return o.approveFile(ctx, p["digest"]) }
+	}
+	out, err := approve()
 	if err != nil {
 		return "", err
 	}

@@ -87,7 +87,7 @@ func approveTool() mcpgo.Tool {
 	return annotated(mcpgo.NewToolWithRawSchema(catalog.ApproveTool,
 		`Ask the user to approve a server or its pending changes. The user is asked by the client, or gives a one-time code from their terminal; nothing else approves.`,
 		object([]string{"name", "digest"}, map[string]any{
-			"name":   text("the server"),
+			"name":   text("the server; * for the whole file"),
 			"digest": text("from quarantine_review inspect"),
 			"code":   text("the eight digits that the user read on their terminal"),
 		})), "Quarantine: ask for approval", false, true)

@@ -25,10 +25,9 @@ func (o *own) form(ctx context.Context, q admin.Question) error {
 	if !o.client.CanAskForm() {
 		return admin.ErrCannotAsk
 	}
-	c := quarantine.NewChallenge(q.Entry.Written.Name, q.Proposal.Digest)
+	c, question := challenge(q)
 	ctx, cancel := context.WithTimeout(ctx, quarantine.ChallengeLife)
 	defer cancel()
-	question := question(q.Entry, q.Proposal, q.Findings)
 	if n := utf8.RuneCountInString(question); n > mostQuestion {
 		return fmt.Errorf("%w: the user was not asked, because the question has %d characters and forms cut it", quarantine.ErrNotPerson, n)
 	}
@@ -40,6 +39,28 @@ func (o *own) form(ctx context.Context, q admin.Question) error {
 		return fmt.Errorf("%w: the client answered with an error", quarantine.ErrNotPerson)
 	}
 	return c.Check(m.Bytes(m.Result), time.Now())
+}
+
+// challenge is what the person has to type, and what they read before.
+func challenge(q admin.Question) (*quarantine.Challenge, string) {
+	if q.Kind == admin.ToApproveFile {
+		return quarantine.NewChallenge("all", q.File.Digest()), fileQuestion(q.File)
+	}
+	return quarantine.NewChallenge(q.Entry.Written.Name, q.Proposal.Digest), question(q.Entry, q.Proposal, q.Findings)
+}
+
+// fileQuestion is question for all servers that wait of a file: why they do, and all of each launch.
+func fileQuestion(w *admin.WholeFile) string {
+	servers := "1 server"
+	if n := len(w.Waiting); n != 1 {
+		servers = strconv.Itoa(n) + " servers"
+	}
+	what := "Approve all of " + asciiPath(w.Config.Path) + " in one step, " + servers + ": what they run, and the tools they list first."
+	parts := []string{what + " They wait because " + w.Doubt + "."}
+	for _, e := range w.Waiting {
+		parts = append(parts, strconv.Quote(e.Written.Name)+": "+launchWords(e, e.Proposal))
+	}
+	return strings.Join(append(parts, "Details: mcpproxy-stdio review"), "\n\n")
 }
 
 // question is what the person reads in the client's form, in three paragraphs of one line: what is asked, what runs, and where all of it

@@ -53,11 +53,17 @@ type Found struct {
 
 // inbox are the servers of which something waits. About mere updates nobody has to be asked.
 func (o *own) inbox() ([]Waiting, error) {
-	reviews, _, err := o.admin.Reviews(o.by, false)
+	reviews, v, err := o.admin.Reviews(o.by, false)
 	if err != nil {
 		return nil, err
 	}
 	var all []Waiting
+	if w := admin.WholeFileOf(v); w.Together() {
+		all = append(all, Waiting{
+			Name: admin.AllServers, State: string(quarantine.HeldLaunch), Pending: len(w.Waiting), Digest: w.Digest(),
+			Do: "all servers of the user's config file wait, because " + w.Doubt + ": quarantine_approve with the name * asks the user to approve them in one step",
+		})
+	}
 	for _, r := range reviews {
 		if r.Failed != nil || r.Proposal.OnlyUpdates() {
 			continue

@@ -46,7 +46,7 @@ func (a *app) approveFile(ctx context.Context, c *console, noPager bool) error {
 	if err := a.confirm(ctx, p, "all", fmt.Sprintf("approve %s", plural(len(file.Waiting), "server", "servers"))); err != nil {
 		return err
 	}
-	if err := file.Approve(c.by); err != nil {
+	if err := file.Approve(c.by.Means); err != nil {
 		return err
 	}
 	p.line(p.paint(green, "Approved."), " Open sessions have it now.")

@@ -19,6 +19,7 @@ type Baseline struct {
 	Desktop  bool      `json:"desktop,omitempty"` // digits are shown as a desktop notification
 	Doubt    string    `json:"doubt,omitempty"`   // why nothing of the file was taken: a person is asked once, about all of it
 	File     string    `json:"file,omitempty"`    // which file it was, by whatever name; see config.FileID
+	Refused  time.Time `json:"refused,omitzero"`  // when a person last declined to approve all of the file in a client's form
 }
 
 // Why a person is asked about a whole file instead of taking it for the person's own.
@@ -289,6 +290,11 @@ func (b *Book) Settle(path string) error {
 		base.Doubt = ""
 		return changed
 	})
+}
+
+// RefuseFile records that a person declined to approve all of a file: they are not asked again at once.
+func (b *Book) RefuseFile(path string, now time.Time) error {
+	return b.changeBaseline(path, "", func(base *Baseline) bool { base.Refused = now.UTC(); return true })
 }
 
 // OfWholeFile tells whether an entry is approved together with the others of its file: it was not run yet as it is written, and neither did a
