@@ -118,10 +118,11 @@ func (s *Service) Login(by *Actor, name, account string) (*oauth.Login, *Entry, 
 	if e.Effective.Protocol == config.ProtocolStdio && e.Effective.Refused == "" {
 		return nil, e, &LocalError{name}
 	}
-	e, server, err := s.account(by, e, account)
+	of, server, err := s.account(by, e, account)
 	if err != nil {
 		return nil, e, err
 	}
+	e = of
 	if err := mayLogIn(e); err != nil {
 		return nil, e, err
 	}

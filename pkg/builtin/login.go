@@ -267,7 +267,7 @@ func LogoutText(name string, had, revoked bool) string {
 	text := "Logged out of server " + strconv.Quote(name) + "."
 	switch {
 	case !had:
-		text = "Server " + strconv.Quote(name) + "."
+		text = "Server " + strconv.Quote(name) + " had no login."
 	case revoked:
 		text += " The authorization server revoked its tokens."
 	default:
