@@ -68,7 +68,7 @@ func TestQuestion(t *testing.T) {
 			t.Fatal(name, err, c.Problems)
 		}
 		s := c.Server("demo")
-		test.p.Launch, test.p.Shown = s.Launch(), quarantine.ShownLaunch(s)
+		test.p.Launch, test.p.Shown = s.Launch(), s.LaunchShown()
 		got := question(entryOf(s, test.r), &test.p, test.found)
 		if want := strings.ReplaceAll(test.want, "|", "\n\n") + "\n\nDetails: mcpproxy-stdio review demo"; got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)

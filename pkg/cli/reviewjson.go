@@ -104,7 +104,7 @@ func describeWaiting(r *admin.Review) waiting {
 
 func describeReview(e *admin.Entry, show showing) serverReview {
 	review := admin.ReviewOf(e)
-	r := serverReview{waiting: describeWaiting(review), Launch: launchReport(quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), show.withheld() == "")), Blocked: e.Record.Blocked}
+	r := serverReview{waiting: describeWaiting(review), Launch: launchReport(quarantine.ReadLaunch(e.Written.LaunchShown(), show.withheld() == "")), Blocked: e.Record.Blocked}
 	if i := e.Record.Installed; i != nil {
 		r.Packages, r.Pinned = i.Packages, i.Pin != nil
 	}

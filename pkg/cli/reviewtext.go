@@ -104,7 +104,7 @@ func (p *printer) fact(label, sgr, text string) {
 func (p *printer) launch(e *admin.Entry, show showing) {
 	proposal := e.Proposal
 	whole := show.withheld() == ""
-	text := quarantine.ReadLaunch(quarantine.ShownLaunch(e.Written), whole)
+	text := quarantine.ReadLaunch(e.Written.LaunchShown(), whole)
 	label := "Runs"
 	if e.Written.URL != "" {
 		label = "Reaches"

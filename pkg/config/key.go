@@ -41,7 +41,7 @@ func (s *Server) keyed(key []byte) *Server {
 	return &c
 }
 
-// Launch is the launch as written, references unresolved, as a JSON object: protocol, command, arguments, directory, URL and
+// Launch is the launch as written, references unresolved, as a canonical JSON object: protocol, command, arguments, directory, URL and
 // whether plain http is allowed, isolation and login. Of variables, headers, the query of the URL and the parameters and the
 // secret of a login, it has the names, what the values refer to, and a keyed hash of what is written out, so that it can be
 // stored. What is plainly a token counts as being one and may be another one. An entry of a workspace carries the digest of

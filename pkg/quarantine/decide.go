@@ -121,7 +121,7 @@ func (r *Record) approveLaunch(s *config.Server, p *Proposal) {
 // Baseline takes down that an entry is the person's own: the first look at it is trusted. What was known of another launch under the name
 // is forgotten, or that look would never be taken.
 func (r *Record) Baseline(s *config.Server, how string) {
-	r.approveLaunch(s, &Proposal{Launch: canonicalLaunch(s)})
+	r.approveLaunch(s, &Proposal{Launch: s.Launch()})
 	r.First, r.Unread, r.Items, r.Waiting, r.Fitting, r.Resources, r.Taken = true, nil, nil, nil, nil, nil, time.Time{}
 	r.Inspect, r.Found, r.Seen, r.Refused, r.Unasked, r.Code = "", nil, false, time.Time{}, false, nil
 	r.decide("baseline", how, "", nil)

@@ -91,7 +91,7 @@ func TestChangedLaunch(t *testing.T) {
 	old, s := entryOf(t, "s", plainEntry), entryOf(t, "s", `{"command":"x","args":["new"]}`)
 	r := approved(t, old, toolA)
 	p := r.Proposal(s)
-	if p.State != HeldLaunch || string(p.Was) != string(canonicalLaunch(old)) {
+	if p.State != HeldLaunch || string(p.Was) != string(old.Launch()) {
 		t.Fatalf("%+v", p)
 	}
 	if got := approve(t, r, s); got != "launch" || r.State(s) != Approved || r.Snapshot() != nil || admits(r, toolA) {

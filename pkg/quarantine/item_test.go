@@ -87,7 +87,7 @@ func TestProposalDigest(t *testing.T) {
 				list = append(list, string(it.Raw))
 			}
 		}
-		whole := `{"launch":` + string(canonicalLaunch(s)) + `,"definitions":{"tool":[` + strings.Join(list, ",") + `],"prompt":[{"name":"p"}],"instructions":["hello"]}}`
+		whole := `{"launch":` + string(s.Launch()) + `,"definitions":{"tool":[` + strings.Join(list, ",") + `],"prompt":[{"name":"p"}],"instructions":["hello"]}}`
 		if len(tools) == 0 {
 			whole = strings.Replace(whole, `"tool":[],`, "", 1)
 		}

@@ -70,7 +70,7 @@ func others(v reflect.Value, path string, each func()) {
 
 // screen is all that a person is shown of a launch.
 func screen(s *config.Server) string {
-	t := ReadLaunch(ShownLaunch(s), true)
+	t := ReadLaunch(s.LaunchShown(), true)
 	return fmt.Sprint(t.Line, t.Facts(), t.File)
 }
 
@@ -101,7 +101,7 @@ func TestAllOfALaunchIsShown(t *testing.T) {
 			var all []version
 			others(v.Field(i), field.Name, func() {
 				s := base
-				now := version{s.LaunchKey(), screen(&s), canonicalLaunch(&s)}
+				now := version{s.LaunchKey(), screen(&s), s.Launch()}
 				for _, was := range all {
 					if t.Failed() {
 						return

@@ -11,7 +11,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
 
-func launchOf(t testing.TB, entry string) []byte { return ShownLaunch(entryOf(t, "s", entry)) }
+func launchOf(t testing.TB, entry string) []byte { return entryOf(t, "s", entry).LaunchShown() }
 
 func TestReadLaunch(t *testing.T) {
 	for entry, want := range map[string]LaunchText{
@@ -45,7 +45,7 @@ func TestReadLaunch(t *testing.T) {
 			}
 		}
 	}
-	if got := ReadLaunch(canonicalLaunch(workspaceEntry(t, "s", plainEntry)), true); got.File != "/w/.mcpproxy/mcp_config.json" {
+	if got := ReadLaunch(workspaceEntry(t, "s", plainEntry).Launch(), true); got.File != "/w/.mcpproxy/mcp_config.json" {
 		t.Errorf("from %s", got.File)
 	}
 	if got := ReadLaunch([]byte("{"), true); !strings.HasPrefix(got.Line, "unreadable") {
@@ -87,7 +87,7 @@ func TestReadLaunchTellsIsolation(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	c := configOf(t, "/c.json", `{"isolation":{"type":"auto","allow_none":true},"mcpServers":{"s":{"command":"npx","args":["p@1.0.0"]}}}`)
-	got := ReadLaunch(canonicalLaunch(c.Server("s")), true)
+	got := ReadLaunch(c.Server("s").Launch(), true)
 	if got.Isolation != "docker node:24, or a sandbox, or nothing where there is none, network bridge, in a sandbox a home of its own, kept until you remove the server or change its launch" || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "with your rights") {
 		t.Errorf("%+v", got)
 	}
@@ -148,7 +148,7 @@ func TestReadLaunchForAModel(t *testing.T) {
 
 // A value that was changed is named, though no stored launch has it.
 func TestChangedValues(t *testing.T) {
-	of := func(entry string) []byte { return canonicalLaunch(entryOf(t, "s", entry)) }
+	of := func(entry string) []byte { return entryOf(t, "s", entry).Launch() }
 	was := of(`{"command":"x","env":{"A":"1","B":"x${env:B}","C":"abcdefghij0123456789","D_KEY":"abcdefghij0123456789","E":"1"}}`)
 	now := of(`{"command":"x","env":{"A":"2","B":"y${env:B}","C":"abcdefghij0123456788","D_KEY":"abcdefghij0123456788","E":"1","F":"1"}}`)
 	if got := strings.Join(ChangedValues(was, now), ", "); got != "variable A, variable B, variable C" {
@@ -177,7 +177,7 @@ func TestReadLaunchEscapes(t *testing.T) {
 				continue // it never gets here
 			}
 			for _, whole := range []bool{true, false} {
-				got := ReadLaunch(ShownLaunch(s), whole)
+				got := ReadLaunch(s.LaunchShown(), whole)
 				for _, text := range append(append([]string{got.Line, got.Isolation}, got.Env...), got.Notes...) {
 					bad := func(r rune) bool { return r != '…' && (r >= utf8.RuneSelf || !unicode.IsPrint(r)) }
 					if strings.ContainsFunc(text, bad) {

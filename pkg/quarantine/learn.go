@@ -264,12 +264,6 @@ func (r *Record) forget(items []Item) (gone []LoggedItem) {
 	return gone
 }
 
-// canonicalLaunch is an entry's launch in its canonical form.
-func canonicalLaunch(s *config.Server) []byte { return canonical(s.Launch()) }
-
-// ShownLaunch is an entry's launch in its canonical form for people, with the values in it.
-func ShownLaunch(s *config.Server) []byte { return canonical(s.LaunchShown()) }
-
 func canonical(launch []byte) []byte {
 	launch, err := jsonrpc.Canonical(launch)
 	if err != nil {

@@ -54,7 +54,7 @@ func (r *Record) Proposal(s *config.Server) *Proposal {
 	if r == nil {
 		r = &Record{}
 	}
-	p := &Proposal{State: r.State(s), Launch: canonicalLaunch(s), Shown: ShownLaunch(s)}
+	p := &Proposal{State: r.State(s), Launch: s.Launch(), Shown: s.LaunchShown()}
 	if r.Launch != nil && r.LaunchKey != s.LaunchKey() {
 		p.Was = r.Launch
 	}
