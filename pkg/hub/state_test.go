@@ -72,7 +72,7 @@ func TestScopeOfOneServer(t *testing.T) {
 	}
 }
 
-// A workspace's server whose name can be taken for one of the user's, or for the proxy's own, is refused; the user's own choice is theirs.
+// A workspace's server whose name looks like one of the user's, or for the proxy's own, is refused; the user's own choice is theirs.
 func TestScopeRefusesLookalikes(t *testing.T) {
 	user := parsed(t, `"github":{"command":"c"},"g1thub":{"command":"c"}`)
 	c := user.WithWorkspace("/ws/.mcpproxy/config.json", []byte(`{"mcpServers":{"gíthub":{"command":"e"},"mcpproxy-stdio":{"command":"e"},"other":{"command":"e"}}}`))
