@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // addFlags are what add is told of an entry.
@@ -154,7 +155,7 @@ func (d *console) nextSteps(all []admin.Addition) (steps []string) {
 		for _, name := range secrets {
 			step := fmt.Sprintf("Store the secret that %s needs: mcpproxy-stdio secret set %s", config.ShellWord(e.Name), name)
 			if in, ok := c.Input(name); ok && in.Description != "" {
-				step += " (“" + shorten(in.Description, 80) + "”)"
+				step += " (“" + confusables.Cut(in.Description, 80) + "”)"
 			}
 			if !slices.Contains(steps, step) {
 				steps = append(steps, step)

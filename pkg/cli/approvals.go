@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
@@ -119,7 +120,7 @@ func describeDecisions(log []quarantine.Entry) []decision {
 func (p *printer) decisions(log []quarantine.Entry) {
 	var rows [][]string
 	for _, e := range log {
-		rows = append(rows, []string{localTime(e.Time), plain(e.Server), inWords(e.Decision), orDash(howWords(e.How)), orDash(plain(e.By)), orDash(loggedWords(e.Items)), orDash(shortDigest(e.Digest))})
+		rows = append(rows, []string{localTime(e.Time), plain(e.Server), confusables.ASCII(e.Decision), orDash(howWords(e.How)), orDash(plain(e.By)), orDash(loggedWords(e.Items)), orDash(shortDigest(e.Digest))})
 	}
 	p.table([]column{{title: "WHEN"}, {title: "SERVER", cut: true}, {title: "DECISION", paint: paintDecision}, {title: "HOW"}, {title: "BY", cut: true}, {title: "ITEMS", cut: true}, {title: "DIGEST"}}, rows)
 }
@@ -129,7 +130,7 @@ func howWords(how string) string {
 	if how == quarantine.ByTool {
 		return "the model"
 	}
-	return inWords(how)
+	return confusables.ASCII(how)
 }
 
 func paintDecision(decision string) string {
@@ -162,11 +163,11 @@ func loggedWords(items []quarantine.LoggedItem) string {
 		case quarantine.Instructions, quarantine.Capabilities, quarantine.Image, quarantine.Engine, quarantine.Local:
 			parts = append(parts, string(kind))
 		default:
-			parts = append(parts, plural(counts[kind], inWords(string(kind)), inWords(string(kind))+"s"))
+			parts = append(parts, plural(counts[kind], confusables.ASCII(string(kind)), confusables.ASCII(string(kind))+"s"))
 		}
 	}
 	return strings.Join(parts, ", ")
 }
 
 // shortDigest is enough of a digest to tell it from others by eye.
-func shortDigest(digest string) string { return inWords(digest[:min(12, len(digest))]) }
+func shortDigest(digest string) string { return confusables.ASCII(digest[:min(12, len(digest))]) }

@@ -14,6 +14,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
@@ -219,12 +220,12 @@ func (a *app) answer(ctx context.Context, q admin.Question) error {
 		return a.sure(ctx, name, "enable it")
 	case admin.ToUnblock:
 		p.wrapped("", "", fmt.Sprintf("Tool %s of %s is blocked. Unblocking makes its approved version available again; a version that you never approved needs a review first.",
-			inWords(q.Item.ID), plain(name)))
-		return a.confirm(ctx, p, inWords(q.Item.ID), "unblock it")
+			confusables.ASCII(q.Item.ID), plain(name)))
+		return a.confirm(ctx, p, confusables.ASCII(q.Item.ID), "unblock it")
 	case admin.ToConfirm:
 		p.wrapped("", red, itemWords(q.Item)+" looks malicious (see the findings above). To leave a tool out, press Enter and block it: mcpproxy-stdio reject "+
 			config.ShellWord(name)+" --tool NAME")
-		item := inWords(q.Item.ID)
+		item := confusables.ASCII(q.Item.ID)
 		if q.Item.ID == "" {
 			item = string(q.Item.Kind)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
@@ -170,7 +171,7 @@ func shortLaunch(s *config.Server) string {
 			}
 			if strings.ContainsAny(word, "= ") || len(word) > 12 {
 				word, _, _ = strings.Cut(word, "=")
-				word = shorten(word, 12) + "…"
+				word = confusables.Cut(word, 12) + "…"
 			}
 			shown += " " + word
 		}
@@ -205,7 +206,7 @@ func unapproved(k hub.Server, process *launch.Process) (state, why string) {
 	var paths []string
 	for _, program := range programs {
 		if !k.Record.Admits(quarantine.ProgramItem(program.JSON())) {
-			paths = append(paths, inWords(program.Path))
+			paths = append(paths, confusables.ASCII(program.Path))
 		}
 	}
 	if paths == nil {

@@ -3,66 +3,19 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/diff"
-	"golang.org/x/text/unicode/bidi"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
-// honest tells whether a character shows as what it is: it is visible, does not look like another one, does not sit on its neighbour, and
-// leaves the order of a line as it is. Most of another script stays readable; a Cyrillic letter that could be a Latin one does not pass.
-func honest(r rune) bool {
-	if r < utf8.RuneSelf {
-		return r >= ' ' && r != 0x7f
-	}
-	if !unicode.IsPrint(r) || unicode.Is(unicode.M, r) || confusables.Ignorable(r) || confusables.Prototype(r) != "" {
-		return false
-	}
-	switch p, _ := bidi.LookupString(string(r)); p.Class() {
-	case bidi.R, bidi.AL, bidi.AN, bidi.BN:
-		return false
-	}
-	return r != utf8.RuneError
-}
-
-// appendHonest appends a text of a server with all that could deceive an eye or a terminal as \u escapes, which are JSON's.
-func appendHonest(b []byte, text []byte) []byte {
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			b = fmt.Appendf(b, `\x%02x`, text[0])
-		case honest(r):
-			b = append(b, text[:n]...)
-		case r > 0xffff:
-			b = fmt.Appendf(b, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
-		default:
-			b = fmt.Appendf(b, `\u%04x`, r)
-		}
-		text = text[n:]
-	}
-	return b
-}
-
-// shown is a text with all that could deceive as escapes. It is for reading: two texts can give the same.
-func shown(text string) string { return string(appendHonest(nil, []byte(text))) }
-
-// inWords is a name of a server's as it can be read, typed and told from every other one: ASCII, the rest escaped.
-func inWords(name string) string {
-	quoted := strconv.QuoteToASCII(name)
-	return quoted[1 : len(quoted)-1]
-}
-
 // itemWords is an item's name in the same way.
-func itemWords(it quarantine.Item) string { return inWords(it.Name()) }
+func itemWords(it quarantine.Item) string { return confusables.ASCII(it.Name()) }
 
 // definitionLines writes a definition for people: indented, strings decoded and escaped anew (so that an escape can't hide a plain
 // letter), and broken where they have line breaks, each piece in quotes of its own.
@@ -114,7 +67,7 @@ func appendString(out, s []byte, column int) []byte {
 		for _, part := range bytes.SplitAfter(piece, []byte("\n")) {
 			plain, broken := bytes.CutSuffix(part, []byte("\n"))
 			plain = bytes.ReplaceAll(plain, []byte(`\`), []byte(`\\`))
-			out = appendHonest(out, bytes.ReplaceAll(plain, []byte(`"`), []byte(`\"`)))
+			out = confusables.AppendReveal(out, bytes.ReplaceAll(plain, []byte(`"`), []byte(`\"`)))
 			if broken {
 				out = append(out, `\n`...)
 			}
@@ -140,22 +93,4 @@ func differenceLines(old, changed []byte) []string {
 		return nil
 	}
 	return all[3:] // the names of the files
-}
-
-// asciiJSON escapes what is not ASCII in valid JSON, where it can only stand in strings.
-func asciiJSON(raw []byte) []byte {
-	var out []byte
-	for len(raw) > 0 {
-		r, n := utf8.DecodeRune(raw)
-		switch {
-		case r < 0x7f:
-			out = append(out, byte(r))
-		case r > 0xffff:
-			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		}
-		raw = raw[n:]
-	}
-	return out
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 func TestDefinitionLines(t *testing.T) {
@@ -43,7 +45,7 @@ func FuzzDefinitionLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		lines := definitionLines(raw)
 		for _, r := range strings.Join(lines, "") {
-			if !honest(r) {
+			if !confusables.Honest(r) {
 				t.Fatalf("%U in %q", r, lines)
 			}
 		}

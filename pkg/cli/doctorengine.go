@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker/docker/api/types/system"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/sandbox"
 )
@@ -188,7 +189,7 @@ func (e *dockerEngine) warn(info *system.Info) {
 			continue
 		}
 		said, _, _ := strings.Cut(strings.Join(strings.Fields(w), " "), ". ")
-		e.Warnings = append(e.Warnings, shorten("it says: "+strings.TrimPrefix(said, "WARNING: "), 200)+": whoever reaches that is root on its machine")
+		e.Warnings = append(e.Warnings, confusables.Cut("it says: "+strings.TrimPrefix(said, "WARNING: "), 200)+": whoever reaches that is root on its machine")
 	}
 	if !e.Seccomp {
 		e.Warnings = append(e.Warnings, "it has no seccomp filter: servers can use every system call of its kernel; take seccomp-profile out of its configuration, or use a kernel and an engine that have it")

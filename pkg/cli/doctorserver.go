@@ -9,6 +9,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/docker"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
@@ -174,7 +175,7 @@ func (s *treatedServer) inContainer(iso *config.Isolation) {
 	}
 	if engine := s.engine.endpoint.Identity(); s.known.Record.OtherEngine(quarantine.EngineItem(engine.JSON()), engine.Default() || iso.DockerHost != "") {
 		s.State = stateEngine
-		s.nothing("", fmt.Sprintf("its Docker engine (%s) is another one than you approved – see `mcpproxy-stdio review %s`", inWords(string(engine.JSON())), config.ShellWord(s.Name)))
+		s.nothing("", fmt.Sprintf("its Docker engine (%s) is another one than you approved – see `mcpproxy-stdio review %s`", confusables.ASCII(string(engine.JSON())), config.ShellWord(s.Name)))
 		return
 	}
 	s.Gets, s.Engine, s.Confinement = getsContainer, s.engine.Host, docker.Enforced(iso)

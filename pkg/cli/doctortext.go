@@ -10,6 +10,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // labelWidth is the width of what stands before each part of the report.
@@ -94,8 +95,8 @@ func (p *printer) engine(e *dockerEngine, several bool) {
 		}
 		return
 	}
-	p.field("", green, plain(shorten(e.words(), 300)))
-	p.field("", "", plain(shorten(e.protection(), 300)))
+	p.field("", green, plain(confusables.Cut(e.words(), 300)))
+	p.field("", "", plain(confusables.Cut(e.protection(), 300)))
 	for _, w := range e.Warnings {
 		p.field("", yellow, "! "+plain(w))
 	}

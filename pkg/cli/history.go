@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
 
@@ -35,7 +36,7 @@ name of one, or with --all, it shows the first version in full.`,
 			told := versions(log, args[0], a.servedFrom(args[0]))
 			if len(args) == 2 {
 				told = slices.DeleteFunc(told, func(h itemHistory) bool {
-					return args[1] != h.Name && args[1] != inWords(h.Name) && args[1] != itemWords(quarantine.Item{Kind: h.Kind, ID: h.Name})
+					return args[1] != h.Name && args[1] != confusables.ASCII(h.Name) && args[1] != itemWords(quarantine.Item{Kind: h.Kind, ID: h.Name})
 				})
 			}
 			switch {
@@ -150,7 +151,7 @@ func (p *printer) history(told []itemHistory, first bool) {
 		p.line(title)
 		var before []byte
 		for _, e := range h.Events {
-			line := fmt.Sprintf("  %s  %s", localTime(e.Time), inWords(e.Decision))
+			line := fmt.Sprintf("  %s  %s", localTime(e.Time), confusables.ASCII(e.Decision))
 			if e.How != "" {
 				line += " by " + howWords(e.How)
 			}

@@ -82,7 +82,7 @@ func (p *printer) line(parts ...string) {
 // passing shows text until the next passing or line, on a terminal only. An empty text takes it away.
 func (p *printer) passing(text string) {
 	if p.live {
-		io.WriteString(p.file, "\r\x1b[K"+confusables.Plain(shorten(text, p.width-1)))
+		io.WriteString(p.file, "\r\x1b[K"+confusables.Plain(confusables.Cut(text, p.width-1)))
 	}
 }
 
@@ -157,7 +157,7 @@ func (p *printer) row(columns []column, widths []int, cells []string, sgr func(i
 		if i > 0 {
 			b.WriteString("  ")
 		}
-		cell = shorten(cell, widths[i])
+		cell = confusables.Cut(cell, widths[i])
 		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 		switch painted := p.paint(sgr(i, cell), cell); {
 		case columns[i].right:
@@ -169,14 +169,6 @@ func (p *printer) row(columns []column, widths []int, cells []string, sgr func(i
 		}
 	}
 	p.line(b.String())
-}
-
-// shorten cuts s to n characters.
-func shorten(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:max(0, n-1)]) + "…"
 }
 
 // plain is a text of somebody else as it may be shown on one line.

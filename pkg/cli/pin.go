@@ -7,6 +7,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 )
@@ -45,7 +46,7 @@ func (a *app) pin(name string, remove bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "Pinned %q to %s.\n", plain(name), inWords(e.Record.Installed.Short()))
+	fmt.Fprintf(a.out, "Pinned %q to %s.\n", plain(name), confusables.ASCII(e.Record.Installed.Short()))
 	if n := e.Record.Pending(e.Written); n > 0 {
 		fmt.Fprintf(a.err, "This version has changes that you have not approved (%d to review): mcpproxy-stdio review %s\n", n, config.ShellWord(name))
 	}
@@ -76,16 +77,16 @@ func packageWords(i *quarantine.Installed) string {
 		if n > 0 {
 			text += ", "
 		}
-		text += inWords(p.String())
+		text += confusables.ASCII(p.String())
 		if p.Integrity != "" {
-			text += " (" + inWords(p.Integrity) + ")"
+			text += " (" + confusables.ASCII(p.Integrity) + ")"
 		}
 	}
 	switch {
 	case i.Pin != nil:
 		text += ", pinned"
 	case i.Was != "":
-		text += ", previously " + inWords(i.Was)
+		text += ", previously " + confusables.ASCII(i.Was)
 	}
 	return text
 }
@@ -95,7 +96,7 @@ func versionWords(i *quarantine.Installed) string {
 	if i == nil || len(i.Packages) == 0 {
 		return ""
 	}
-	text := inWords(i.Packages[0].Version)
+	text := confusables.ASCII(i.Packages[0].Version)
 	if i.Pin != nil {
 		text += ", pinned"
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
@@ -116,7 +117,7 @@ func TestNothingRawReachesTheTerminal(t *testing.T) {
 	}
 	text := ownSGR.ReplaceAllString(all, "")
 	for i, r := range text {
-		if r != '\n' && (!honest(r) || r == utf8.RuneError) && !strings.ContainsRune("–…×", r) {
+		if r != '\n' && (!confusables.Honest(r) || r == utf8.RuneError) && !strings.ContainsRune("–…×", r) {
 			t.Fatalf("%U reached the terminal: %q", r, text[max(0, i-80):min(len(text), i+80)])
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/launch"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
@@ -193,6 +194,6 @@ func (a *app) printASCII(v any) error {
 	if err := printJSON(&b, v); err != nil {
 		return err
 	}
-	_, err := a.out.Write(asciiJSON(b.Bytes()))
+	_, err := a.out.Write(confusables.ASCIIJSON(b.Bytes()))
 	return failed(err)
 }

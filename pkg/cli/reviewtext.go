@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/admin"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/quarantine"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
@@ -148,7 +149,7 @@ func (p *printer) launch(e *admin.Entry, show showing) {
 		p.fact("Note", yellow, "the workspace proposes it: anyone who can write to that folder chose what it runs")
 	}
 	if len(e.Record.Blocked) > 0 && whole {
-		p.fact("Blocked", "", inWords(strings.Join(e.Record.Blocked, ", ")))
+		p.fact("Blocked", "", confusables.ASCII(strings.Join(e.Record.Blocked, ", ")))
 	}
 	if proposal != nil && proposal.Policy != nil {
 		p.fact("Policy", yellow, "looser than you confirmed: "+policyWords(*proposal.Policy))
@@ -197,11 +198,13 @@ func differences(was, now quarantine.LaunchText) (lines []string) {
 }
 
 func policyWords(pol quarantine.Policy) string {
-	words := []string{"tool_changes " + inWords(pol.ToolChanges)}
+	words := []string{"tool_changes " + confusables.ASCII(pol.ToolChanges)}
 	if pol.Off {
 		words = []string{"disabled", words[0]}
 	}
-	list := func(name string, patterns []string) string { return name + " " + inWords(strings.Join(patterns, ", ")) }
+	list := func(name string, patterns []string) string {
+		return name + " " + confusables.ASCII(strings.Join(patterns, ", "))
+	}
 	if pol.Enabled != nil {
 		words = append(words, list("enabled_tools", pol.Enabled))
 	} else {
@@ -241,7 +244,7 @@ func (p *printer) shown(items []quarantine.Item, named bool) {
 	for _, it := range items {
 		switch why, edited := it.Shown(); {
 		case why != "":
-			left = append(left, itemWords(it)+" ("+shown(why)+")")
+			left = append(left, itemWords(it)+" ("+confusables.Reveal(why)+")")
 		case edited:
 			mended = append(mended, itemWords(it))
 		}
@@ -287,7 +290,7 @@ func (p *printer) changes(all []admin.Found) {
 			if finding.Severity == scan.Block {
 				sgr = red
 			}
-			p.wrapped("  ", sgr, fmt.Sprintf("%s: %s at %s: %s – %s", finding.Severity, finding.Rule, orWhole(shown(finding.Place)), shown(finding.Excerpt), shown(finding.Message)))
+			p.wrapped("  ", sgr, fmt.Sprintf("%s: %s at %s: %s – %s", finding.Severity, finding.Rule, orWhole(confusables.Reveal(finding.Place)), confusables.Reveal(finding.Excerpt), confusables.Reveal(finding.Message)))
 		}
 		if f.Change.Old != nil && f.Change.Digest != "" {
 			p.difference(f.Change.Old, f.Change.Raw)
@@ -365,7 +368,7 @@ func differenceWords(all []quarantine.Difference) string {
 	for _, d := range all {
 		text := whatWords[d.What]
 		if d.At != "" {
-			text += " " + inWords(strings.TrimPrefix(d.At, "/"))
+			text += " " + confusables.ASCII(strings.TrimPrefix(d.At, "/"))
 		}
 		if d.Holds() {
 			held = append(held, text)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/secret"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/store"
 )
@@ -137,7 +138,7 @@ func (a *app) inputFor(name string) string {
 		return ""
 	}
 	in, _ := c.Input(name)
-	return shorten(in.Description, 200)
+	return confusables.Cut(in.Description, 200)
 }
 
 // readHidden reads a line that the terminal does not show. An interrupt must not leave the terminal that way.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/hub"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/session"
 )
@@ -132,7 +133,7 @@ func (p *printer) tested(r testReport) {
 	p.line(p.paint(green, "✓"), " ", plain(r.Server), " works: ", strings.Join(offers, ", "))
 	names := make([]string, len(r.Tools))
 	for i, name := range r.Tools {
-		names[i] = inWords(name)
+		names[i] = confusables.ASCII(name)
 	}
 	if len(names) > 0 {
 		p.wrapped("  ", "", strings.Join(names, ", "))

@@ -21,15 +21,15 @@ func urlFault(raw string, allowHTTP bool) *fault {
 		return &fault{text: shown, message: "url carries a user name or password, which ends up in logs", remedy: "send it as a header: headers.Authorization with ${keyring:NAME}"}
 	case u.Hostname() == "":
 		return &fault{text: excerpt(u.Scheme + "://"), message: "url has no host", remedy: `write "https://host/path"`}
-	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !allowHTTP && !IsLoopback(u.Hostname()):
 		return &fault{text: shown, message: "plain http to another machine can be read and changed on the way", remedy: `use https, or write "allow_http": true to allow it`}
 	}
 	return nil
 }
 
-// isLoopback accepts localhost and addresses of 127.0.0.0/8 and ::1. Other names
-// may resolve to anything, so they are not asked.
-func isLoopback(host string) bool {
+// IsLoopback tells whether a host, as a URL names it, is this machine: localhost, or an address in 127.0.0.0/8 or ::1. Other names may
+// resolve to anything, so they are not.
+func IsLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

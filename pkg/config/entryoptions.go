@@ -105,7 +105,7 @@ func (e *entry) envFile(_ *Server, v hujson.Value) {
 func (e *entry) headers(_ *Server, v hujson.Value) {
 	e.server.Headers = e.vars(v, "headers", func(name, value string) (string, string) {
 		switch {
-		case !isToken(name):
+		case !IsToken(name):
 			return "is not the name of a header", "names have letters, digits and hyphens"
 		case strings.ContainsAny(value, "\r\n"):
 			return "is a header whose value has a line break", "remove it"
@@ -265,8 +265,8 @@ func (e *entry) duration(v hujson.Value, d *time.Duration, zero bool) {
 	*d = read
 }
 
-// isToken checks a header's name (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
+// IsToken tells whether a text can be a header's name (RFC 9110, section 5.6.2).
+func IsToken(s string) bool {
 	return s != "" && only(s, "!#$%&'*+-.^_`|~")
 }
 

@@ -99,7 +99,7 @@ func oauthURLFault(option, raw string) *fault {
 	switch {
 	case metadata && u.Scheme != "https":
 		return &fault{text: excerpt(u.Scheme), message: "is not https", remedy: `write "https://host/path"`}
-	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
+	case u.Scheme != "https" && !(u.Scheme == "http" && IsLoopback(u.Hostname())):
 		return &fault{text: excerpt(u.Scheme), message: "is neither https nor http on this machine", remedy: `write "https://host/path"`}
 	case u.User != nil:
 		return &fault{text: shown, message: "carries a user name or password", remedy: "remove it"}

@@ -13,6 +13,7 @@ import (
 
 // Shortest values that are taken for secrets, in bytes: shorter ones occur everywhere.
 const (
+	shortestSent  = 6 // of headers, cookies, tokens and parts of a URL
 	shortestKept  = 4 // from the keyring, where nothing else is kept
 	shortestGiven = 8 // of variables, and literals
 )
@@ -31,6 +32,11 @@ func (l Launch) Secrets() []string {
 		}
 	}
 	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < shortestKept })
+}
+
+// SecretValues are those of the values, of headers, cookies, tokens and parts of a URL, that are long enough to be taken for secrets.
+func SecretValues(values ...string) []string {
+	return slices.DeleteFunc(values, func(s string) bool { return len(s) < shortestSent })
 }
 
 // place tells whether a value is a path or an address without a secret in it.

@@ -5,16 +5,17 @@ import (
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tailscale/hujson"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // maxDuration bounds every time limit; what is meant to last longer is 0, none.
 const maxDuration = 30 * 24 * time.Hour
 
 // maxExcerpt bounds what a message quotes from a file, in characters.
-const maxExcerpt = 40
+const maxExcerpt = 41
 
 func keyOf(m hujson.ObjectMember) string { return textOf(m.Name) }
 
@@ -47,12 +48,7 @@ func shown(v hujson.Value) string {
 	return kindName(v)
 }
 
-func excerpt(s string) string {
-	if utf8.RuneCountInString(s) <= maxExcerpt {
-		return s
-	}
-	return string([]rune(s)[:maxExcerpt]) + "…"
-}
+func excerpt(s string) string { return confusables.Cut(s, maxExcerpt) }
 
 func integerOf(v hujson.Value) (int64, bool) {
 	if v.Value.Kind() != '0' {

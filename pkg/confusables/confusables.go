@@ -4,7 +4,16 @@
 // whose skeletons are equal must not stand side by side. The package judges strings only; it knows nothing of the rules
 // for names, of scripts that may stand together, or of what to do about a likeness.
 //
-// It also makes a text of somebody else safe to show ([Plain]): what a reader or a terminal could be deceived with is escaped.
+// It is also the one place that makes a text of somebody else safe to show. Each function has one rule:
+//
+//	Plain, PlainLines  in logs, errors and on terminals: what deceives is escaped as in JSON
+//	Visible            in a dialog of a client: as Plain, but every script and emoji stays readable
+//	Reveal             in a review of definitions: only characters that show as what they are stay
+//	ASCII, ASCIIJSON   names to type, JSON to read: nothing but ASCII
+//	Quote              inside a sentence of ours: in ASCII and quotation marks, cut
+//	Excerpt            at the end of a sentence of ours: on one line, cut
+//	Word, ShellWord    a word of a command line, to read and to copy
+//	Cut, Some          what is too long, and names that are too many
 package confusables
 
 import (

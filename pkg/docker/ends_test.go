@@ -69,7 +69,7 @@ func TestTheEnginesErrorsHaveNoSecret(t *testing.T) {
 	r := newRig(t, sharedEngine(t).Host)
 	spec := r.spec()
 	spec.Env = []string{"=" + canary}
-	fails(t, r.start(spec).end(), "invalid environment variable: =(the value of )")
+	fails(t, r.start(spec).end(), "invalid environment variable: =…")
 }
 
 // The init process holds the server's stdout, too: that the server closed it is not seen. It can be ended as any other.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/containerd/errdefs"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // Error says why a server does not run in a container, and what to do.
@@ -27,36 +29,24 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 func refuse(cause error, remedy string) error { return &Error{cause, remedy} }
 
-// quoted is an engine's or a registry's text in a message of ours: on one line, printable, of bounded length, without the full stop.
+// quoted is an engine's or a registry's text in a message of ours, without the full stop.
 func quoted(err error) string {
-	text := strings.Map(func(r rune) rune {
-		if !strconv.IsGraphic(r) {
-			return ' '
-		}
-		return r
-	}, strings.TrimPrefix(err.Error(), "Error response from daemon: "))
-	if text = strings.TrimRight(strings.Join(strings.Fields(text), " "), "."); len(text) > 400 {
-		text = strings.ToValidUTF8(text[:400], "") + "…"
-	}
-	return text
+	return strings.TrimRight(confusables.Excerpt(strings.TrimPrefix(err.Error(), "Error response from daemon: "), 400), ".")
 }
 
 // said is quoted, without the secrets of the launch: an engine quotes what it does not like.
 func (c *Container) said(err error) string {
-	text := err.Error()
+	var values []string
 	for _, kv := range c.spec.Env {
-		if name, value, _ := strings.Cut(kv, "="); len(value) >= secretSize {
-			text = strings.ReplaceAll(text, value, "(the value of "+name+")")
-		}
+		_, value, _ := strings.Cut(kv, "=")
+		values = append(values, value)
 	}
+	text := config.NewRedactor(config.SecretValues(values...), "…").Redact(err.Error())
 	if c.spec.Redact != nil {
 		text = c.spec.Redact(text)
 	}
 	return quoted(errors.New(text))
 }
-
-// secretSize is the shortest value that is taken for a secret, in bytes: shorter ones occur everywhere.
-const secretSize = 8
 
 // explain words an error of the engine while a container was made or started, with the remedy where one is known.
 func (c *Container) explain(doing string, err error) error {

@@ -7,6 +7,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // errRefusedAddress is wrapped when a place is not asked because of where it lies.
@@ -102,37 +105,30 @@ func (g *guard) judge(host string, ip netip.Addr) error {
 // hostName is a host as it is compared: RFC 4343, and without the root's dot.
 func hostName(host string) string { return strings.TrimSuffix(strings.ToLower(host), ".") }
 
-// isLoopback recognises this machine by its name or address.
-func isLoopback(host string) bool {
-	host = hostName(host)
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && reachOf(ip) == loopback
-}
-
 // checkHost judges a host that a URL names, as far as that is possible without resolving it. Odd notations of addresses, which
 // some resolvers know and others take for names, are refused: they are used to get past checks only.
 func (g *guard) checkHost(host string) error {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip.Zone() != "" {
-			return fmt.Errorf("%w: %s names a network interface", errRefusedAddress, Quote(host))
+			return fmt.Errorf("%w: %s names a network interface", errRefusedAddress, confusables.Quote(host))
 		}
 		return g.judge(host, ip)
 	}
 	name := hostName(host)
 	switch {
 	case name == "" || len(name) > 253 || name[0] == '-' || name[0] == '.' || strings.Contains(name, ".."):
-		return fmt.Errorf("%s cannot be a host", Quote(host))
+		return fmt.Errorf("%s cannot be a host", confusables.Quote(host))
 	case strings.ContainsFunc(name, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_'
 	}):
-		return fmt.Errorf("%s cannot be a host (an international name is written with xn--)", Quote(host))
+		return fmt.Errorf("%s cannot be a host (an international name is written with xn--)", confusables.Quote(host))
 	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") && strings.Trim(last[2:], "0123456789abcdef") == "" {
-		return fmt.Errorf("%w: %s is an address in an odd notation", errRefusedAddress, Quote(host))
+		return fmt.Errorf("%w: %s is an address in an odd notation", errRefusedAddress, confusables.Quote(host))
 	}
 	if (name == "localhost" || strings.HasSuffix(name, ".localhost")) && !g.loopback { // RFC 6761, section 6.3
-		return fmt.Errorf("%w: %s is %s, and server %s is not", errRefusedAddress, Quote(host), loopback, g.host)
+		return fmt.Errorf("%w: %s is %s, and server %s is not", errRefusedAddress, confusables.Quote(host), loopback, g.host)
 	}
 	return nil
 }
@@ -146,7 +142,7 @@ func (g *guard) checkURL(what, raw string) (*url.URL, error) {
 	if err == nil {
 		err = g.checkHost(u.Hostname())
 	}
-	if err == nil && u.Scheme == "http" && !(g.loopback && isLoopback(u.Hostname())) {
+	if err == nil && u.Scheme == "http" && !(g.loopback && config.IsLoopback(u.Hostname())) {
 		err = errors.New("it does not begin with https://")
 	}
 	if err != nil {
@@ -170,7 +166,7 @@ func parsePlain(raw string, most int) (*url.URL, error) {
 	case err != nil:
 		return nil, errors.New("it is no URL")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("it begins with %s instead of https://", Quote(u.Scheme+":"))
+		return nil, fmt.Errorf("it begins with %s instead of https://", confusables.Quote(u.Scheme+":"))
 	case u.Opaque != "" || u.Hostname() == "":
 		return nil, errors.New("it names no host")
 	case u.User != nil:

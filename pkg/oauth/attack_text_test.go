@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcptest"
 )
 
@@ -96,7 +97,7 @@ func TestAttack23Names(t *testing.T) {
 // TestAttack23Quote: the cut does not end within an escape, and nothing raw comes through.
 func TestAttack23Quote(t *testing.T) {
 	for _, s := range []string{hostile, strings.Repeat("\u202e", 1000), "\xff\xfe\x00", strings.Repeat(`"\`, 500), "", "plain"} {
-		q := Quote(s)
+		q := confusables.Quote(s)
 		if harmless(t, "quotation", q); !strings.HasPrefix(q, `"`) || !strings.HasSuffix(strings.TrimSuffix(q, "…"), `"`) || len(q) > 200*12 {
 			t.Errorf("%s", q)
 		}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 
 	"golang.org/x/oauth2"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // prepare finds out where to log in, and as whom.
@@ -50,8 +52,8 @@ func (l *Login) sameIssuer(p place, issuer string) error {
 	if o.ClientID == "" || o.Issuer != "" || p.Issuer == "" || p.Issuer == issuer {
 		return nil
 	}
-	return l.fault("choosing the authorization server", fmt.Errorf("the server names %s now, and the entry's client_id was used with %s", Quote(issuer), Quote(p.Issuer)),
-		`If that is meant, write "issuer": `+Quote(issuer)+" into oauth of the entry")
+	return l.fault("choosing the authorization server", fmt.Errorf("the server names %s now, and the entry's client_id was used with %s", confusables.Quote(issuer), confusables.Quote(p.Issuer)),
+		`If that is meant, write "issuer": `+confusables.Quote(issuer)+" into oauth of the entry")
 }
 
 // resourceParam is the parameter resource of all requests (RFC 8707): the metadata's string as it is, or what the entry says; "" to omit it.

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // errNotOurs is the answer to what no authorization server sent: the flow goes on waiting, or anybody could end it.
@@ -150,7 +152,7 @@ func (f *Flow) receive(q url.Values) (told <-chan error, problem error) {
 	failure, failed := one("error")
 	switch {
 	case q.Has("iss") && (!ok || iss != f.meta.Issuer): // its other words are not shown: they may be an attacker's
-		out.err = fmt.Errorf("the answer is from another authorization server, not from %s: not used (RFC 9207)", Quote(f.meta.Issuer))
+		out.err = fmt.Errorf("the answer is from another authorization server, not from %s: not used (RFC 9207)", confusables.Quote(f.meta.Issuer))
 	case !q.Has("iss") && f.meta.AuthorizationResponseIssParameterSupported:
 		out.err = errors.New("the answer does not say which authorization server it is from, though this one promises to: not used (RFC 9207)")
 	case failed:

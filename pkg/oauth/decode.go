@@ -13,6 +13,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 const (
@@ -62,7 +64,7 @@ func contentCodings(h http.Header) (codings []string, err error) {
 		case "gzip", "x-gzip", "deflate", "br", "zstd":
 			codings = append(codings, coding)
 		default:
-			return nil, fmt.Errorf("the answer has the content coding %s, which was not asked for", Quote(coding))
+			return nil, fmt.Errorf("the answer has the content coding %s, which was not asked for", confusables.Quote(coding))
 		}
 	}
 	if len(codings) > maxCodings {

@@ -13,6 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // resource is what is known of the protected server (RFC 9728).
@@ -45,8 +46,8 @@ func (l *Login) discoverResource(ctx context.Context, c challenge) (*resource, e
 		switch {
 		case err != nil:
 			refused = err
-		case !sameOrigin(u, server):
-			refused = fmt.Errorf("resource_metadata is on another origin, %s", Quote(u.Host))
+		case !SameOrigin(u, server):
+			refused = fmt.Errorf("resource_metadata is on another origin, %s", confusables.Quote(u.Host))
 		default:
 			places = append(places, u.String())
 		}
@@ -86,11 +87,11 @@ func (l *Login) checkResource(doc *oauthex.ProtectedResourceMetadata) (*resource
 	}
 	mine, theirs := strings.TrimSuffix(l.server.EscapedPath(), "/"), strings.TrimSuffix(u.EscapedPath(), "/")
 	wider := theirs != mine
-	if !sameOrigin(u, l.server) || wider && !strings.HasPrefix(mine, theirs+"/") || u.RawQuery != "" && u.RawQuery != l.server.RawQuery {
-		return nil, fmt.Errorf("its metadata is for another resource, %s: a token for that one would be misused here", Quote(doc.Resource))
+	if !SameOrigin(u, l.server) || wider && !strings.HasPrefix(mine, theirs+"/") || u.RawQuery != "" && u.RawQuery != l.server.RawQuery {
+		return nil, fmt.Errorf("its metadata is for another resource, %s: a token for that one would be misused here", confusables.Quote(doc.Resource))
 	}
 	if wider && o.StrictResource {
-		return nil, fmt.Errorf("its metadata is for %s, which is more than this server, and strict_resource is set", Quote(doc.Resource))
+		return nil, fmt.Errorf("its metadata is for %s, which is more than this server, and strict_resource is set", confusables.Quote(doc.Resource))
 	}
 	return &resource{ID: doc.Resource, Servers: doc.AuthorizationServers, Scopes: doc.ScopesSupported, Wider: wider}, nil
 }
@@ -148,7 +149,7 @@ func choose(listed []string, wanted, last string) ([]string, error) {
 			}
 		}
 		if len(listed) > 0 {
-			return nil, fmt.Errorf("the entry wants the issuer %s, and the server does not name it", Quote(wanted))
+			return nil, fmt.Errorf("the entry wants the issuer %s, and the server does not name it", confusables.Quote(wanted))
 		}
 		return []string{wanted}, nil
 	}
@@ -182,7 +183,7 @@ func (l *Login) authServer(ctx context.Context, issuer string) (*metadata, error
 			wrong = err
 		case !found:
 		case doc.Issuer != issuer:
-			wrong = fmt.Errorf("the metadata at %s is of the issuer %s, not of %s: not used", Quote(u.Host), Quote(doc.Issuer), Quote(issuer))
+			wrong = fmt.Errorf("the metadata at %s is of the issuer %s, not of %s: not used", confusables.Quote(u.Host), confusables.Quote(doc.Issuer), confusables.Quote(issuer))
 		default:
 			return &doc, l.checkMetadata(&doc)
 		}
@@ -190,7 +191,7 @@ func (l *Login) authServer(ctx context.Context, issuer string) (*metadata, error
 	if wrong != nil {
 		return nil, wrong
 	}
-	return nil, fmt.Errorf("%s: %w", Quote(issuer), errNoMetadata)
+	return nil, fmt.Errorf("%s: %w", confusables.Quote(issuer), errNoMetadata)
 }
 
 // checkMetadata refuses what would make a login unsafe.
@@ -225,7 +226,7 @@ func (l *Login) fetch(ctx context.Context, place string, doc any) (found bool, e
 	case err != nil:
 		return false, transient(err)
 	case status >= 500 || status == 429:
-		return false, fmt.Errorf("HTTP %d from %s; %w", status, Quote(hostOf(place)), errTransient)
+		return false, fmt.Errorf("HTTP %d from %s; %w", status, confusables.Quote(hostOf(place)), errTransient)
 	case status != 200:
 		return false, nil
 	case json.Unmarshal(body, doc) != nil:

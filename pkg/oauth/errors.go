@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/oauth2"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // Error says at which step of a login something went wrong, and what to do. Who shows it names the server.
@@ -72,24 +73,14 @@ func (e *responseError) Error() string {
 	text := "the authorization server refused"
 	switch {
 	case e.Code != "":
-		text += " with " + Quote(e.Code)
+		text += " with " + confusables.Quote(e.Code)
 	case e.Status != 0:
 		text += fmt.Sprintf(" with HTTP %d", e.Status)
 	}
 	if e.Description != "" {
-		text += ": " + Quote(e.Description)
+		text += ": " + confusables.Quote(e.Description)
 	}
 	return text
-}
-
-// Quote shows a text of somebody else: escaped, cut, in quotation marks, so that it can't pass for ours.
-func Quote(s string) string {
-	const most = 200
-	runes := []rune(s)
-	if len(runes) > most {
-		return strconv.QuoteToASCII(string(runes[:most])) + "…"
-	}
-	return strconv.QuoteToASCII(s)
 }
 
 // tokenError makes of an error of package oauth2 one that shows no body and no secret.
@@ -125,13 +116,8 @@ func without(err error, secrets ...string) error {
 	if !errors.As(err, &re) {
 		return err
 	}
-	for _, s := range secrets {
-		for _, form := range []string{s, url.QueryEscape(s)} {
-			if form != "" {
-				re.Code, re.Description = strings.ReplaceAll(re.Code, form, "…"), strings.ReplaceAll(re.Description, form, "…")
-			}
-		}
-	}
+	r := config.NewRedactor(slices.DeleteFunc(secrets, func(s string) bool { return s == "" }), "…")
+	re.Code, re.Description = r.Redact(re.Code), r.Redact(re.Description)
 	return err
 }
 

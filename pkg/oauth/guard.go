@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 )
 
 const (
@@ -42,7 +44,7 @@ type guard struct {
 // newGuard returns the guard for logins of that server.
 func newGuard(server *url.URL, allowPrivate bool) *guard {
 	g := &guard{
-		host: hostName(server.Hostname()), loopback: isLoopback(server.Hostname()), allowPrivate: allowPrivate,
+		host: hostName(server.Hostname()), loopback: config.IsLoopback(server.Hostname()), allowPrivate: allowPrivate,
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
@@ -117,26 +119,26 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := g.follow.Do(out)
 	if err != nil {
 		cancel()
-		return nil, inWords(hostPort(req.URL), err)
+		return nil, inWords(HostPort(req.URL), err)
 	}
 	if req.Method != http.MethodGet && resp.StatusCode/100 == 3 {
 		resp.Body.Close()
 		cancel()
 		return nil, fmt.Errorf("%s redirects (HTTP %d) a %s, which is not followed: it may carry secrets",
-			hostPort(req.URL), resp.StatusCode, req.Method)
+			HostPort(req.URL), resp.StatusCode, req.Method)
 	}
-	resp.Body = &boundedBody{from: hostPort(resp.Request.URL), body: resp.Body, left: maxBody, cancel: cancel}
+	resp.Body = &boundedBody{from: HostPort(resp.Request.URL), body: resp.Body, left: maxBody, cancel: cancel}
 	return resp, nil
 }
 
 // redirect decides on each redirect of a GET.
 func (g *guard) redirect(req *http.Request, via []*http.Request) error {
-	from := hostPort(via[len(via)-1].URL)
+	from := HostPort(via[len(via)-1].URL)
 	switch {
 	case via[0].Method != http.MethodGet:
 		return http.ErrUseLastResponse
 	case len(via) > maxRedirects:
-		return &plainError{fmt.Sprintf("%s redirects more than %d times", hostPort(via[0].URL), maxRedirects), nil}
+		return &plainError{fmt.Sprintf("%s redirects more than %d times", HostPort(via[0].URL), maxRedirects), nil}
 	case via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https":
 		return &plainError{from + " redirects from https to plain http: not followed", nil}
 	}
@@ -248,4 +250,5 @@ func proxyAddress(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-func hostPort(u *url.URL) string { return net.JoinHostPort(hostName(u.Hostname()), portOf(u)) }
+// HostPort names the host and the port of a URL, the scheme's own port where it names none.
+func HostPort(u *url.URL) string { return net.JoinHostPort(hostName(u.Hostname()), portOf(u)) }

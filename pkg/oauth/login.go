@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -234,12 +233,7 @@ func (l *Login) Redact(text string) string {
 	if g != nil {
 		secrets = append(secrets, g.Access, g.Refresh, g.Client.Secret)
 	}
-	for _, s := range secrets {
-		if len(s) >= 6 {
-			text = strings.ReplaceAll(text, s, "…")
-		}
-	}
-	return text
+	return config.NewRedactor(config.SecretValues(secrets...), "…").Redact(text)
 }
 
 // Opens tells whether the entry wants the browser opened by itself.

@@ -15,6 +15,8 @@ import (
 	"sync"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // This file is where this program's HTTP clients begin: those of remote servers (package transport) and those of their
@@ -122,7 +124,7 @@ func appendFile(pool *x509.CertPool, variable, path string) error {
 		err = pe.Err
 	}
 	if err != nil {
-		return fmt.Errorf("%s can't be used, %s: %w", variable, Quote(path), err)
+		return fmt.Errorf("%s can't be used, %s: %w", variable, confusables.Quote(path), err)
 	}
 	return nil
 }
@@ -133,7 +135,7 @@ func appendDirs(pool *x509.CertPool, dirs string) error {
 	for _, dir := range filepath.SplitList(dirs) {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			problem = fmt.Errorf("SSL_CERT_DIR can't be used, %s can't be read", Quote(dir))
+			problem = fmt.Errorf("SSL_CERT_DIR can't be used, %s can't be read", confusables.Quote(dir))
 			continue
 		}
 		for _, e := range entries {

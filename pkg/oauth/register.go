@@ -13,6 +13,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
+
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // defaultClientName is what an authorization server shows people who log in.
@@ -170,7 +172,7 @@ func (l *Login) register(ctx context.Context, meta *metadata, res *resource, red
 	case c.Method == "" || c.Secret == "":
 		c.Method = methodNone
 	case c.Method != methodBasic && c.Method != methodPost && c.Method != methodNone:
-		return nil, l.fault("registering the client", fmt.Errorf("it wants the authentication method %s, which is not supported", Quote(c.Method)), l.askClientID())
+		return nil, l.fault("registering the client", fmt.Errorf("it wants the authentication method %s, which is not supported", confusables.Quote(c.Method)), l.askClientID())
 	}
 	if c.Method == methodNone {
 		c.Secret = ""

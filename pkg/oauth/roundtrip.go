@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 // maxSteps is how many step-ups a server gets in an hour: one that asks for more each time would never end.
@@ -30,7 +31,7 @@ type roundTripper struct {
 // RoundTrip implements http.RoundTripper.
 func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	l := t.login
-	if l.target.Credential != "" || !sameOrigin(req.URL, l.server) {
+	if l.target.Credential != "" || !SameOrigin(req.URL, l.server) {
 		return t.base.RoundTrip(req)
 	}
 	g, why, err := l.bearer(req.Context())
@@ -164,12 +165,12 @@ func (l *Login) stepUp(req *http.Request, c challenge, g *grant) (*grant, error)
 	l.want(req.Context(), wanted)
 	switch {
 	case asked:
-		return nil, l.fault("using its login", fmt.Errorf("it asks for the scopes %s, which were asked for already", Quote(key)),
+		return nil, l.fault("using its login", fmt.Errorf("it asks for the scopes %s, which were asked for already", confusables.Quote(key)),
 			"The account may not have them; oauth_login asks again")
 	case endless:
-		return nil, l.fault("using its login", fmt.Errorf("it asks for other scopes each time, now for %s", Quote(key)), "Nothing more is asked of a person by itself for an hour; oauth_login still works")
+		return nil, l.fault("using its login", fmt.Errorf("it asks for other scopes each time, now for %s", confusables.Quote(key)), "Nothing more is asked of a person by itself for an hour; oauth_login still works")
 	}
-	return l.acquire(req, "the server asks for more: the scopes "+Quote(key), wanted)
+	return l.acquire(req, "the server asks for more: the scopes "+confusables.Quote(key), wanted)
 }
 
 // acquire gets a first or a wider grant as the entry says: without a person, by a login that begins by itself, or not at all, with the

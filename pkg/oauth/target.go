@@ -72,8 +72,8 @@ func hash(kind string, parts ...string) string {
 // place is where the server is asked for and under which account: it names the record that says where its login is.
 func (t Target) place() string { return hash("place", t.URL, t.options().Account) }
 
-// sameOrigin: RFC 6454, section 5.
-func sameOrigin(a, b *url.URL) bool {
+// SameOrigin tells whether two URLs have the same scheme, host and port: RFC 6454, section 5.
+func SameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
 }
 

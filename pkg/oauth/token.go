@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 )
 
 const (
@@ -238,7 +239,7 @@ func (g *grant) take(tok *oauth2.Token) error {
 		return errors.New("the token endpoint's answer has no access_token")
 	}
 	if !strings.EqualFold(tok.Type(), "Bearer") {
-		return fmt.Errorf("the token is of the type %s, and only bearer tokens can be used", Quote(tok.TokenType))
+		return fmt.Errorf("the token is of the type %s, and only bearer tokens can be used", confusables.Quote(tok.TokenType))
 	}
 	if strings.ContainsFunc(tok.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return errors.New("the access token has characters that no header may have")

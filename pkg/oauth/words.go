@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"syscall"
+	"time"
 )
 
 // A plainError is a network error in plain words, with host and port in place of the URL.
@@ -35,7 +37,7 @@ func inWords(from string, err error) error {
 	var ue *url.Error
 	if errors.As(err, &ue) {
 		if u, e := url.Parse(ue.URL); e == nil && u.Hostname() != "" { // after redirects it is another one
-			from = hostPort(u)
+			from = HostPort(u)
 		}
 		err = ue.Err
 	}
@@ -43,10 +45,16 @@ func inWords(from string, err error) error {
 	if errors.As(err, &done) {
 		return done
 	}
-	return &plainError{from + ": " + reason(err), err}
+	words := NetworkReason(err, wholeRequest)
+	if words == "" { // others may quote what was sent
+		words = "no proper HTTP answer came from it, or from the proxy on the way"
+	}
+	return &plainError{from + ": " + words, err}
 }
 
-func reason(err error) string {
+// NetworkReason says in plain words why a host gave no answer; "" if the error is none that is known. It quotes nothing of what was sent.
+// limit is how long the caller waited.
+func NetworkReason(err error, limit time.Duration) string {
 	var (
 		dns     *net.DNSError
 		op      *net.OpError
@@ -59,14 +67,16 @@ func reason(err error) string {
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return "given up"
+		return "cancelled"
 	case errors.Is(err, errRefusedAddress):
 		if errors.As(err, &op) {
 			err = op.Err
 		}
 		return err.Error()
 	case errors.As(err, &op) && (op.Op == "proxyconnect" || op.Op == "socks connect"):
-		return "the proxy of the environment could not be reached or refused: " + reason(op.Err)
+		return "the proxy of the environment could not be reached, or it refused: " + cmp.Or(NetworkReason(op.Err, limit), op.Err.Error())
+	case errors.Is(err, ErrProxy):
+		return ErrProxy.Error()
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no such host"
 	case errors.As(err, &dns):
@@ -82,14 +92,13 @@ func reason(err error) string {
 	case errors.As(err, &cert):
 		return "its TLS certificate can't be verified"
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return "it does not speak TLS on this port"
+		return "it does not speak TLS on this port (is it http:// instead of https://?)"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return "the connection was closed before the answer was complete"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no whole answer in time (" + wholeRequest.String() + " at most)"
+		return "no answer within " + limit.String()
 	case errors.As(err, &op):
 		return "the connection failed: " + op.Err.Error()
 	}
-	// Others may quote what was sent.
-	return "no proper HTTP answer came from it, or from the proxy on the way"
+	return ""
 }

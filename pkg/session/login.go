@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
@@ -82,9 +83,9 @@ func LoginQuestion(server, id string, show oauth.Shown) map[string]any {
 
 // LoginText says to a person what a login is for. What it names is escaped: it comes from servers.
 func LoginText(server string, show oauth.Shown) string {
-	text := "Log in to the server " + string(jsonrpc.Quote(server)) + " at " + oauth.Quote(show.Issuer)
+	text := "Log in to the server " + string(jsonrpc.Quote(server)) + " at " + confusables.Quote(show.Issuer)
 	if show.Wider {
-		text += ". The login is good for all of " + oauth.Quote(show.Resource)
+		text += ". The login is good for all of " + confusables.Quote(show.Resource)
 	}
 	return text
 }

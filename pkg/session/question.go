@@ -60,7 +60,7 @@ func readQuestion(raw []byte, at jsonrpc.Span, server string) (q question, err e
 		if span.End != 0 && raw[span.Start] != '"' {
 			return q, fmt.Errorf("%s must be a string", name)
 		}
-		if !shows(mcp.String(raw, span)) {
+		if !confusables.Shows(mcp.String(raw, span)) {
 			return q, fmt.Errorf("%s: %w", name, errHidden)
 		}
 	}
@@ -101,7 +101,7 @@ func attribute(raw []byte, at jsonrpc.Span, front string) (jsonrpc.Edit, error) 
 	if utf8.RuneCountInString(text) > mostMessage {
 		return jsonrpc.Edit{}, fmt.Errorf("it has more than %d characters", mostMessage)
 	}
-	if seen := visible(text); seen != text {
+	if seen := confusables.Visible(text); seen != text {
 		return jsonrpc.Edit{At: at, With: jsonrpc.Quote(front + seen)}, nil
 	}
 	return insert(at.Start+1, within(front)), nil
@@ -133,7 +133,7 @@ func (w *schemaWalk) value(at jsonrpc.Span, read bool, depth int) error {
 	switch w.raw[at.Start] {
 	case '{':
 		return jsonrpc.Members(w.raw, at, func(key []byte, value jsonrpc.Span) error {
-			if !shows(string(key)) {
+			if !confusables.Shows(string(key)) {
 				return fmt.Errorf("requestedSchema: a name: %w", errHidden)
 			}
 			read := string(key) == "title" || string(key) == "description" || string(key) == "enumNames"
@@ -143,7 +143,7 @@ func (w *schemaWalk) value(at jsonrpc.Span, read bool, depth int) error {
 		return jsonrpc.Elements(w.raw, at, func(value jsonrpc.Span) error { return w.value(value, read, depth+1) })
 	case '"':
 		text := mcp.String(w.raw, at)
-		seen := visible(text)
+		seen := confusables.Visible(text)
 		switch {
 		case seen == text:
 		case read:
@@ -202,13 +202,13 @@ func readLog(raw []byte, at jsonrpc.Span, server string) (edit jsonrpc.Edit, cha
 	switch {
 	case logger.End != 0 && raw[logger.Start] != '"', logger.End != 0 && text == "":
 		return jsonrpc.Edit{At: logger, With: jsonrpc.Quote(name)}, true, nil
-	case logger.End != 0 && shows(text) && name == server && (text == name || strings.HasPrefix(text, name+"/")):
+	case logger.End != 0 && confusables.Shows(text) && name == server && (text == name || strings.HasPrefix(text, name+"/")):
 		return edit, false, nil // it names itself
 	case logger.End != 0:
-		return jsonrpc.Edit{At: logger, With: jsonrpc.Quote(name + "/" + visible(text))}, true, nil
+		return jsonrpc.Edit{At: logger, With: jsonrpc.Quote(name + "/" + confusables.Visible(text))}, true, nil
 	case data.End != 0 && raw[data.Start] == '"': // many clients show nothing but the text
 		said := mcp.String(raw, data)
-		if seen := visible(said); seen != said {
+		if seen := confusables.Visible(said); seen != said {
 			return jsonrpc.Edit{At: data, With: jsonrpc.Quote(prefix(server) + seen)}, true, nil
 		}
 		return insert(data.Start+1, within(prefix(server))), true, nil

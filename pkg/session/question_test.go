@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
@@ -41,7 +42,7 @@ func TestLabel(t *testing.T) {
 // TestVisible: what is hidden is shown as an escape; what people write stays as it is.
 func TestVisible(t *testing.T) {
 	for _, same := range []string{"", "plain\n\ttext", "line\r\nline", "größe 日本 שלום العربية", "👩\u200d👩\u200d👧 🏳️\u200d🌈 ❤️ 1️⃣ #️⃣", "می\u200cخواهم", "क्\u200dष", "a\u00a0b\u3000c"} {
-		if got := visible(same); got != same {
+		if got := confusables.Visible(same); got != same {
 			t.Errorf("%q became %q", same, got)
 		}
 	}
@@ -50,7 +51,7 @@ func TestVisible(t *testing.T) {
 		"a\ufe0f": `a\ufe0f`, "\u200fa": `\u200fa`, "x\U000e0068\U000e0069": `x\U000e0068\U000e0069`, "a\u2028b": `a\u2028b`, "\u3164": `\u3164`, "\ue000": `\ue000`, "日\u200d\u200d\u200d本": "日\u200d\u200d" + `\u200d` + "本",
 		"a\u00adb": `a\u00adb`, "\x00\a\b": `\x00\a\b`, "a\u2066b\u2069": `a\u2066b\u2069`,
 	} {
-		if got := visible(hidden); got != want {
+		if got := confusables.Visible(hidden); got != want {
 			t.Errorf("%q became %q, not %q", hidden, got, want)
 		}
 	}
@@ -285,7 +286,7 @@ func FuzzQuestion(f *testing.F) {
 			return
 		}
 		var q struct{ Message string }
-		if err := json.Unmarshal([]byte(got), &q); err != nil || !strings.HasPrefix(q.Message, "[alice] ") || !shows(q.Message) {
+		if err := json.Unmarshal([]byte(got), &q); err != nil || !strings.HasPrefix(q.Message, "[alice] ") || !confusables.Shows(q.Message) {
 			t.Errorf("%q became %q: %v", params, got, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
@@ -70,7 +71,7 @@ func (h *HTTP) answerBody(c *call, resp *http.Response, kind string) {
 		h.loseSession(c, h.excerpt(kind, string(body)))
 	case c.id == nil: // an "ok" or an empty object to a notification: nothing was asked
 	case len(body) == 0:
-		h.fail(c, fmt.Errorf("the server answered HTTP %s without a body", printable(resp.Status)), false)
+		h.fail(c, fmt.Errorf("the server answered HTTP %s without a body", confusables.Excerpt(resp.Status, excerptSize)), false)
 	case err != nil && kind != "application/json":
 		h.fail(c, h.wrongType(kind, body), false)
 	case err != nil:

@@ -63,7 +63,7 @@ func TestHTTPConnectionBreaksInBody(t *testing.T) {
 			c := dialTest(t, HTTPSpec{URL: p.URL})
 			c.request(2, "m")
 			if tail == "" {
-				c.wantFailed("2", "closed the connection before the answer was complete", false)
+				c.wantFailed("2", "the connection was closed before the answer was complete", false)
 			} else {
 				c.want(`{"jsonrpc":"2.0","id":2,"result":{}}`)
 			}

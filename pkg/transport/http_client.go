@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
@@ -44,7 +45,7 @@ func parseURL(s string) (*url.URL, error) {
 func makeHeader(list []Header) (http.Header, error) {
 	header := http.Header{}
 	for _, e := range list {
-		if e.Name == "" || strings.IndexFunc(e.Name, func(c rune) bool { return !isToken(c) }) >= 0 {
+		if !config.IsToken(e.Name) {
 			return nil, fmt.Errorf("%q is not a header name", e.Name)
 		}
 		value := strings.TrimSpace(e.Value)
@@ -54,11 +55,6 @@ func makeHeader(list []Header) (http.Header, error) {
 		header.Add(e.Name, value)
 	}
 	return header, nil
-}
-
-// isToken: RFC 9110, section 5.6.2.
-func isToken(c rune) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.ContainsRune("!#$%&'*+-.^_`|~", c)
 }
 
 func (h *HTTP) newClient() *http.Client {
@@ -94,23 +90,12 @@ func (h *HTTP) redirect(req *http.Request, via []*http.Request) error {
 		return &redirectError{fmt.Sprintf("the server redirects more than %d times, last to %s", maxRedirects, to)}
 	case first.URL.Scheme == "https" && req.URL.Scheme == "http":
 		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) from https to plain http, %s: not followed", code, to)}
-	case !sameOrigin(first.URL, req.URL):
-		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) to another origin, %s: not followed, since the headers are meant for %s; if that is right, put the new URL into the config", code, to, hostPort(first.URL))}
+	case !oauth.SameOrigin(first.URL, req.URL):
+		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) to another origin, %s: not followed, since the headers are meant for %s; if that is right, put the new URL into the config", code, to, oauth.HostPort(first.URL))}
 	case first.Method != req.Method:
 		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) to %s, which would turn a POST into a GET: put that URL into the config", code, to)}
 	}
 	return nil
-}
-
-// sameOrigin: RFC 6454, section 5.
-func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && hostPort(a) == hostPort(b) }
-
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
 // newRequest makes a request with the headers that every one carries, and tells the session it names.

@@ -2,16 +2,12 @@ package transport
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
-	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -19,9 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
@@ -29,18 +25,13 @@ import (
 const (
 	errorBody   = 64 << 10 // how much of an error's body is read
 	excerptSize = 200      // characters
-	secretSize  = 6        // shorter values are not taken for secrets: they'd blot out words
 	longSegment = 16       // a path segment this long may be a key
 )
 
 // secretsOf lists what must not be quoted back from a server's answer.
 func secretsOf(spec HTTPSpec, u *url.URL) []string {
 	list := slices.Clone(spec.Secrets)
-	add := func(s string) {
-		if s = strings.TrimSpace(s); len(s) >= secretSize {
-			list = append(list, s)
-		}
-	}
+	add := func(s string) { list = append(list, config.SecretValues(strings.TrimSpace(s))...) }
 	for _, e := range spec.Headers {
 		if _, credentials, found := strings.Cut(e.Value, " "); found { // Bearer …
 			add(credentials)
@@ -76,12 +67,7 @@ func (h *HTTP) redact(s string) string {
 	for _, c := range h.cookies.Cookies(h.url) {
 		given = append(given, c.Value)
 	}
-	for _, secret := range given {
-		if len(secret) >= secretSize {
-			s = strings.ReplaceAll(s, secret, "…")
-		}
-	}
-	return s
+	return config.NewRedactor(config.SecretValues(given...), "…").Redact(s)
 }
 
 // A causeError is a network error in plain words.
@@ -106,7 +92,7 @@ func (h *HTTP) plain(err error) error {
 	if aboutLogin(err) {
 		return err // in plain words already
 	}
-	return &causeError{h.redact(hostPort(h.url) + ": " + inWords(err)), err}
+	return &causeError{h.redact(oauth.HostPort(h.url) + ": " + networkReason(err)), err}
 }
 
 // aboutLogin tells whether a request was not served for want of a login: then it did nothing.
@@ -116,43 +102,9 @@ func aboutLogin(err error) bool {
 	return errors.As(err, &needed) || errors.As(err, &failed)
 }
 
-func inWords(err error) string {
-	var (
-		dns     *net.DNSError
-		op      *net.OpError
-		host    x509.HostnameError
-		expired x509.CertificateInvalidError
-		unknown x509.UnknownAuthorityError
-		record  tls.RecordHeaderError
-		timeout interface{ Timeout() bool }
-	)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return "given up, the connection was closed"
-	case errors.As(err, &op) && (op.Op == "proxyconnect" || op.Op == "socks connect"):
-		return "the proxy of the environment could not be reached, or refused: " + inWords(op.Err)
-	case errors.Is(err, oauth.ErrProxy):
-		return oauth.ErrProxy.Error()
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return "no such host"
-	case errors.As(err, &dns):
-		return "the name could not be resolved: " + dns.Err
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nothing listens there (connection refused)"
-	case errors.As(err, &unknown):
-		return oauth.UnknownAuthority()
-	case errors.As(err, &host):
-		return "its TLS certificate is for another host"
-	case errors.As(err, &expired) && expired.Reason == x509.Expired:
-		return "its TLS certificate has expired or is not valid yet"
-	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return "it does not speak TLS on this port (is it http:// instead of https://?)"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the server closed the connection before the answer was complete"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "no connection within " + dialTimeout.String()
-	}
-	return err.Error()
+// networkReason says in plain words why there is no answer; it may quote what was sent.
+func networkReason(err error) string {
+	return cmp.Or(oauth.NetworkReason(err, dialTimeout), err.Error())
 }
 
 // An rpcError is what is read of an error object, to decide and to show; the object itself passes as it is.
@@ -170,7 +122,7 @@ func readRPCError(raw []byte) (e rpcError) {
 func (h *HTTP) statusError(resp *http.Response, body []byte) *StatusError {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	e := &StatusError{
-		Code: resp.StatusCode, Status: printable(h.redact(resp.Status)), ContentType: kind,
+		Code: resp.StatusCode, Status: confusables.Excerpt(h.redact(resp.Status), excerptSize), ContentType: kind,
 		Excerpt:         h.excerpt(kind, string(body)),
 		RetryAfter:      retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 		WWWAuthenticate: strings.Join(resp.Header.Values("WWW-Authenticate"), ", "),
@@ -216,22 +168,14 @@ func (h *HTTP) excerpt(kind, body string) string {
 		}
 		body = html.UnescapeString(htmlNoise().ReplaceAllString(body, " "))
 	}
-	return printable(h.redact(strings.Join(strings.Fields(strings.ToValidUTF8(body, "\ufffd")), " ")))
-}
-
-// printable is the beginning of a text of the server's, as it may be shown.
-func printable(s string) string {
-	if runes := []rune(s); len(runes) > excerptSize {
-		return confusables.Plain(string(runes[:excerptSize])) + "…"
-	}
-	return confusables.Plain(s)
+	return confusables.Excerpt(h.redact(strings.Join(strings.Fields(body), " ")), excerptSize)
 }
 
 func (h *HTTP) wrongType(kind string, body []byte) error {
 	if kind == "" {
 		kind = "an unknown type"
 	}
-	err := fmt.Errorf("the server answered with %s instead of JSON", printable(kind))
+	err := fmt.Errorf("the server answered with %s instead of JSON", confusables.Excerpt(kind, excerptSize))
 	if text := h.excerpt(kind, string(body[:min(len(body), errorBody)])); text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
 	}

@@ -182,7 +182,7 @@ func TestHTTPNetworkErrors(t *testing.T) {
 		{"no such host", "http://nobody.invalid/secret", "nobody.invalid:80: ", true},
 		{"unknown authority", tlsPeer.URL, "authority this machine does not know", true},
 		{"TLS to a plain port", strings.Replace(plain.URL, "http:", "https:", 1), "does not speak TLS", true},
-		{"closed without an answer", plain.URL, "closed the connection before the answer", false},
+		{"closed without an answer", plain.URL, "closed before the answer", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -195,23 +195,23 @@ func TestHTTPNetworkErrors(t *testing.T) {
 	}
 }
 
-func TestHTTPErrorsInPlainWords(t *testing.T) {
+func TestHTTPErrorsInPlanetworkReason(t *testing.T) {
 	tests := []struct {
 		err  error
 		want string
 	}{
-		{context.Canceled, "given up"},
-		{&net.OpError{Op: "proxyconnect", Err: syscall.ECONNREFUSED}, "the proxy of the environment could not be reached, or refused: nothing listens there"},
+		{context.Canceled, "cancelled"},
+		{&net.OpError{Op: "proxyconnect", Err: syscall.ECONNREFUSED}, "the proxy of the environment could not be reached, or it refused: nothing listens there"},
 		{fmt.Errorf("proxy: %w", oauth.ErrProxy), "HTTPS_PROXY or ALL_PROXY holds no URL"},
 		{&net.DNSError{Err: "no such host", Name: "secret", IsNotFound: true}, "no such host"},
 		{&net.DNSError{Err: "server misbehaving", Name: "secret"}, "the name could not be resolved: server misbehaving"},
 		{x509.HostnameError{Certificate: &x509.Certificate{}}, "its TLS certificate is for another host"},
 		{x509.CertificateInvalidError{Reason: x509.Expired}, "has expired"},
-		{os.ErrDeadlineExceeded, "no connection within 15s"},
+		{os.ErrDeadlineExceeded, "no answer within 15s"},
 		{errors.New("something else"), "something else"},
 	}
 	for _, tt := range tests {
-		if got := inWords(tt.err); !strings.Contains(got, tt.want) || strings.Contains(got, "secret") {
+		if got := networkReason(tt.err); !strings.Contains(got, tt.want) || strings.Contains(got, "secret") {
 			t.Errorf("%T: %s, want %s", tt.err, got, tt.want)
 		}
 	}

@@ -106,7 +106,7 @@ func streamEnded(err error) error {
 	case err == nil || errors.Is(err, io.EOF):
 		return errors.New("the stream ended before the answer")
 	}
-	return fmt.Errorf("the stream ended before the answer: %s", inWords(err))
+	return fmt.Errorf("the stream ended before the answer: %s", networkReason(err))
 }
 
 // resume reads on where the stream of a call broke off. The error is why it ended again.

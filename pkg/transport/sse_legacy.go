@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/oauth"
 )
 
 // openLegacy opens the event stream of HTTP+SSE (MCP 2024-11-05) and waits for the endpoint that messages go to.
@@ -72,7 +74,7 @@ func (h *HTTP) readEndpoint(r *sseReader, base *url.URL) (*url.URL, error) {
 	for {
 		e, err := r.next()
 		if err != nil {
-			return nil, fmt.Errorf("no endpoint event on the event stream: %s", inWords(err))
+			return nil, fmt.Errorf("no endpoint event on the event stream: %s", networkReason(err))
 		}
 		if e.name != "endpoint" {
 			continue
@@ -81,8 +83,8 @@ func (h *HTTP) readEndpoint(r *sseReader, base *url.URL) (*url.URL, error) {
 		if err != nil {
 			return nil, errors.New("the endpoint event holds no URL")
 		}
-		if !sameOrigin(to, h.url) {
-			return nil, fmt.Errorf("the server wants messages sent to another origin, %s://%s: refused", printable(to.Scheme), printable(hostPort(to)))
+		if !oauth.SameOrigin(to, h.url) {
+			return nil, fmt.Errorf("the server wants messages sent to another origin, %s://%s: refused", confusables.Plain(to.Scheme), confusables.Plain(oauth.HostPort(to)))
 		}
 		return to, nil
 	}
@@ -146,7 +148,7 @@ func (h *HTTP) withHint(c *call, failure *StatusError) error {
 	case to != nil:
 		if prefix := lostPrefix(h.url, to); prefix != "" {
 			return fmt.Errorf("%w. Its endpoint event names the path %q without the prefix %q of the url, which the proxy in front of the "+
-				"server seems to remove: set the server's own root path to %q", failure, printable(h.redact(to.Path)), printable(h.redact(prefix)), printable(h.redact(prefix)))
+				"server seems to remove: set the server's own root path to %q", failure, confusables.Excerpt(h.redact(to.Path), excerptSize), confusables.Excerpt(h.redact(prefix), excerptSize), confusables.Excerpt(h.redact(prefix), excerptSize))
 		}
 	case failure.tried == nil && strings.HasSuffix(strings.TrimSuffix(h.url.Path, "/"), "/sse"):
 		return fmt.Errorf(`%w. If it speaks the older HTTP+SSE, set "protocol": "sse"`, failure)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
+	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/confusables"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 )
@@ -354,9 +355,5 @@ func (in *Instance) excerpt(b []byte) string {
 	if d, ok := conn.(interface{ Redact(string) string }); ok {
 		b = []byte(d.Redact(string(b[:min(len(b), 64<<10)]))) // more than is shown: half a secret would not be known
 	}
-	const most = 300
-	if len(b) > most {
-		return strconv.QuoteToGraphic(string(b[:most])) + "…"
-	}
-	return strconv.QuoteToGraphic(string(b))
+	return confusables.Quote(string(b))
 }
