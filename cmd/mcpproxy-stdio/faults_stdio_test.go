@@ -111,7 +111,7 @@ func TestHangInInitializeEndsAtStartTimeout(t *testing.T) {
 	}
 	soon(t, 5*time.Second, "a call is told when it is tried again", func() bool { // on a busy machine that can be now
 		text := c.Tool("bad__echo", nil).Text()
-		return strings.Contains(text, "is not running") && strings.Contains(text, "started again when it is called in")
+		return strings.Contains(text, "is not running") && strings.Contains(text, "can be started again in")
 	})
 }
 
@@ -322,7 +322,7 @@ func TestServerThatDoesNotRead(t *testing.T) {
 	for range 12 {
 		r := <-full
 		tells(t, r, `server "bad"`)
-		if strings.Contains(r.Text(), "does not read its input") {
+		if strings.Contains(r.Text(), "does not read stdin") {
 			refused++
 		}
 	}

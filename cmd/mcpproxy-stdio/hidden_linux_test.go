@@ -40,7 +40,7 @@ func TestHiddenCommandsServeOnlyUs(t *testing.T) {
 			cmd := exec.Command("sh", append([]string{"-c", shell, os.Args[0]}, args...)...)
 			cmd.Env = append(os.Environ(), asProxy+"=1", "HOME="+dir)
 			out, err := cmd.CombinedOutput()
-			if err == nil || !strings.Contains(string(out), "does nothing for others") {
+			if err == nil || !strings.Contains(string(out), "only mcpproxy-stdio itself starts this command") {
 				t.Errorf("%s: %v %s", name, err, out)
 			}
 			if _, err := os.Stat(touched); err == nil {

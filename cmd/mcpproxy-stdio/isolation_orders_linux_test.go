@@ -43,6 +43,6 @@ func TestConfinedGivesNoOrders(t *testing.T) {
 	}
 	servers(c, "restart", map[string]any{"name": "rw"})
 	soon(t, 10*time.Second, "what came to be is told", func() bool {
-		return strings.Contains(c.Stderr(), "have come to be") && strings.Contains(c.Stderr(), w.project+"/.envrc")
+		return strings.Contains(c.Stderr(), "appeared while") && strings.Contains(c.Stderr(), w.project+"/.envrc")
 	})
 }

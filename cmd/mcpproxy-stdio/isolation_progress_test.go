@@ -97,7 +97,7 @@ func TestIsolatedPullHangs(t *testing.T) {
 			f := mcptest.NewFakeEngine(t, map[string]http.HandlerFunc{"POST /images/create": on})
 			c := knownThenAt(t, f)
 			begun := time.Now()
-			tells(t, c.Tool("asks__echo", nil), `server "asks" did not start`, "nothing moved for start_timeout", "pulling the image "+mcptest.ServerImage)
+			tells(t, c.Tool("asks__echo", nil), `server "asks" did not start`, "it made no progress for start_timeout", "pulling the image "+mcptest.ServerImage)
 			if took := time.Since(begun); mcptest.TooLong(took, 20*time.Second) {
 				t.Errorf("it took %v", took)
 			}

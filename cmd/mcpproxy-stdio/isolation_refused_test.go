@@ -52,15 +52,15 @@ func TestIsolationRefused(t *testing.T) {
 	t.Parallel()
 	t.Run("no engine", func(t *testing.T) {
 		t.Parallel()
-		refuses(t, nil, nil, options{"image": "x:1", "docker_host": nowhere}, "no Docker engine is there", "/nowhere/docker.sock does not exist", "Start Docker")
+		refuses(t, nil, nil, options{"image": "x:1", "docker_host": nowhere}, "Docker is not running", "/nowhere/docker.sock does not exist", "Start Docker")
 	})
 	t.Run("no engine, by DOCKER_HOST", func(t *testing.T) {
 		t.Parallel()
-		refuses(t, []string{"DOCKER_HOST=" + nowhere}, nil, options{"type": "docker", "image": "x:1"}, "no Docker engine is there", "DOCKER_HOST")
+		refuses(t, []string{"DOCKER_HOST=" + nowhere}, nil, options{"type": "docker", "image": "x:1"}, "Docker is not running", "DOCKER_HOST")
 	})
 	t.Run("no engine, asked for at the top", func(t *testing.T) {
 		t.Parallel()
-		refuses(t, nil, map[string]any{"isolation": options{"type": "docker", "image": "x:1", "docker_host": nowhere}}, nil, "no Docker engine is there")
+		refuses(t, nil, map[string]any{"isolation": options{"type": "docker", "image": "x:1", "docker_host": nowhere}}, nil, "Docker is not running")
 	})
 	t.Run("image missing, never pulled", func(t *testing.T) {
 		t.Parallel()
@@ -108,7 +108,7 @@ func TestIsolationRefused(t *testing.T) {
 	})
 	t.Run("allow_none is for auto", func(t *testing.T) {
 		t.Parallel()
-		refuses(t, nil, map[string]any{"isolation": options{"type": "auto", "allow_none": true}}, options{"type": "docker", "image": "x:1", "docker_host": nowhere}, "no Docker engine is there")
+		refuses(t, nil, map[string]any{"isolation": options{"type": "auto", "allow_none": true}}, options{"type": "docker", "image": "x:1", "docker_host": nowhere}, "Docker is not running")
 	})
 	for name, broken := range map[string]any{
 		"a text": "docker", "true": true, "a list": []string{"docker"}, "an unknown type": options{"type": "dokcer"}, "memory": options{"type": "docker", "memory_limit": "lots"},

@@ -68,7 +68,7 @@ func needs(t *testing.T, how string) {
 	why := ""
 	if how == "sandbox (landlock)" {
 		if abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 || abi < 3 {
-			why = "the kernel offers no Landlock"
+			why = "the kernel lacks Landlock"
 		}
 	} else if a := sandbox.Find(t.Context()); a.Method != sandbox.Bubblewrap {
 		why = a.Why
@@ -347,7 +347,7 @@ func TestSandboxMissing(t *testing.T) {
 		if got := isolationOf(t, c, "asks"); !strings.HasPrefix(got, "none, although it asks") {
 			t.Errorf("upstream_servers says that its isolation is %q", got)
 		}
-		if !strings.Contains(c.Stderr(), "runs unconfined") {
+		if !strings.Contains(c.Stderr(), "runs unisolated") {
 			t.Errorf("the log does not tell: %s", c.Stderr())
 		}
 		if len(mcptest.ProcessesWithEnv(mark)) != 1 {

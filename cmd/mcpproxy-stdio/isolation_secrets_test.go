@@ -44,7 +44,7 @@ func TestIsolatedSecrets(t *testing.T) {
 		servers(c, "logs", map[string]any{"name": "works"})
 		tells(t, c.Tool("dies__crash", map[string]any{"code": 3, "text": "my token was " + word}), `server "dies"`, "status 3")
 	}
-	for name, want := range map[string]string{"mounts": "a mount is not there", "lacks": `no program "/no-such-program"`, "missing": "isolation.pull is never", "away": "no Docker engine is there"} {
+	for name, want := range map[string]string{"mounts": "a mount is not there", "lacks": `no program "/no-such-program"`, "missing": "isolation.pull is never", "away": "Docker is not running"} {
 		tells(t, refusal(t, c, name), `server "`+name+`"`, want)
 	}
 	servers(c, "list", nil)

@@ -62,7 +62,7 @@ func TestLoginByPaste(t *testing.T) {
 	w := d.open([]string{"SSH_CONNECTION=192.0.2.1 1 192.0.2.2 22"}, "login", "bed", "--paste")
 	page := w.await(loginPage, "")
 	w.await("> ", "what is this?\r")
-	w.await("Not that one: .*that is not the address the browser ended at", "")
+	w.await("Not that one: .*that is not the final URL", "")
 	answer, err := url.Parse(d.answer(page))
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestLoginByPaste(t *testing.T) {
 	other := *answer
 	other.RawQuery = q.Encode()
 	w.await("> ", other.String()+"\r")
-	w.await("Not that one: .*this is not the answer to the login that is under way", "")
+	w.await("Not that one: .*that is not the answer to this login", "")
 	w.await("> ", answer.String()+"\r")
 	lacks(t, "the terminal", w.end(0, `Logged in to "bed"`), q.Get("code"), "of-another-login", "what is this", "ssh -L")
 	if got := d.browser.Opened(); len(got) > 0 {
@@ -118,7 +118,7 @@ func TestLoginByPasteForARunningProxy(t *testing.T) {
 	w := d.open(nil, "login", "bed", "--paste")
 	answer := d.answer(w.await(loginPage, ""))
 	w.await("> ", strings.Replace(answer, "state=", "state=x", 1)+"\r")
-	w.await("Not that one: .*the window that waits for this login did not take it", "")
+	w.await("Not that one: .*the window that is waiting for this login did not accept it", "")
 	w.await("> ", answer+"\r")
 	w.end(0, "Another window is already waiting for this login", `Logged in to "bed"`)
 	worksFor(t, c)

@@ -66,7 +66,7 @@ func TestLoginByTool(t *testing.T) {
 		t.Errorf("oauth_logout: %s", text)
 	}
 	soon(t, 5*time.Second, "the other window is logged out too", func() bool { return c.Tool("bed__whoami", nil).IsError() })
-	tells(t, other.Tool("bed__whoami", nil), "a person logged out", "oauth_login")
+	tells(t, other.Tool("bed__whoami", nil), "the user logged out", "oauth_login")
 }
 
 // TestLoginTakesConfiguredNames: nothing else can be logged in to.

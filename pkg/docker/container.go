@@ -143,7 +143,7 @@ func (c *Container) begin() (err error) {
 		return err
 	}
 	if err := c.follow(); err != nil {
-		return c.explain("tell how the container fares", err)
+		return c.explain("watch the container", err)
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, apiTimeout)
 	defer cancel()

@@ -166,7 +166,7 @@ func TestACrashedOwnersContainersAreRemoved(t *testing.T) {
 	if got := owned(e, other); !slices.Equal(got, []string{"running"}) {
 		t.Errorf("the other store's: %q", got)
 	}
-	if got := strings.Count(r.log.String(), "removed what a crashed proxy has left"); got != 2 {
+	if got := strings.Count(r.log.String(), "removed the leftovers of a crashed proxy"); got != 2 {
 		t.Errorf("%d removals: %s", got, r.log)
 	}
 	elsewhere.Sweep()
@@ -216,7 +216,7 @@ func TestNothingIsMadeWithoutANote(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, map[string]string{"state": "a file"})
 	r := newRigIn(t, filepath.Join(dir, "state"), e.Host)
-	fails(t, r.start(r.spec()).end(), "could not be noted", "state directory writable")
+	fails(t, r.start(r.spec()).end(), "could not be recorded", "state directory writable")
 	if got := owned(e, r.Owner.id); got != nil {
 		t.Errorf("%q", got)
 	}

@@ -42,7 +42,7 @@ func (c *Container) create(image, filter string) error {
 		host.SecurityOpt = append(host.SecurityOpt, filter)
 	}
 	if err := c.owner.note(c.spec.Endpoint.way); err != nil {
-		return refuse(fmt.Errorf("no container is made, since it could not be noted: %w", err), "Make the state directory writable")
+		return refuse(fmt.Errorf("no container was created, because it could not be recorded: %w", err), "Make the state directory writable")
 	}
 	cfg.Labels = c.labels()
 	if c.spec.Isolation.Cache {
@@ -106,7 +106,7 @@ func (c *Container) settings(image string) (*container.Config, *container.HostCo
 	}
 	if iso.Dir != "" {
 		if !path.IsAbs(c.spec.Dir) {
-			return nil, nil, refuse(fmt.Errorf("the working directory %q cannot be mounted: it has no such path in a container", c.spec.Dir), "Write it in isolation.mounts, with the path it should have there")
+			return nil, nil, refuse(fmt.Errorf("the working directory %q can't be mounted: a container has no such path", c.spec.Dir), "Write it in isolation.mounts, with the path it should have there")
 		}
 		cfg.WorkingDir = c.spec.Dir
 		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: c.source(c.spec.Dir, c.spec.RealDir), Target: c.spec.Dir, ReadOnly: iso.Dir == "ro"})

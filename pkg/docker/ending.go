@@ -30,7 +30,7 @@ func (e *Exit) Error() string {
 	case e.Code == killed:
 		return "was killed by SIGKILL"
 	case e.Code < 0:
-		return "ended; its Docker engine does not say how"
+		return "ended; the Docker engine does not say how"
 	}
 	return fmt.Sprintf("exited with status %d", e.Code) + e.Note
 }

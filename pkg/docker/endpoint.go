@@ -154,11 +154,11 @@ func (e *Endpoint) check() error {
 	switch {
 	case hasPassword:
 		e.Host = u.Scheme + "://…"
-		return refuse(errors.New("the engine's address has a password in it, which ends up in logs"), "Use a key: ssh-add, or IdentityFile in ~/.ssh/config")
+		return refuse(errors.New("the engine's address contains a password, which would end up in logs"), "Use a key: ssh-add, or IdentityFile in ~/.ssh/config")
 	case u.Scheme == "tcp" && u.User != nil:
-		return refuse(errors.New("the engine's address has a user in it, and TCP knows none"), addressRemedy)
+		return refuse(errors.New("the engine's address names a user, which TCP does not have"), addressRemedy)
 	case u.Scheme == "tcp" && e.spec.TLSData == nil && !local(u.Hostname()):
-		return refuse(fmt.Errorf("%s leads to %s without TLS: whoever listens on the way could read and change everything", e.Source, e.Host), "Give the context its certificates, or use ssh://")
+		return refuse(fmt.Errorf("%s reaches %s without TLS: anyone on the way could read and change everything", e.Source, e.Host), "Give the context its certificates, or use ssh://")
 	case u.Scheme != "unix" && u.Scheme != "npipe" && u.Scheme != "tcp" && u.Scheme != "ssh":
 		return refuse(fmt.Errorf("the engine's address begins with %q", u.Scheme+"://"), addressRemedy)
 	}

@@ -116,7 +116,7 @@ func (e *engine) know(ctx context.Context) (*system.Info, error) {
 	case err != nil:
 		return nil, e.there(err)
 	case info.OSType != "linux":
-		return nil, refuse(fmt.Errorf("the Docker engine at %s runs %s containers, and what keeps servers confined is Linux's", e.Host, quoted(errors.New(info.OSType))), "Switch it to Linux containers")
+		return nil, refuse(fmt.Errorf("the Docker engine at %s runs %s containers, but servers are isolated with Linux's means", e.Host, quoted(errors.New(info.OSType))), "Switch it to Linux containers")
 	case versions.LessThan(e.api.ClientVersion(), oldestAPI):
 		return nil, refuse(fmt.Errorf("the Docker engine at %s is too old: its API has version %s, and %s is needed", e.Host, e.api.ClientVersion(), oldestAPI), "Update it")
 	}

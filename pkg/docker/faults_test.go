@@ -23,7 +23,7 @@ func TestAnEngineThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	r := newRig(t, "unix://"+dir+"/none.sock")
-	fails(t, r.start(r.spec()).end(), "no Docker engine is there", dir+"/none.sock does not exist (docker_host)", "Start Docker")
+	fails(t, r.start(r.spec()).end(), "Docker is not running", dir+"/none.sock does not exist (docker_host)", "Start Docker")
 
 	l, err := net.Listen("unix", dir+"/dead.sock") // somebody has gone and left the socket
 	if err != nil {
@@ -52,7 +52,7 @@ func TestAnEngineThatIsNotThere(t *testing.T) {
 func TestASocketThatMayNotBeUsed(t *testing.T) {
 	e := Endpoint{Host: "unix:///", Source: "test"}
 	err := e.there(fmt.Errorf("x: %w", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", os.ErrPermission)}))
-	fails(t, err, "may not be used by this user", "group")
+	fails(t, err, "this user may not use", "group")
 }
 
 func TestAnEngineThatRefuses(t *testing.T) {
@@ -63,7 +63,7 @@ func TestAnEngineThatRefuses(t *testing.T) {
 	}
 	phases := []struct{ pattern, says string }{
 		{"GET /info", "answers with an error: it broke"}, {"GET /images/{name...}", "refused to look at the image: it broke"}, {"POST /volumes/create", "refused to make the cache: it broke"},
-		{"POST /containers/create", "refused to make the container: it broke"}, {"GET /events", "refused to tell how the container fares: it broke"},
+		{"POST /containers/create", "refused to make the container: it broke"}, {"GET /events", "refused to watch the container: it broke"},
 		{"POST /containers/{id}/attach", "refused to attach to the container: it broke"}, {"POST /containers/{id}/start", "refused to start the container: it broke"},
 	}
 	for _, failing := range phases {

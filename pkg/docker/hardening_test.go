@@ -151,7 +151,7 @@ func TestAMissingMountIsAnError(t *testing.T) {
 	fails(t, r.start(spec).end(), "a mount is not there", filepath.Join(r.dir, "gone"), "Create it")
 	spec = r.spec()
 	spec.Isolation.Dir, spec.Dir = "ro", `C:\work`
-	fails(t, r.start(spec).end(), "cannot be mounted", "isolation.mounts")
+	fails(t, r.start(spec).end(), "can't be mounted", "isolation.mounts")
 }
 
 func TestTheUserIsAsGiven(t *testing.T) {

@@ -31,7 +31,7 @@ func (c *Container) image(ctx context.Context) (string, error) {
 	}
 	id, err := c.present(ctx)
 	if errdefs.IsNotFound(err) {
-		return "", refuse(fmt.Errorf("the image %s was pulled, and is not on the Docker engine at %s", c.imageName(), c.spec.Endpoint.Host), "Look whether it is made for that platform")
+		return "", refuse(fmt.Errorf("the image %s was pulled but is not on the Docker engine at %s", c.imageName(), c.spec.Endpoint.Host), "Check that it exists for that platform")
 	}
 	return id, err
 }

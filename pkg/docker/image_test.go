@@ -52,7 +52,7 @@ func TestAMissingImage(t *testing.T) {
 	spec.Isolation.Image, spec.Isolation.Pull = "never-there:1", config.PullNever
 	fails(t, r.start(spec).end(), "never-there:1", "is not on the Docker engine", "pull is never", "Pull or build it there")
 	spec.Isolation.Image, spec.Isolation.Pull = "sha256:"+strings.Repeat("0", 64), ""
-	fails(t, r.start(spec).end(), "by its id it cannot be pulled")
+	fails(t, r.start(spec).end(), "can't be pulled by its id")
 	spec.Isolation.Image, spec.Isolation.Platform, spec.Isolation.Pull = probeImage, "linux/s390x", config.PullNever
 	fails(t, r.start(spec).end(), "probe:1 for linux/s390x is not on the Docker engine")
 	spec.Isolation.Image, spec.Isolation.Platform = "127.0.0.1:1/nowhere:1", "" // a registry that is not there
@@ -179,7 +179,7 @@ func TestAPullThatFails(t *testing.T) {
 		"a login":       {mcptest.FakeStatus(401, "unauthorized: authentication required"), []string{"may not be pulled"}},
 		"too many":      {mcptest.FakeStatus(500, "toomanyrequests: You have reached your pull rate limit"), []string{"too many requests", "later"}},
 		"full":          {mcptest.FakeStream(0, false, half, mcptest.FakePullError("write /var/lib/docker/tmp/x: no space left on device")), []string{"disk", "full", "docker system df"}},
-		"no way":        {mcptest.FakeStatus(500, "Get https://registry-1.docker.io/v2/: dial tcp: lookup registry-1.docker.io: no such host"), []string{"could not be pulled", "no such host", "way to the registry"}},
+		"no way":        {mcptest.FakeStatus(500, "Get https://registry-1.docker.io/v2/: dial tcp: lookup registry-1.docker.io: no such host"), []string{"could not be pulled", "no such host", "connection to the registry"}},
 		"lost": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, half)
 			w.(http.Flusher).Flush()
@@ -187,7 +187,7 @@ func TestAPullThatFails(t *testing.T) {
 		}, []string{"does not answer"}},
 		"dropped":        {mcptest.FakeDrop, []string{"does not answer"}},
 		"garbage":        {mcptest.FakeStream(0, false, "<html>"), []string{"could not be pulled", "invalid character"}},
-		"without end":    {mcptest.FakeStream(0, false, half, `{"status":"`+strings.Repeat("x", 3<<20)+`"}`), []string{"could not be pulled", "no lines of JSON"}},
+		"without end":    {mcptest.FakeStream(0, false, half, `{"status":"`+strings.Repeat("x", 3<<20)+`"}`), []string{"could not be pulled", "does not report its progress as JSON"}},
 		"hostile":        {mcptest.FakeStream(0, false, mcptest.FakePullError("\x1b[2Jyou\nare \u202eowned"+strings.Repeat("x", 1000))), []string{"could not be pulled: [2Jyou are owned", "…"}},
 		"nothing pulled": {mcptest.FakeStatus(500, ""), []string{"could not be pulled"}},
 	} {

@@ -34,7 +34,7 @@ func (c *Container) login(ctx context.Context, host string) (string, error) {
 	auth := registry.AuthConfig{ServerAddress: host}
 	if helper := helperFor(file, host); helper != "" {
 		if auth.Username, auth.Password, err = askHelper(ctx, helper, host, c.spec.Endpoint.way.Env); err != nil {
-			c.spec.Log.Info().Str("server", c.spec.Server).Str("helper", helper).Str("registry", host).Msg("the credential helper gives no login; the image is pulled without")
+			c.spec.Log.Info().Str("server", c.spec.Server).Str("helper", helper).Str("registry", host).Msg("the credential helper has no login; pulling the image without one")
 		}
 		if auth.Username == helperToken {
 			auth.Username, auth.Password, auth.IdentityToken = "", "", auth.Password
@@ -59,7 +59,7 @@ func helperFor(file *configfile.ConfigFile, host string) string {
 // not by the docker command's package, which would wait for it for ever.
 func askHelper(ctx context.Context, helper, host string, env map[string]string) (user, secret string, err error) {
 	if strings.ContainsAny(helper, `/\`) { // it would be looked for in the working directory
-		return "", "", fmt.Errorf("%q is no name of a credential helper", helper)
+		return "", "", fmt.Errorf("%q is not the name of a credential helper", helper)
 	}
 	ctx, cancel := context.WithTimeout(ctx, helperTimeout)
 	defer cancel()
@@ -75,7 +75,7 @@ func askHelper(ctx context.Context, helper, host string, env map[string]string) 
 	}
 	var got struct{ Username, Secret string }
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		return "", "", fmt.Errorf("it answers otherwise than a credential helper") // its text may be the secret
+		return "", "", fmt.Errorf("it does not answer like a credential helper") // its text may be the secret
 	}
 	return got.Username, got.Secret, nil
 }

@@ -126,7 +126,7 @@ func (o *Owner) note(w way) (err error) {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("the lock of %s is held by somebody else", o.store.Path(o.ledger()))
+			return fmt.Errorf("another process holds the lock of %s", o.store.Path(o.ledger()))
 		}
 		o.unlock = unlock
 	}

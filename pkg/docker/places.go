@@ -50,7 +50,7 @@ func (c *Container) moved() error {
 		real, _ := filepath.EvalSymlinks(p.path)
 		if err != nil || p.was == nil || real != p.path || !os.SameFile(now, p.was) {
 			return refuse(fmt.Errorf("%q was replaced while the container was made", p.path),
-				"Look at what replaces it, and start the server again")
+				"Find out what replaces it, then start the server again")
 		}
 	}
 	return nil

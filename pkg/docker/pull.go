@@ -27,11 +27,11 @@ func (c *Container) pull(ctx context.Context) error {
 	defer cancel()
 	ref, err := reference.ParseAnyReference(c.spec.Isolation.Image)
 	if err != nil {
-		return refuse(fmt.Errorf("isolation.image is no name of an image: %w", err), `Write "name:tag"`)
+		return refuse(fmt.Errorf("isolation.image is not the name of an image: %w", err), `Write "name:tag"`)
 	}
 	named, ok := ref.(reference.Named)
 	if !ok {
-		return refuse(fmt.Errorf("the image %s is not on the Docker engine at %s, and by its id it cannot be pulled", c.imageName(), c.spec.Endpoint.Host), `Write "name:tag", or pull it there`)
+		return refuse(fmt.Errorf("the image %s is not on the Docker engine at %s and can't be pulled by its id", c.imageName(), c.spec.Endpoint.Host), `Write "name:tag", or pull it there`)
 	}
 	c.stage("pulling the image " + c.imageName())
 	login, err := c.login(ctx, reference.Domain(named))
@@ -55,7 +55,7 @@ func (c *Container) pull(ctx context.Context) error {
 			c.spec.Sign()
 			continue
 		case bounded.N == 0 && err != nil:
-			return c.pullFailed(ctx, errors.New("the engine's news of it are no lines of JSON"))
+			return c.pullFailed(ctx, errors.New("the engine does not report its progress as JSON"))
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
@@ -90,7 +90,7 @@ func (c *Container) pullFailed(ctx context.Context, err error) error {
 	case errdefs.IsNotFound(err), strings.Contains(low, "not found"), strings.Contains(low, "manifest unknown"), strings.Contains(low, "no matching manifest"):
 		return refuse(fmt.Errorf("there is no image %s: %s", c.imageName(), text), "Correct isolation.image; an image of your own must be built or loaded on the engine")
 	}
-	return refuse(fmt.Errorf("the image %s could not be pulled: %s", c.imageName(), text), "Look at the engine's way to the registry, or pull it by hand there")
+	return refuse(fmt.Errorf("the image %s could not be pulled: %s", c.imageName(), text), "Check the engine's connection to the registry, or pull the image there by hand")
 }
 
 // pullNews is one message of a pull (Engine API, ImageCreate).

@@ -24,7 +24,7 @@ func (e Endpoint) tlsConfig() (*tls.Config, error) {
 	if data.CA != nil {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(data.CA) {
-			return wrong(errors.New("no certificate is in ca.pem"))
+			return wrong(errors.New("ca.pem contains no certificate"))
 		}
 	}
 	if data.Cert != nil || data.Key != nil {
@@ -44,16 +44,16 @@ func (e Endpoint) there(err error) error {
 	var opErr *net.OpError
 	switch {
 	case unix && missing(path):
-		return refuse(fmt.Errorf("no Docker engine is there: %s does not exist (%s)", path, e.Source), remedy)
+		return refuse(fmt.Errorf("Docker is not running: there is no socket at %s (%s)", path, e.Source), remedy)
 	case errors.Is(err, fs.ErrPermission):
-		return refuse(fmt.Errorf("the Docker engine at %s may not be used by this user: permission denied", e.Host), "Join the group that owns the socket (docker), or use a rootless engine")
+		return refuse(fmt.Errorf("this user may not use the Docker engine at %s: permission denied", e.Host), "Join the group that owns the socket (docker), or use a rootless engine")
 	case strings.HasPrefix(e.Host, "ssh://"):
 		if _, said, ok := strings.Cut(err.Error(), "stderr="); ok && strings.TrimSpace(said) != "" {
 			err = errors.New(said) // ssh's own words, behind which command was run
 		}
-		return refuse(fmt.Errorf("the Docker engine at %s is not reached over ssh: %s", e.Host, quoted(err)), "Try `ssh -o BatchMode=yes` to that host: it must log in without a question and find the docker command there")
+		return refuse(fmt.Errorf("the Docker engine at %s can't be reached over ssh: %s", e.Host, quoted(err)), "Try `ssh -o BatchMode=yes` to that host: it must log in without asking and find the docker command")
 	case errors.As(err, new(*tls.CertificateVerificationError)):
-		return refuse(fmt.Errorf("the Docker engine at %s shows a certificate that ca.pem does not vouch for: %s", e.Host, quoted(err)), "Look at ca.pem beside the other certificates, and at the host's name")
+		return refuse(fmt.Errorf("the Docker engine at %s has a certificate that ca.pem does not cover: %s", e.Host, quoted(err)), "Check ca.pem beside the other certificates, and the host name")
 	case errors.As(err, &opErr) && opErr.Op == "remote error": // an alert of TLS
 		return refuse(fmt.Errorf("the Docker engine at %s refuses our certificate: %s", e.Host, quoted(opErr.Err)), "Look at cert.pem and key.pem in DOCKER_CERT_PATH: they must be signed for this engine")
 	case opErr != nil:

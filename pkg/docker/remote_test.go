@@ -57,7 +57,7 @@ func TestOverTLS(t *testing.T) {
 		return r.start(r.spec()).end()
 	}
 	fails(t, with(e.CertDir, mine), "refuses our certificate", "cert.pem")
-	fails(t, with(mine, e.CertDir), "that ca.pem does not vouch for", "unknown authority")
+	fails(t, with(mine, e.CertDir), "that ca.pem does not cover", "unknown authority")
 
 	dir := t.TempDir()
 	writeFiles(t, dir, map[string]string{"ca.pem": "x", "cert.pem": "y", "key.pem": "z"})
@@ -134,7 +134,7 @@ func TestOverSSH(t *testing.T) {
 	none(t, e, r)
 
 	sshd.Stop() // while a server runs
-	fails(t, r.start(r.spec()).end(), "is not reached over ssh", "BatchMode=yes")
+	fails(t, r.start(r.spec()).end(), "can't be reached over ssh", "BatchMode=yes")
 	if c := Examine(context.Background(), r.endpoint); c.Info != nil || c.Err == nil {
 		t.Errorf("%+v", c)
 	}

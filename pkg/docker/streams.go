@@ -32,7 +32,7 @@ func (e *engine) attach(ctx context.Context, id string) (attachment, error) {
 		return conn, nil
 	}
 	answer.Close()
-	return nil, errors.New("its streams cannot be written to")
+	return nil, errors.New("its streams can't be written to")
 }
 
 // events opens the news of a container (Engine API, SystemEvents). The client's own way to do so does not tell whether it succeeded.
@@ -90,7 +90,7 @@ const (
 	frameSome = 32 << 10
 )
 
-var errHalfFrame = errors.New("the stream ended within a frame")
+var errHalfFrame = errors.New("the stream ended inside a frame")
 
 // demux takes apart what comes from a container. However large a frame says it is, no more of it is held than fits a small buffer: stdcopy
 // would hold all of it, up to 4 GiB.
@@ -118,7 +118,7 @@ func demux(stdout, stderr io.Writer, from io.Reader) error {
 			said, _ := io.ReadAll(io.LimitReader(in, int64(min(size, 4<<10)))) // what there is of it
 			return fmt.Errorf("the engine tells in the stream: %s", said)
 		default:
-			return fmt.Errorf("a frame of no known stream (%d)", stream)
+			return fmt.Errorf("a frame of an unknown stream (%d)", stream)
 		}
 		if err := pass(to, in, size); err != nil {
 			return err

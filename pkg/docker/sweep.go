@@ -26,7 +26,7 @@ func (o *Owner) Sweep() {
 	files, err := os.ReadDir(o.store.Path(ledgers))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) { // most often there is none
-			o.log.Warn().Err(err).Msg("the notes of crashed proxies' containers cannot be listed")
+			o.log.Warn().Err(err).Msg("the records of crashed proxies' containers can't be listed")
 		}
 		return
 	}
@@ -146,7 +146,7 @@ func (o *Owner) removeAll(w way, owner, hub string) error {
 			failed = append(failed, errors.New(quoted(err)))
 			continue
 		}
-		o.log.Info().Str("server", c.Labels[LabelServer]).Str("container", c.ID).Msg("removed what a crashed proxy has left")
+		o.log.Info().Str("server", c.Labels[LabelServer]).Str("container", c.ID).Msg("removed the leftovers of a crashed proxy")
 	}
 	return errors.Join(failed...)
 }

@@ -125,7 +125,7 @@ func TestAttack10Entry(t *testing.T) {
 	// An issuer that the server does not name is not asked.
 	_, l := b.process(&config.OAuth{Issuer: other.Issuer})
 	_, err := l.Start(t.Context(), How{Again: true})
-	says(t, err, "the server does not name it", `"issuer"`)
+	says(t, err, "but the server does not", `"issuer"`)
 	if n := len(other.Log()); n > 0 {
 		t.Errorf("%d requests", n)
 	}
@@ -173,7 +173,7 @@ func TestAttack11NoMetadata(t *testing.T) {
 func TestAttack11Legacy(t *testing.T) {
 	b := newBed(t, nil)
 	b.switches(`{"rs":{"prmPaths":[],"challenge":""}}`)
-	b.refuses("it publishes no metadata about its logins")
+	b.refuses("it publishes no metadata for logins")
 	for _, r := range b.Log() {
 		if !strings.HasPrefix(r.Path, "/.well-known/") && r.Path != "/mcp" {
 			t.Errorf("asked: %s %s", r.Method, r.Path)

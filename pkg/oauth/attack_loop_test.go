@@ -22,7 +22,7 @@ func TestAttack12Refused(t *testing.T) {
 	b.switches(`{"rs":{"reject":1000}}`)
 	b.ClearLog()
 	for range 5 {
-		b.needs(b.login, "does not accept the login's fresh token")
+		b.needs(b.login, "rejects the login's new token")
 	}
 	if n := b.count("/token"); n != 1 {
 		t.Errorf("%d renewals", n)
@@ -124,7 +124,7 @@ func TestAttack12GrowingScopes(t *testing.T) {
 			t.Errorf("call %d: %v", i, err)
 		}
 		if i >= maxSteps {
-			says(t, err, "other scopes each time", `"mcp:read more`, "oauth_login still works")
+			says(t, err, "different scopes each time", `"mcp:read more`, "oauth_login still works")
 		}
 	}
 	b.works(b.login, "whoami") // the login is as good as before

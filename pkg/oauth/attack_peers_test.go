@@ -146,7 +146,7 @@ func TestTenants(t *testing.T) {
 			b.works(b.login, "whoami")
 		})
 	}
-	b.sub("none", nil, `{"as":{"hideDiscovery":["oauth","oidc-insert","oidc-append"]}}`, func(b *bed) { b.refuses("it publishes no metadata about its logins", "/tenant1") })
+	b.sub("none", nil, `{"as":{"hideDiscovery":["oauth","oidc-insert","oidc-append"]}}`, func(b *bed) { b.refuses("it publishes no metadata for logins", "/tenant1") })
 }
 
 // TestConfiguredClients: each way to authenticate, at the exchange, the renewal and the logout; the secret is encoded as RFC 6749, section 2.3.1, has it.
@@ -245,7 +245,7 @@ func TestRemedies(t *testing.T) {
 		"a scope":               {`{"as":{"callback":{"error":"invalid_scope"}}}`, []string{`"scopes"`}},
 		"a client":              {`{"as":{"token":{"mode":"error","status":401,"body":{"error":"invalid_client"}}}}`, []string{`"client_id"`}},
 		"a client for another":  {`{"as":{"callback":{"error":"unauthorized_client"}}}`, []string{`"client_id"`}},
-		"a person who declines": {`{"as":{"login":"deny"}}`, []string{"the login was declined", "Log in again and consent, or leave it"}},
+		"a person who declines": {`{"as":{"login":"deny"}}`, []string{"the login was declined", "Log in again and consent to what it asks for"}},
 	} {
 		b.sub(name, nil, c.switches, func(b *bed) {
 			f := b.start(b.login, How{})

@@ -119,7 +119,7 @@ func TestAttack18ForgottenAfter(t *testing.T) {
 	b.expire(b.login)
 	b.ClearLog()
 	for range 3 {
-		b.needs(b.login, "has forgotten this client")
+		b.needs(b.login, "no longer knows this client")
 	}
 	if n := b.count("/token"); n != 1 {
 		t.Errorf("%d renewals", n)
@@ -158,7 +158,7 @@ func TestAttack18Refused(t *testing.T) {
 		register string
 		words    []string
 	}{
-		"403 text, as Figma's": {`{"status":403,"type":"text/plain","body":"planted Forbidden"}`, []string{"HTTP 403", "registers only clients that it knows", `"client_id"`, "http://127.0.0.1/callback"}},
+		"403 text, as Figma's": {`{"status":403,"type":"text/plain","body":"planted Forbidden"}`, []string{"HTTP 403", "registers only known clients", `"client_id"`, "http://127.0.0.1/callback"}},
 		"401 page":             {`{"status":401,"type":"text/html","body":"<p>planted"}`, []string{"HTTP 401", `"client_id"`}},
 		"404":                  {`{"status":404,"type":"text/html","body":"<p>planted"}`, []string{"HTTP 404", `"client_id"`}},
 		"400 with a reason":    {`{"status":400,"body":{"error":"invalid_client_metadata","error_description":"only https"}}`, []string{`"invalid_client_metadata": "only https"`}},

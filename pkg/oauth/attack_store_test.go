@@ -206,7 +206,7 @@ func TestAttack21Files(t *testing.T) {
 				}
 				return
 			}
-			b.needs(l, "cannot be read any more")
+			b.needs(l, "can no longer be read")
 			for _, r := range b.Log() {
 				if r.Authorized || r.Path == "/token" {
 					b.t.Errorf("%+v", r)

@@ -52,7 +52,7 @@ func (l *Login) sameIssuer(p place, issuer string) error {
 	if o.ClientID == "" || o.Issuer != "" || p.Issuer == "" || p.Issuer == issuer {
 		return nil
 	}
-	return l.fault("choosing the authorization server", fmt.Errorf("the server names %s now, and the entry's client_id was used with %s", confusables.Quote(issuer), confusables.Quote(p.Issuer)),
+	return l.fault("choosing the authorization server", fmt.Errorf("the server now names %s, but the entry's client_id was used with %s", confusables.Quote(issuer), confusables.Quote(p.Issuer)),
 		`If that is meant, write "issuer": `+confusables.Quote(issuer)+" into oauth of the entry")
 }
 

@@ -124,9 +124,9 @@ func unseen(goos string, set func(string) bool) string {
 	case set("BROWSER"): // somebody saw to it, as editors do that work on a remote machine
 		return ""
 	case set("SSH_CONNECTION") || set("SSH_TTY"):
-		return "this is an SSH session: the browser would open on the remote machine" // also with a forwarded display, which few want
+		return "in an SSH session the browser would open on the remote machine" // also with a forwarded display, which few want
 	case set("CI"):
-		return "the variable CI is set: nobody is there to log in"
+		return "the variable CI is set, so no user can log in"
 	case goos == "windows" || goos == "darwin" || set("DISPLAY") || set("WAYLAND_DISPLAY"):
 		return ""
 	case set("WSL_DISTRO_NAME") || set("WSL_INTEROP"):

@@ -19,7 +19,7 @@ import (
 )
 
 // errNotOurs is the answer to what no authorization server sent: the flow goes on waiting, or anybody could end it.
-var errNotOurs = errors.New("this is not the answer to the login that is under way")
+var errNotOurs = errors.New("that is not the answer to this login")
 
 // cookieName is that of the cookie which ties the browser that comes back to the one that left. Cookies are those of all ports: two logins in
 // one browser have one each.
@@ -57,12 +57,12 @@ func (f *Flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if local == nil || r.Host != local.String() { // a name that somebody lets point here (DNS rebinding)
-		f.page(w, http.StatusMisdirectedRequest, "Not here", "This address is for one login only.")
+		f.page(w, http.StatusMisdirectedRequest, "Not here", "This address is valid for one login only.")
 		return
 	}
 	if r.Method != http.MethodGet {
 		h.Set("Allow", http.MethodGet)
-		f.page(w, http.StatusMethodNotAllowed, "Not here", "This address is for one login only.")
+		f.page(w, http.StatusMethodNotAllowed, "Not here", "This address is valid for one login only.")
 		return
 	}
 	switch given, isStart := strings.CutPrefix(r.URL.Path, "/start/"); {
@@ -71,7 +71,7 @@ func (f *Flow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/callback":
 		f.serveCallback(w, r)
 	default:
-		f.page(w, http.StatusNotFound, "Not here", "This address is for one login only.")
+		f.page(w, http.StatusNotFound, "Not here", "This address is valid for one login only.")
 	}
 }
 
@@ -110,23 +110,23 @@ func (f *Flow) serveStart(w http.ResponseWriter, r *http.Request) {
 func (f *Flow) serveCallback(w http.ResponseWriter, r *http.Request) {
 	ours, foreign := f.holds(r)
 	if foreign && !ours || !ours && !f.how.Open {
-		f.page(w, http.StatusBadRequest, "Not this browser", "The login was begun in another browser. Open the address that you were given in this one.")
+		f.page(w, http.StatusBadRequest, "Not this browser", "The login was started in another browser. Open the address that you were given in this one.")
 		return
 	}
 	told, problem := f.receive(r.URL.Query())
 	if problem != nil {
-		f.page(w, http.StatusBadRequest, "Not this login", "This is not the answer to the login that is under way, or it was answered already.")
+		f.page(w, http.StatusBadRequest, "Not this login", "This is not the answer to the current login, or it was answered already.")
 		return
 	}
 	select {
 	case err := <-told:
 		if err != nil {
-			f.page(w, http.StatusBadRequest, "Not logged in", "The login did not work. The place where you started it says why.")
+			f.page(w, http.StatusBadRequest, "Not logged in", "The login failed. The window where you started it shows why.")
 			return
 		}
 		f.page(w, http.StatusOK, "Logged in", "You are logged in to the server "+f.login.target.Name+". You can close this window.")
 	case <-f.done:
-		f.page(w, http.StatusBadRequest, "Too late", "The login was given up. Start it again.")
+		f.page(w, http.StatusBadRequest, "Too late", "The login was cancelled. Start it again.")
 	case <-r.Context().Done():
 	}
 }

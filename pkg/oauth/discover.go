@@ -31,7 +31,7 @@ type metadata struct {
 }
 
 // errNoMetadata is wrapped when a server publishes nothing about its logins.
-var errNoMetadata = errors.New("it publishes no metadata about its logins")
+var errNoMetadata = errors.New("it publishes no metadata for logins")
 
 // discoverResource finds the server's metadata: where the challenge says, beside its path, at the root (RFC 9728, section 3.1; MCP,
 // authorization server discovery). A place named by the challenge counts only on the server's own origin.
@@ -88,7 +88,7 @@ func (l *Login) checkResource(doc *oauthex.ProtectedResourceMetadata) (*resource
 	mine, theirs := strings.TrimSuffix(l.server.EscapedPath(), "/"), strings.TrimSuffix(u.EscapedPath(), "/")
 	wider := theirs != mine
 	if !SameOrigin(u, l.server) || wider && !strings.HasPrefix(mine, theirs+"/") || u.RawQuery != "" && u.RawQuery != l.server.RawQuery {
-		return nil, fmt.Errorf("its metadata is for another resource, %s: a token for that one would be misused here", confusables.Quote(doc.Resource))
+		return nil, fmt.Errorf("its metadata is for another resource, %s, whose token must not be used here", confusables.Quote(doc.Resource))
 	}
 	if wider && o.StrictResource {
 		return nil, fmt.Errorf("its metadata is for %s, which is more than this server, and strict_resource is set", confusables.Quote(doc.Resource))
@@ -149,7 +149,7 @@ func choose(listed []string, wanted, last string) ([]string, error) {
 			}
 		}
 		if len(listed) > 0 {
-			return nil, fmt.Errorf("the entry wants the issuer %s, and the server does not name it", confusables.Quote(wanted))
+			return nil, fmt.Errorf("the entry names the issuer %s, but the server does not", confusables.Quote(wanted))
 		}
 		return []string{wanted}, nil
 	}

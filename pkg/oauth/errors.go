@@ -40,15 +40,15 @@ type RequiredError struct {
 }
 
 func (e *RequiredError) Error() string {
-	return e.Reason + ". Call the tool oauth_login with the server " + strconv.Quote(e.Server) +
-		", or let a person run: mcpproxy-stdio login " + config.ShellWord(e.Server)
+	return e.Reason + ". Call oauth_login for " + strconv.Quote(e.Server) +
+		", or the user runs: mcpproxy-stdio login " + config.ShellWord(e.Server)
 }
 
 // Why a login ended without a token.
 var (
 	ErrDeclined = errors.New("the login was declined")
-	ErrTooLate  = errors.New("nobody logged in in time")
-	ErrClosed   = errors.New("given up, the proxy is ending")
+	ErrTooLate  = errors.New("the login was not completed in time")
+	ErrClosed   = errors.New("cancelled: the proxy is ending")
 )
 
 // errTransient is wrapped by what may be better in a moment: it never costs a login.
@@ -144,21 +144,21 @@ func remedy(server string, err error) string {
 	option := func(what string) string { return "Write " + what + " into oauth of server " + strconv.Quote(server) }
 	switch {
 	case strings.Contains(re.Description, "AADSTS9010010"):
-		return option(`"omit_resource": true`) + ": this one does not take the parameter resource with scopes"
+		return option(`"omit_resource": true`) + ": it does not accept the parameter resource together with scopes"
 	case strings.Contains(re.Description, "AADSTS"):
-		return option(`"client_id" and "scopes"`) + ": Entra knows registered applications only"
+		return option(`"client_id" and "scopes"`) + ": Entra accepts registered applications only"
 	}
 	switch re.Code {
 	case "invalid_target":
 		return option(`"resource" as the server's documentation says, or "omit_resource": true`)
 	case "invalid_scope":
-		return option(`"scopes"`) + " with the ones it offers"
+		return option(`"scopes"`) + " with those that it offers"
 	case "invalid_client", "unauthorized_client":
 		return option(`"client_id"`) + " of a client that is registered there, or log in again to register a new one"
 	case "invalid_redirect_uri":
 		return option(`"redirect_port"`) + " with the port that is registered for the client"
 	case "access_denied":
-		return "Log in again and consent, or leave it"
+		return "Log in again and consent to what it asks for"
 	}
 	return ""
 }

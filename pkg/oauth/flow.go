@@ -92,7 +92,7 @@ func random() string { return rand.Text() }
 // show, or the flow is over: because there is a login already, or it can't begin. ctx ends the waiting, not the flow.
 func (l *Login) Start(ctx context.Context, how How) (*Flow, error) {
 	if l.target.Credential != "" {
-		return nil, fmt.Errorf("server %q sends its own header %s: remove it from the entry to log in instead", l.target.Name, l.target.Credential)
+		return nil, fmt.Errorf("server %q sends its own header %s; to log in instead, remove it from the entry", l.target.Name, l.target.Credential)
 	}
 	l.mu.Lock()
 	f := l.flow
@@ -109,7 +109,7 @@ func (l *Login) Start(ctx context.Context, how How) (*Flow, error) {
 	select {
 	case <-f.ready:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("there is no address to open yet: the authorization server is slow, or another window is at this login (%w); call again in a moment", ctx.Err())
+		return nil, fmt.Errorf("there is no address to open yet: the authorization server is slow, or another window is logging in (%w); call again in a moment", ctx.Err())
 	}
 	select {
 	case <-f.done:
@@ -170,7 +170,7 @@ func (f *Flow) Decline() { f.end(ErrDeclined) }
 const grantTime = 45 * time.Second
 
 // askedNow is why a request ends that has waited so long.
-const askedNow = "a person is being asked to log in, so this was not run; it works when they have"
+const askedNow = "the user is being asked to log in, so this was not run; call again when they have"
 
 // grantAfter waits for what the flow brings, on behalf of a request.
 func (f *Flow) grantAfter(ctx context.Context) (*grant, error) {
@@ -240,7 +240,7 @@ func (f *Flow) perform() (*grant, error) {
 	case g != nil && before != nil && !f.how.Again && covers(g.Asked, f.how.Scopes) && l.accepted(g):
 		return g, nil
 	case p.LoggedOut && f.how.Auto:
-		return nil, errors.New("a person logged out")
+		return nil, errors.New("the user logged out")
 	case failed && f.how.Auto:
 		return nil, errors.New("the login of another window was not finished")
 	}
@@ -270,7 +270,7 @@ func (l *Login) accepted(g *grant) bool {
 func (f *Flow) Paste(ctx context.Context, pasted string) error {
 	u, err := url.Parse(strings.TrimSpace(pasted))
 	if err != nil || u.Path != "/callback" || u.RawQuery == "" {
-		return errors.New("that is not the address the browser ended at: it begins with http://127.0.0.1: and has /callback?… in it")
+		return errors.New("that is not the final URL. It starts with http://127.0.0.1: and contains /callback?")
 	}
 	if show := f.Shown(); show.Elsewhere {
 		return pasteElsewhere(ctx, show, u)

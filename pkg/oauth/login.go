@@ -98,7 +98,7 @@ func (l *Login) read() (p place, g *grant, why string, err error) {
 	missing := func(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errUnreadable) }
 	switch err := l.vault().read(l.target.place(), &p); {
 	case errors.Is(err, errUnreadable):
-		return place{}, nil, "what was stored of the login cannot be read any more", nil
+		return place{}, nil, "the stored login can no longer be read", nil
 	case err != nil && !missing(err):
 		return place{}, nil, "", l.fault("reading its login", err, "")
 	case err != nil || p.Issuer == "":
@@ -107,7 +107,7 @@ func (l *Login) read() (p place, g *grant, why string, err error) {
 	g = &grant{}
 	switch err := l.vault().read(l.grantRecord(p), g); {
 	case errors.Is(err, errUnreadable):
-		return p, nil, "what was stored of the login cannot be read any more", nil
+		return p, nil, "the stored login can no longer be read", nil
 	case err != nil && !missing(err):
 		return p, nil, "", l.fault("reading its login", err, "")
 	case err != nil:
@@ -116,11 +116,11 @@ func (l *Login) read() (p place, g *grant, why string, err error) {
 	o := l.target.options()
 	switch {
 	case g.Issuer != p.Issuer || g.Resource != p.Resource:
-		return p, nil, "what was stored of the login is for another server", nil
+		return p, nil, "the stored login is for another server", nil
 	case o.ClientID != "" && o.ClientID != g.Client.ID:
-		return p, nil, "the stored login is that of another client_id than the entry's", nil
+		return p, nil, "the stored login has a different client_id than the entry", nil
 	case o.Issuer != "" && o.Issuer != g.Issuer:
-		return p, nil, "the stored login is at another issuer than the entry's", nil
+		return p, nil, "the stored login is from a different issuer than the entry's", nil
 	case g.Ended != "":
 		return p, nil, g.Ended, nil
 	}
@@ -143,7 +143,7 @@ func (l *Login) current() (*grant, string, error) {
 		l.logins.spawn(&l.logins.work, func() { l.logins.loggedIn(l, news) }) // the look at the files finds nothing new any more
 	}
 	if p.LoggedOut {
-		why = "a person logged out"
+		why = "the user logged out"
 	}
 	return g, why, nil
 }
@@ -211,7 +211,7 @@ func (l *Login) want(ctx context.Context, scopes []string) {
 		return
 	}
 	if err := l.updatePlace(ctx, func(p *place) { p.Wanted = scopes }); err != nil {
-		l.logins.opts.Log.Warn().Str("server", l.target.Name).Err(err).Msg("what the server asks for could not be stored")
+		l.logins.opts.Log.Warn().Str("server", l.target.Name).Err(err).Msg("the scopes that the server asks for could not be stored")
 	}
 }
 
@@ -219,7 +219,7 @@ func (l *Login) want(ctx context.Context, scopes []string) {
 func (l *Login) lock(ctx context.Context, record string) (unlock func(), err error) {
 	unlock, err = l.logins.opts.Store.Lock(ctx, dir+"/"+record)
 	if err != nil {
-		return nil, fmt.Errorf("another process is at this login: %w; %w", err, errTransient)
+		return nil, fmt.Errorf("another process is using this login: %w; %w", err, errTransient)
 	}
 	return unlock, nil
 }

@@ -109,7 +109,7 @@ func (ls *Logins) Close() {
 	select {
 	case <-done:
 	case <-time.After(closeTime):
-		ls.opts.Log.Warn().Msg("a login was being renewed when the process ended")
+		ls.opts.Log.Warn().Msg("the process ended while a login was being renewed")
 	}
 }
 

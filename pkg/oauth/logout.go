@@ -29,7 +29,7 @@ func (l *Login) Logout(ctx context.Context) (had, revoked bool, err error) {
 	}
 	var g *grant
 	if p.Issuer != "" {
-		if g, err = l.drop(ctx, p, "a person logged out"); err != nil {
+		if g, err = l.drop(ctx, p, "the user logged out"); err != nil {
 			return false, false, l.fault("logging out", err, "")
 		}
 	}

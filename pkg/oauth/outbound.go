@@ -31,7 +31,7 @@ func NewTransport() *http.Transport {
 }
 
 // ErrProxy is returned for a request that would go through a proxy which the environment names wrongly.
-var ErrProxy = errors.New("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY holds no URL of an HTTP or SOCKS5 proxy")
+var ErrProxy = errors.New("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is not the URL of an HTTP or SOCKS5 proxy")
 
 // environmentProxy is http.ProxyFromEnvironment with ALL_PROXY, which counts where no other variable names a proxy. The
 // environment is read each time, and not once per process.
@@ -117,7 +117,7 @@ func appendFile(pool *x509.CertPool, variable, path string) error {
 	}
 	data, err := readBundle(path)
 	if err == nil && !pool.AppendCertsFromPEM(data) {
-		err = errors.New("no certificate in PEM form is in it")
+		err = errors.New("it contains no PEM certificate")
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -154,7 +154,7 @@ func readBundle(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxBundle {
-		return nil, errors.New("it is no file of certificates")
+		return nil, errors.New("it is not a certificate file")
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -159,8 +159,8 @@ func TestAuthorities(t *testing.T) {
 		{"SSL_CERT_DIR", map[string]string{"SSL_CERT_DIR": other + string(filepath.ListSeparator) + dir}, ""},
 		{"one of them missing", map[string]string{"SSL_CERT_FILE": "/nowhere/ca.pem", "NODE_EXTRA_CA_CERTS": bundle}, ""},
 		{"a missing file", map[string]string{"NODE_EXTRA_CA_CERTS": "/nowhere/ca.pem"}, "NODE_EXTRA_CA_CERTS can't be used"},
-		{"a file without certificates", map[string]string{"NODE_EXTRA_CA_CERTS": empty}, "no certificate in PEM form"},
-		{"a directory", map[string]string{"SSL_CERT_FILE": dir}, "no file of certificates"},
+		{"a file without certificates", map[string]string{"NODE_EXTRA_CA_CERTS": empty}, "no PEM certificate"},
+		{"a directory", map[string]string{"SSL_CERT_FILE": dir}, "not a certificate file"},
 		{"a missing directory", map[string]string{"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR can't be used"},
 	}
 	for _, tt := range tests {

@@ -31,7 +31,7 @@ func TestMachineStaysAtItsIssuer(t *testing.T) {
 	if _, _, err := b.login.Logout(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.needs(b.login, "a person logged out")
+	b.needs(b.login, "the user logged out")
 }
 
 // TestNothingBeforeTheSecrets: as long as a flow has no state nothing is its answer.

@@ -67,11 +67,11 @@ func (l *Login) kindOf(meta *metadata) (string, error) {
 	case meta.RegistrationEndpoint != "":
 		return registered, nil
 	}
-	return "", l.fault("registering the client", errors.New("the authorization server registers nobody by itself"), l.askClientID())
+	return "", l.fault("registering the client", errors.New("the authorization server does not register clients automatically"), l.askClientID())
 }
 
 func (l *Login) askClientID() string {
-	return fmt.Sprintf(`Register an application there by hand, with the redirect URI http://127.0.0.1/callback, and write its "client_id" (and "client_secret" as ${keyring:NAME}) into oauth of server %s`,
+	return fmt.Sprintf(`Register an application there, with the redirect URI http://127.0.0.1/callback, and write its "client_id" (and "client_secret" as ${keyring:NAME}) into oauth of server %s`,
 		strconv.Quote(l.target.Name))
 }
 
@@ -202,7 +202,7 @@ func (l *Login) refusedRegistration(status int, contentType string, body []byte)
 	case e.Code == "invalid_redirect_uri":
 		return l.fault("registering the client", cause, l.askClientID())
 	case status == 401 || status == 403 || !strings.Contains(contentType, "json"):
-		return l.fault("registering the client", fmt.Errorf("%w: it registers only clients that it knows", cause), l.askClientID())
+		return l.fault("registering the client", fmt.Errorf("%w: it registers only known clients", cause), l.askClientID())
 	}
 	return l.fault("registering the client", cause, l.askClientID())
 }

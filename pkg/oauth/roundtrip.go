@@ -124,7 +124,7 @@ func (l *Login) refused(req *http.Request, resp *http.Response, g *grant, why st
 		why, g = needed.Reason, nil
 	}
 	if g != nil {
-		why = "the server does not accept the login's fresh token"
+		why = "the server rejects the login's new token"
 	}
 	if try > 2 || g != nil && l.target.options().Grant == config.GrantClient {
 		return nil, l.required(why)
@@ -165,12 +165,12 @@ func (l *Login) stepUp(req *http.Request, c challenge, g *grant) (*grant, error)
 	l.want(req.Context(), wanted)
 	switch {
 	case asked:
-		return nil, l.fault("using its login", fmt.Errorf("it asks for the scopes %s, which were asked for already", confusables.Quote(key)),
-			"The account may not have them; oauth_login asks again")
+		return nil, l.fault("using its login", fmt.Errorf("it asks for the scopes %s, which the login asked for already", confusables.Quote(key)),
+			"The account may lack them; oauth_login asks again")
 	case endless:
-		return nil, l.fault("using its login", fmt.Errorf("it asks for other scopes each time, now for %s", confusables.Quote(key)), "Nothing more is asked of a person by itself for an hour; oauth_login still works")
+		return nil, l.fault("using its login", fmt.Errorf("it asks for different scopes each time, now for %s", confusables.Quote(key)), "The user is not asked again for an hour; oauth_login still works")
 	}
-	return l.acquire(req, "the server asks for more: the scopes "+confusables.Quote(key), wanted)
+	return l.acquire(req, "the server asks for more scopes: "+confusables.Quote(key), wanted)
 }
 
 // acquire gets a first or a wider grant as the entry says: without a person, by a login that begins by itself, or not at all, with the
@@ -178,7 +178,7 @@ func (l *Login) stepUp(req *http.Request, c challenge, g *grant) (*grant, error)
 func (l *Login) acquire(req *http.Request, why string, scopes []string) (*grant, error) {
 	o := l.target.options()
 	if why == "" {
-		why = "it wants a login"
+		why = "the user is not logged in"
 	}
 	needed := &RequiredError{Server: l.target.Name, Reason: why, Scopes: scopes, StepUp: scopes != nil}
 	l.mu.Lock()
@@ -188,7 +188,7 @@ func (l *Login) acquire(req *http.Request, why string, scopes []string) (*grant,
 	l.mu.Unlock()
 	switch {
 	case out:
-		needed.Reason = "a person logged out"
+		needed.Reason = "the user logged out"
 	case failed != nil:
 		needed.Reason = "the last login failed: " + failed.Error()
 	}

@@ -21,7 +21,7 @@ func (f *Flow) sharedRecord() string { return "flow" + f.login.target.place()[le
 func (f *Flow) share(show Shown) (unshare func()) {
 	l := f.login
 	if err := l.vault().write(f.sharedRecord(), &show); err != nil {
-		l.logins.opts.Log.Warn().Str("server", l.target.Name).Err(err).Msg("other windows cannot be told of this login")
+		l.logins.opts.Log.Warn().Str("server", l.target.Name).Err(err).Msg("other windows can't join this login")
 	}
 	return func() { _ = l.vault().remove(f.sharedRecord()) }
 }
@@ -83,7 +83,7 @@ func pasteElsewhere(ctx context.Context, show Shown, pasted *url.URL) error {
 		}
 		resp, err := client.Do(req)
 		if err != nil {
-			return nil, errors.New("the window that waits for this login does not answer")
+			return nil, errors.New("the window that is waiting for this login does not answer")
 		}
 		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 		resp.Body.Close()
@@ -99,7 +99,7 @@ func pasteElsewhere(ctx context.Context, show Shown, pasted *url.URL) error {
 	case err != nil:
 		return err
 	case answer.StatusCode != http.StatusOK:
-		return errors.New("the window that waits for this login did not take it; it says why")
+		return errors.New("the window that is waiting for this login did not accept it; it shows why")
 	}
 	return nil
 }

@@ -142,7 +142,7 @@ func (l *Login) renewLocked(old *grant) (*grant, error) {
 	case g == nil:
 		l.adopt(p, nil)
 		if why == "" {
-			why = "its login is gone"
+			why = "its login no longer exists"
 		}
 		return nil, l.required(why)
 	case g.Generation != old.Generation || g.Issuer != old.Issuer: // somebody was quicker
@@ -154,7 +154,7 @@ func (l *Login) renewLocked(old *grant) (*grant, error) {
 		l.mu.Lock()
 		l.rejected = g.Generation
 		l.mu.Unlock()
-		return nil, l.required("the server does not accept the login any more, and it cannot be renewed")
+		return nil, l.required("the server no longer accepts the login, and it can't be renewed")
 	}
 	fresh, err := l.refresh(ctx, g)
 	switch {
@@ -170,7 +170,7 @@ func (l *Login) renewLocked(old *grant) (*grant, error) {
 		return nil, l.end(p, g, "the login has ended: "+err.Error())
 	case unknownClient(err) && g.Client.Kind == registered:
 		l.forget(clientRecord(g.Issuer, g.Resource, l.clientName()))
-		return nil, l.end(p, g, "the authorization server has forgotten this client")
+		return nil, l.end(p, g, "the authorization server no longer knows this client")
 	}
 	return nil, l.fault("renewing its login", err, "")
 }
@@ -179,7 +179,7 @@ func (l *Login) renewLocked(old *grant) (*grant, error) {
 // all that is left of the login.
 func (l *Login) keep(p place, g *grant) {
 	if err := l.vault().write(l.grantRecord(p), g); err != nil {
-		l.logins.opts.Log.Error().Str("server", l.target.Name).Err(err).Msg("the renewed login could not be stored: it is lost when this process ends")
+		l.logins.opts.Log.Error().Str("server", l.target.Name).Err(err).Msg("the renewed login could not be stored and is lost when this process ends")
 	}
 	l.adopt(p, g)
 }

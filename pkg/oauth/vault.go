@@ -22,7 +22,7 @@ import (
 // Why a record can't be read although it is there.
 var (
 	// errSealed: the keyring does not give the key, now. The record may be read later and is not to be replaced for this reason.
-	errSealed = errors.New("it is encrypted, and the keyring with its key can't be used")
+	errSealed = errors.New("it is encrypted, and the keyring that holds its key can't be used")
 	// errUnreadable: it is of no use any more. It stays until the next write.
 	errUnreadable = errors.New("what is stored can't be read")
 )
@@ -88,7 +88,7 @@ func (v *vault) read(name string, into any) error {
 	}
 	text := []byte(e.Plain)
 	if e.Plain != nil && v.wasSealed(name) {
-		return fmt.Errorf("%w: it was encrypted, and somebody has put an unencrypted one in its place. Log in again", errUnreadable)
+		return fmt.Errorf("%w: an unencrypted file replaced the encrypted one. Log in again", errUnreadable)
 	}
 	if e.Plain == nil {
 		if text, err = v.open(name, e); err != nil {
@@ -125,11 +125,11 @@ func (v *vault) open(name string, e envelope) ([]byte, error) {
 	key, err := v.keyFor(e.Key)
 	switch {
 	case errors.Is(err, secret.ErrNotFound):
-		return nil, fmt.Errorf("%w: the keyring does not have its key any more", errUnreadable)
+		return nil, fmt.Errorf("%w: the keyring no longer has its key", errUnreadable)
 	case err != nil:
 		return nil, fmt.Errorf("%w (%w). Unlock the keyring and try again; nothing is deleted", errSealed, err)
 	case keyID(key) != e.Key:
-		return nil, fmt.Errorf("%w: it was encrypted with another key than the keyring's", errUnreadable)
+		return nil, fmt.Errorf("%w: it was encrypted with a different key than the keyring's", errUnreadable)
 	}
 	aead := gcm(key)
 	if len(e.Nonce) != aead.NonceSize() {

@@ -80,7 +80,7 @@ func NetworkReason(err error, limit time.Duration) string {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no such host"
 	case errors.As(err, &dns):
-		return "the name could not be resolved"
+		return "the name could not be resolved: " + dns.Err
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there (connection refused)"
 	case errors.As(err, &unknown):

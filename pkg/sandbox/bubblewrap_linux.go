@@ -64,7 +64,7 @@ func (o order) unmoved() error {
 		}
 		fd, err := opened(g.Path)
 		if err != nil {
-			return fmt.Errorf("%q is another one than when it was checked: %w", g.Path, err)
+			return fmt.Errorf("%q changed after it was checked: %w", g.Path, err)
 		}
 		unix.Close(fd)
 	}

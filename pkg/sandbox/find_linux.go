@@ -67,7 +67,7 @@ func found(ctx context.Context) machine {
 	case <-s.done:
 		return s.result
 	case <-ctx.Done():
-		return machine{Abilities: Abilities{Why: "the sandbox of this machine was not found out: " + context.Cause(ctx).Error()}}
+		return machine{Abilities: Abilities{Why: "checking this machine's sandbox failed: " + context.Cause(ctx).Error()}}
 	}
 }
 
@@ -104,7 +104,7 @@ func lookForBwrap() (machine, error) {
 		v.system()
 		inside, err := try(order{Method: Bubblewrap, Bwrap: m.bwrap, Dir: "/", Grants: v.sorted(), Links: v.links}, path, "--version")
 		if err == nil && inside != version {
-			err = errors.New("it prints something else in there")
+			err = errors.New("it printed something unexpected inside")
 		}
 		if err != nil {
 			return machine{}, fmt.Errorf("bubblewrap cannot make a sandbox here (%w)%s", err, userNamespaces())
@@ -136,7 +136,7 @@ func lookForNamespaces() (machine, error) {
 func lookForLandlock() (machine, error) {
 	abi := landlockABI()
 	if abi < abiTruncate {
-		return machine{}, fmt.Errorf("the kernel offers no Landlock of ABI %d (Linux 6.2, with landlock among the security modules in its parameter lsm=)", abiTruncate)
+		return machine{}, fmt.Errorf("the kernel lacks Landlock ABI %d (Linux 6.2, with landlock among the security modules in its parameter lsm=)", abiTruncate)
 	}
 	m := machine{Abilities: Abilities{Method: Landlock, Version: fmt.Sprintf("ABI %d", abi), Gaps: gapsOf(abi)}}
 	v := newView("/")
@@ -194,7 +194,7 @@ func userNamespaces() string {
 	case is("kernel/apparmor_restrict_unprivileged_userns", "1"):
 		return "; AppArmor keeps programs from user namespaces: an administrator can allow bubblewrap (Ubuntu: apt install apparmor-profiles, then enable its profile bwrap-userns-restrict)"
 	case is("kernel/unprivileged_userns_clone", "0"):
-		return "; user namespaces are for root alone: an administrator can change that (sysctl kernel.unprivileged_userns_clone=1)"
+		return "; only root may create user namespaces: an administrator can change that (sysctl kernel.unprivileged_userns_clone=1)"
 	case is("user/max_user_namespaces", "0"):
 		return "; user namespaces are turned off: an administrator can change that (sysctl user.max_user_namespaces=10000)"
 	}
@@ -208,7 +208,7 @@ func probed() int {
 	own := unix.Statfs("/", &root) == nil && root.Type == unix.TMPFS_MAGIC && root.Flags&unix.ST_RDONLY != 0 && os.Getppid() == 1
 	fd, socketErr := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err == nil && !own || socketErr == nil {
-		fmt.Fprintln(os.Stderr, "it confines nothing:", err, fd, socketErr)
+		fmt.Fprintln(os.Stderr, "it isolates nothing:", err, fd, socketErr)
 		return 1
 	}
 	return 0

@@ -10,12 +10,12 @@ type gap struct {
 // landlockGaps are what is left with Landlock alone: it knows the opening, making, removing and renaming of files, and not what
 // is done to them by name otherwise.
 var landlockGaps = []gap{
-	{name: "chmod", what: "change the mode of your files, also of those it cannot read"},
+	{name: "chmod", what: "change the mode of your files, even of those it can't read"},
 	{name: "utimes", what: "change the times of your files"},
-	{name: "stat", what: "learn whether a file exists, its size, owner and times, and where a link leads"},
-	{name: "inotify", what: "be told when a file or directory is opened or changed"},
-	{name: "cmdline", what: "read the command lines of your other processes, and what else /proc tells everybody"},
-	{name: "orders", what: "change what other programs take orders from (.git, .npmrc, .vscode and more) where it may write"},
+	{name: "stat", what: "see whether a file exists, its size, owner and times, and where a link leads"},
+	{name: "inotify", what: "watch when a file or directory is opened or changed"},
+	{name: "cmdline", what: "read the command lines of your other processes, and whatever else /proc shows every user"},
+	{name: "orders", what: "change files that other programs obey (.git, .npmrc, .vscode and more) where it may write"},
 	{name: "kill", what: "end your other processes (from Linux 6.12 on it cannot)", until: abiScope},
 }
 

@@ -86,7 +86,7 @@ func follow(stage string, args []string) error {
 	case Landlock:
 		err = o.restrict()
 	default:
-		err = fmt.Errorf("a sandbox called %q is unknown", o.Method)
+		err = fmt.Errorf("there is no sandbox %q", o.Method)
 	}
 	if err != nil {
 		return err

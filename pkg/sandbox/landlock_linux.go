@@ -36,7 +36,7 @@ func landlockABI() int {
 func (o order) restrict() error {
 	abi := landlockABI()
 	if abi < abiTruncate {
-		return fmt.Errorf("its sandbox needs Landlock ABI %d (Linux 6.2), and here is %d", abiTruncate, abi)
+		return fmt.Errorf("its sandbox needs Landlock ABI %d (Linux 6.2); this kernel has %d", abiTruncate, abi)
 	}
 	program, err := filter(!o.Network, true, false)
 	if err != nil {
@@ -67,7 +67,7 @@ func (o order) rules() ([]landlock.Rule, error) {
 		if path != selfExe { // a link of the kernel's
 			fd, err := opened(path)
 			if err != nil {
-				return nil, fmt.Errorf("%q is another one than when it was checked: %w", path, err)
+				return nil, fmt.Errorf("%q changed after it was checked: %w", path, err)
 			}
 			path = fmt.Sprintf("/proc/self/fd/%d", fd)
 		}

@@ -37,7 +37,7 @@ func Token() (*os.File, error) {
 }
 
 // ErrNotOurs is returned by [Ours].
-var ErrNotOurs = errors.New("this is started by mcpproxy-stdio itself, and does nothing for others")
+var ErrNotOurs = errors.New("only mcpproxy-stdio itself starts this command")
 
 // Ours tells whether this process was started by this very program.
 func Ours() error {

@@ -8,7 +8,7 @@ import (
 )
 
 // ErrNotOurs is returned by [Ours].
-var ErrNotOurs = errors.New("this is started by mcpproxy-stdio itself, and does nothing for others")
+var ErrNotOurs = errors.New("only mcpproxy-stdio itself starts this command")
 
 // Token is nil: a child sees which program its parent is.
 func Token() (*os.File, error) { return nil, nil }

@@ -84,7 +84,7 @@ func makePrivate(dir string) error {
 	}
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	if !info.IsDir() || int(owner) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s must be a directory that nobody else can use (chown, chmod 700); or remove it", dir)
+		return fmt.Errorf("%s must be a directory that only you can use (chown, chmod 700); or remove it", dir)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (p *private) claim(base string) error {
 		}
 		remove(run)
 	}
-	return errors.New("its lock file is not left alone")
+	return errors.New("another program changed its lock file")
 }
 
 // isFile tells whether a file that is open still has its name.

@@ -129,7 +129,7 @@ func check(spec Spec) error {
 		return fmt.Errorf(`the access to the working directory is "ro" or "rw", not %q`, spec.DirAccess)
 	}
 	if spec.Memory < 0 {
-		return fmt.Errorf("a memory limit of %d bytes makes no sense", spec.Memory)
+		return fmt.Errorf("a memory limit of %d bytes is not valid", spec.Memory)
 	}
 	paths := []string{spec.Path, spec.Home}
 	if spec.visibleDir() {
@@ -140,11 +140,11 @@ func check(spec Spec) error {
 	}
 	for _, path := range paths {
 		if !filepath.IsAbs(path) {
-			return fmt.Errorf("%q is no absolute path, which a sandbox needs", path)
+			return fmt.Errorf("%q is not an absolute path, which a sandbox needs", path)
 		}
 	}
 	if info, err := os.Stat(spec.Path); err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
-		return fmt.Errorf("%s is no program", spec.Path)
+		return fmt.Errorf("%s is not a program", spec.Path)
 	}
 	return nil
 }

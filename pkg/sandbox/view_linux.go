@@ -105,7 +105,7 @@ func (v *view) listed(spec Spec) error {
 			return fmt.Errorf(`%s cannot be listed for a sandbox, which has its own devices and processes; use "isolation": {"type": "docker"}`, path)
 		}
 		if err := v.add(p.Path, p.Real, p.Write); err != nil {
-			return fmt.Errorf("%s is listed for the sandbox and cannot be used: %w; create it, or take it out", p.Path, cause(err))
+			return fmt.Errorf("%s is listed for the sandbox but can't be used: %w; create it, or remove it from the list", p.Path, cause(err))
 		}
 	}
 	return nil
@@ -155,7 +155,7 @@ func (v *view) ours(path string, write bool) error {
 	return err
 }
 
-var errMoved = errors.New("it leads elsewhere than when it was checked")
+var errMoved = errors.New("it changed after it was checked")
 
 // add grants a path and keeps the links on the way to it. It has to lead to want, unless that is "".
 func (v *view) add(path, want string, write bool) error {

@@ -430,13 +430,13 @@ func TestRefused(t *testing.T) {
 	eachMethod(t, func(t *testing.T, m machine) {
 		w := newWorld(t)
 		tests := map[string]func(*Spec){
-			"no absolute path":    func(s *Spec) { s.Paths = []Path{{Path: "work"}} },
-			"no such file":        func(s *Spec) { s.Paths = []Path{{Path: w.home + "/none"}} },
-			"cannot be listed":    func(s *Spec) { s.Paths = []Path{{Path: "/dev/kvm"}} },
-			`"ro" or "rw"`:        func(s *Spec) { s.DirAccess = "yes" },
-			"makes no sense":      func(s *Spec) { s.Memory = -1 },
-			"is no program":       func(s *Spec) { s.Path = w.home },
-			"nobody else can use": func(s *Spec) { s.Private = w.outside },
+			"not an absolute path": func(s *Spec) { s.Paths = []Path{{Path: "work"}} },
+			"no such file":         func(s *Spec) { s.Paths = []Path{{Path: w.home + "/none"}} },
+			"cannot be listed":     func(s *Spec) { s.Paths = []Path{{Path: "/dev/kvm"}} },
+			`"ro" or "rw"`:         func(s *Spec) { s.DirAccess = "yes" },
+			"is not valid":         func(s *Spec) { s.Memory = -1 },
+			"is not a program":     func(s *Spec) { s.Path = w.home },
+			"only you can use":     func(s *Spec) { s.Private = w.outside },
 		}
 		if m.Method == Landlock {
 			tests["takes bubblewrap"] = func(s *Spec) { s.Paths = []Path{{Path: w.home, Write: true}, {Path: w.work}} }

@@ -19,7 +19,7 @@ const (
 )
 
 // ErrNotKey is wrapped when something else lies where a key should. It is not replaced.
-var ErrNotKey = errors.New("what the keyring holds in place of a key is none")
+var ErrNotKey = errors.New("the keyring's entry is not a key")
 
 // A keyEntry is where the keyring has a key, and what the key is for.
 type keyEntry struct{ service, user, purpose string }

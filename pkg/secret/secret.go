@@ -155,7 +155,7 @@ func explain(name string, err error) error {
 	case errors.Is(err, keyring.ErrNotFound):
 		return fmt.Errorf("secret %s: %w – store it with `mcpproxy-stdio secret set %s`", name, ErrNotFound, name)
 	case errors.Is(err, keyring.ErrSetDataTooBig):
-		return fmt.Errorf("secret %s: %w – this system's keyring takes shorter values only; use ${env:NAME}", name, err)
+		return fmt.Errorf("secret %s: %w – this system's keyring takes only shorter values; use ${env:NAME}", name, err)
 	case errors.Is(err, ErrTimeout):
 		return fmt.Errorf("secret %s: %w – unlock it and try again, or use ${env:NAME}", name, err)
 	}

@@ -58,7 +58,7 @@ func checkSecret(path string, info fs.FileInfo) error {
 		return err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%w: others can read %s; run chmod 600 on it, and take what it holds for known", ErrUnsafe, path)
+		return fmt.Errorf("%w: others can read %s; run chmod 600 on it, and treat its contents as disclosed", ErrUnsafe, path)
 	}
 	return nil
 }

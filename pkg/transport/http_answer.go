@@ -147,7 +147,7 @@ func (h *HTTP) deliverOne(m *jsonrpc.Message, bad error, c *call) error {
 			h.answerAs(c, m.Bytes(m.Error))
 			return nil
 		case null:
-			h.fail(c, fmt.Errorf("the server refused the request: %s", h.excerpt("", e.Message)), false)
+			h.fail(c, fmt.Errorf("the server rejected the request: %s", h.excerpt("", e.Message)), false)
 			return nil
 		}
 	}
@@ -200,5 +200,5 @@ func (h *HTTP) refusedKey(failure *StatusError) error {
 	if h.spec.Login == nil || h.spec.Login.Credential() == "" || failure.Code != http.StatusUnauthorized {
 		return failure
 	}
-	return fmt.Errorf("%w. It refuses the header %q of the entry: check its value, or remove it if the server has logins", failure, h.spec.Login.Credential())
+	return fmt.Errorf("%w. It rejects the header %q of the entry: check its value, or remove it if the server has logins", failure, h.spec.Login.Credential())
 }

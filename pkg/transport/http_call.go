@@ -12,7 +12,7 @@ import (
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 )
 
-var errCancelled = errors.New("cancelled, and the server sent no answer")
+var errCancelled = errors.New("cancelled before the server answered")
 
 // A call is one message of ours on its way: a request and its answer, or a message that gets none.
 type call struct {

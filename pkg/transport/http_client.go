@@ -32,7 +32,7 @@ func parseURL(s string) (*url.URL, error) {
 		return nil, fmt.Errorf("the URL cannot be read: %w", err)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("the URL has to begin with https:// or http://, not %q", u.Scheme)
+		return nil, fmt.Errorf("the URL must start with https:// or http://, not %q", u.Scheme)
 	}
 	if u.Hostname() == "" {
 		return nil, errors.New("the URL names no host")
@@ -50,7 +50,7 @@ func makeHeader(list []Header) (http.Header, error) {
 		}
 		value := strings.TrimSpace(e.Value)
 		if strings.IndexFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) >= 0 {
-			return nil, fmt.Errorf("the value of header %q has a line break or another control character in it", e.Name)
+			return nil, fmt.Errorf("the value of header %q contains a line break or another control character", e.Name)
 		}
 		header.Add(e.Name, value)
 	}
@@ -91,9 +91,9 @@ func (h *HTTP) redirect(req *http.Request, via []*http.Request) error {
 	case first.URL.Scheme == "https" && req.URL.Scheme == "http":
 		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) from https to plain http, %s: not followed", code, to)}
 	case !oauth.SameOrigin(first.URL, req.URL):
-		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) to another origin, %s: not followed, since the headers are meant for %s; if that is right, put the new URL into the config", code, to, oauth.HostPort(first.URL))}
+		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) to another origin, %s: not followed, because the headers are for %s; if it is right, put the new URL into the config", code, to, oauth.HostPort(first.URL))}
 	case first.Method != req.Method:
-		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) to %s, which would turn a POST into a GET: put that URL into the config", code, to)}
+		return &redirectError{fmt.Sprintf("the server redirects (HTTP %d) to %s, which would turn a POST into a GET; put that URL into the config", code, to)}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ import (
 
 const (
 	errorBody   = 64 << 10 // how much of an error's body is read
-	excerptSize = 200      // characters
+	excerptSize = 201      // characters
 	longSegment = 16       // a path segment this long may be a key
 )
 

@@ -195,14 +195,14 @@ func TestHTTPNetworkErrors(t *testing.T) {
 	}
 }
 
-func TestHTTPErrorsInPlanetworkReason(t *testing.T) {
+func TestHTTPErrorsInPlainWords(t *testing.T) {
 	tests := []struct {
 		err  error
 		want string
 	}{
 		{context.Canceled, "cancelled"},
 		{&net.OpError{Op: "proxyconnect", Err: syscall.ECONNREFUSED}, "the proxy of the environment could not be reached, or it refused: nothing listens there"},
-		{fmt.Errorf("proxy: %w", oauth.ErrProxy), "HTTPS_PROXY or ALL_PROXY holds no URL"},
+		{fmt.Errorf("proxy: %w", oauth.ErrProxy), "HTTPS_PROXY or ALL_PROXY is not the URL"},
 		{&net.DNSError{Err: "no such host", Name: "secret", IsNotFound: true}, "no such host"},
 		{&net.DNSError{Err: "server misbehaving", Name: "secret"}, "the name could not be resolved: server misbehaving"},
 		{x509.HostnameError{Certificate: &x509.Certificate{}}, "its TLS certificate is for another host"},

@@ -177,5 +177,5 @@ func (h *HTTP) answerAs(c *call, rpcErr []byte) {
 		_ = h.deliverOne(&m, nil, c)
 		return
 	}
-	h.fail(c, fmt.Errorf("the server refused the request: %s", h.excerpt("", readRPCError(rpcErr).Message)), false)
+	h.fail(c, fmt.Errorf("the server rejected the request: %s", h.excerpt("", readRPCError(rpcErr).Message)), false)
 }

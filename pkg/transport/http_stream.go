@@ -59,7 +59,7 @@ func (h *HTTP) readEvents(r *sseReader, c *call, at *position) error {
 			if err := h.deliver(e.data, c); err != nil && h.bodySaysLost(c, e.data) {
 				h.loseSession(c, h.excerpt("", string(e.data)))
 			} else if err != nil {
-				h.note("event stream", fmt.Errorf("an event is no message: %w", err))
+				h.note("event stream", fmt.Errorf("an event is not a message: %w", err))
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func streamEnded(err error) error {
 	var status *StatusError
 	switch {
 	case errors.As(err, &status):
-		return fmt.Errorf("the stream ended before the answer and could not be resumed: %w", err)
+		return fmt.Errorf("the stream ended before the answer and can't be resumed: %w", err)
 	case err == nil || errors.Is(err, io.EOF):
 		return errors.New("the stream ended before the answer")
 	}

@@ -63,7 +63,7 @@ func (s *lines) Recv() (Inbound, error) {
 			if id, request := large.ID(); id != nil && !request {
 				return Inbound{Failed: &Failed{ID: id, Err: err}}, nil
 			}
-			s.out.Warn().Int("size", large.Size).Msg("a message above the limit was dropped")
+			s.out.Warn().Int("size", large.Size).Msg("dropped a message above the limit")
 		case err != nil:
 			s.end = s.how()
 		case isObject(line):
@@ -110,7 +110,7 @@ func (s *lines) LastSign() time.Time { return s.started.Add(time.Duration(s.sign
 func (s *lines) dropLine(line []byte) {
 	said := []byte(s.clean(line[:min(len(line), ringSize)])) // whole: half a secret would not be known
 	if n := s.noise.add(said); n <= noiseKept {
-		s.out.Warn().Str("line", string(excerpt(said))).Msg("a line on stdout that is no message")
+		s.out.Warn().Str("line", string(excerpt(said))).Msg("a line on stdout is not an MCP message")
 	}
 }
 
@@ -199,7 +199,7 @@ func (n *noise) String() string {
 	if n.count == 0 {
 		return ""
 	}
-	s := fmt.Sprintf("\n[%d lines on stdout were no messages; the first:]\n", n.count)
+	s := fmt.Sprintf("\n[It printed %d lines that are not MCP messages:]\n", n.count)
 	return s + strings.Join(n.first, "\n") + "\n"
 }
 
@@ -215,9 +215,9 @@ func (s *feed) Send(f jsonrpc.Frame) error {
 	err := s.stdin.Send(f)
 	switch {
 	case errors.Is(err, jsonrpc.ErrFull):
-		return fmt.Errorf("the server does not read its input: %w", err)
+		return fmt.Errorf("the server does not read stdin: %w", err)
 	case errors.Is(err, syscall.EPIPE):
-		return fmt.Errorf("the server has closed its input: %w", err)
+		return fmt.Errorf("the server closed stdin: %w", err)
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func (h *HTTP) legacyStream(ctx context.Context, opened chan<- error) {
 	opened <- nil
 	err = h.readEvents(r, nil, &position{})
 	if errors.Is(err, io.EOF) {
-		err = errors.New("the server ended the event stream, and with it the connection")
+		err = errors.New("the server closed the event stream")
 	} else {
 		err = h.plain(err)
 	}
@@ -81,7 +81,7 @@ func (h *HTTP) readEndpoint(r *sseReader, base *url.URL) (*url.URL, error) {
 		}
 		to, err := base.Parse(string(e.data))
 		if err != nil {
-			return nil, errors.New("the endpoint event holds no URL")
+			return nil, errors.New("the endpoint event has no URL")
 		}
 		if !oauth.SameOrigin(to, h.url) {
 			return nil, fmt.Errorf("the server wants messages sent to another origin, %s://%s: refused", confusables.Plain(to.Scheme), confusables.Plain(oauth.HostPort(to)))

@@ -111,7 +111,7 @@ func TestHTTPLegacySSE(t *testing.T) {
 			for in := range c.in {
 				t.Errorf("got %s %+v", in.Raw, in.Failed)
 			}
-			if c.err == nil || !strings.Contains(c.err.Error(), "the server ended the event stream") {
+			if c.err == nil || !strings.Contains(c.err.Error(), "the server closed the event stream") {
 				t.Errorf("ended with %v", c.err)
 			}
 		})

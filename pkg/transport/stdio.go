@@ -162,7 +162,7 @@ func (s *Stdio) Close(grace time.Duration) {
 		if !s.goneIn(grace - grace/3) {
 			s.tree.kill()
 			if !s.goneIn(70 * time.Millisecond) {
-				s.log.Warn().Msg("the server has not ended in time")
+				s.log.Warn().Msg("the server did not end in time")
 				s.tree.abandon()
 				s.finish()
 				s.goneIn(20 * time.Millisecond)

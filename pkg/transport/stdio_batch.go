@@ -16,7 +16,7 @@ func batchLine(path string, args []string) (string, error) {
 	b.WriteString(`cmd.exe /e:ON /v:OFF /d /c ""` + path + `"`)
 	for i, arg := range args {
 		if strings.ContainsAny(arg, "\r\n\x00") {
-			return "", fmt.Errorf("argument %d of %s contains a line break, which cmd.exe cannot pass on", i+1, path)
+			return "", fmt.Errorf("argument %d of %s contains a line break, which cmd.exe can't pass on", i+1, path)
 		}
 		b.WriteString(` "`)
 		slashes := 0

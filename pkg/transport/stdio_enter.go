@@ -15,7 +15,7 @@ func enterChecked(spec *StdioSpec) (string, error) {
 		err = fmt.Errorf("it leads to %q", real)
 	}
 	if err != nil {
-		return "", fmt.Errorf("the working directory %q is another one than when it was checked: %w", spec.Dir, err)
+		return "", fmt.Errorf("the working directory %q changed after it was checked: %w", spec.Dir, err)
 	}
 	return spec.RealDir, nil
 }

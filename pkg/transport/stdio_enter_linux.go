@@ -21,7 +21,7 @@ func enter(spec *StdioSpec) (dir string, leave func(), err error) {
 		dir, err := enterChecked(spec)
 		return dir, func() {}, err
 	case err != nil:
-		return "", nil, fmt.Errorf("the working directory %q is another one than when it was checked: %w", spec.Dir, err)
+		return "", nil, fmt.Errorf("the working directory %q changed after it was checked: %w", spec.Dir, err)
 	}
 	return "/proc/self/fd/" + strconv.Itoa(fd), func() { unix.Close(fd) }, nil
 }

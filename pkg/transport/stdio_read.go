@@ -18,7 +18,7 @@ func (s *Stdio) howItEnded() error {
 	case <-s.exited:
 		return s.exit
 	default:
-		return fmt.Errorf("closed its output: %w", io.EOF)
+		return fmt.Errorf("closed stdout (is it an MCP stdio server?): %w", io.EOF)
 	}
 }
 

@@ -214,7 +214,7 @@ func TestStdioServerThatDoesNotRead(t *testing.T) {
 		for ; err == nil && sent < 1000; sent++ {
 			err = s.Send(msg)
 		}
-		if !errors.Is(err, jsonrpc.ErrFull) || sent > 65 || sent < 63 || !strings.Contains(err.Error(), "does not read its input") {
+		if !errors.Is(err, jsonrpc.ErrFull) || sent > 65 || sent < 63 || !strings.Contains(err.Error(), "does not read stdin") {
 			t.Errorf("after %d MiB: %v", sent, err)
 		}
 		return s

@@ -114,7 +114,7 @@ func (t *tree) begin(spec *StdioSpec, path string) error {
 func refused(path string, errno syscall.Errno) error {
 	switch {
 	case errno == syscall.ENOEXEC:
-		return fmt.Errorf("%s is no program this system can run; a script needs a first line such as #!/bin/sh: %w", path, errno)
+		return fmt.Errorf("%s can't run on this system; a script needs a first line such as #!/bin/sh: %w", path, errno)
 	case errors.Is(errno, fs.ErrNotExist):
 		return fmt.Errorf("%s cannot be run: the interpreter in its first line, or its loader, is missing: %w", path, errno)
 	}

@@ -23,7 +23,7 @@ func TestToCheck(t *testing.T) {
 		{false, errors.New("exited with status 1"), "command, args and env"},
 		{true, errors.New("mcp.example.com:443: no such host"), "url"}, {true, errors.New("connection refused"), "reached from here"},
 		{true, status(401), "key in its headers"}, {true, status(403), "key in its headers"}, {true, status(404), "check its url"}, {true, status(410), "check its url"},
-		{true, status(400), "url and headers"}, {true, status(429), "busy"}, {true, status(503), "wait"}, {true, status(500), "fault of its own"},
+		{true, status(400), "url and headers"}, {true, status(429), "busy"}, {true, status(503), "wait"}, {true, status(500), "busy or failing"},
 	} {
 		got := ToCheck(tt.remote, tt.cause)
 		if !strings.Contains(got, tt.want) || tt.remote && (strings.Contains(got, "command") || strings.Contains(got, "env")) {

@@ -157,8 +157,8 @@ func (in *Instance) notBefore(wait time.Duration) error {
 	if errors.As(in.why, &why) {
 		*e = *why
 	}
-	e.Step = "is not running, its last start failed"
-	e.Remedy = fmt.Sprintf("It is started again when it is called in %s or later", wait.Round(100*time.Millisecond))
+	e.Step = "is not running: its last start failed"
+	e.Remedy = fmt.Sprintf("It can be started again in %s", wait.Round(100*time.Millisecond))
 	if !namesRemedy(e.Cause) {
 		e.Remedy += "; " + ToCheck(in.spec.Remote, e.Cause)
 	}
@@ -229,7 +229,7 @@ func (in *Instance) giveUp(c *Call) {
 		return
 	}
 	waits := in.WaitsForLogin()
-	e := &Error{Server: in.spec.Name, Cause: ErrStillStarting, Remedy: "Its start goes on; call again in a moment"}
+	e := &Error{Server: in.spec.Name, Cause: ErrStillStarting, Remedy: "It is still starting; call again in a moment"}
 	if waits {
 		e.Cause, e.Remedy = ErrWaitsForLogin, "Call again when that is done; oauth_login shows the address"
 	} else if conn != nil {

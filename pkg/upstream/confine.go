@@ -43,7 +43,7 @@ func (s *Start) dialLocal() (Conn, error) {
 		if way.NoSandbox == nil {
 			log.Msg("runs in a sandbox: there is no Docker engine")
 		} else {
-			log.AnErr("sandbox", way.NoSandbox).Msg("runs unconfined, as allow_none lets it")
+			log.AnErr("sandbox", way.NoSandbox).Msg("runs unisolated, as allow_none permits")
 		}
 	}
 	if way.Kind == config.IsolationDocker {
@@ -175,7 +175,7 @@ func (p *program) confine(spec *transport.StdioSpec, path string) (string, func(
 		out.Release()
 		if made := fresh(); len(made) > 0 {
 			p.Log.Warn().Str("server", p.Plan.Server.Name).Strs("files", made[:min(len(made), 20)]).
-				Msg("files that other programs take orders from have come to be while a confined server ran: look at them before you use them")
+				Msg("files that other programs obey appeared while an isolated server ran: check them before you use them")
 		}
 	}, nil
 }

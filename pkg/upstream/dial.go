@@ -21,7 +21,7 @@ func Blocked(server *config.Server) error {
 	case server.Refused != "":
 		return errors.New(server.Refused)
 	case !server.Enabled && server.Held == "":
-		return errors.New(`it is disabled; set "enabled": true in the configuration, or use upstream_servers with operation "enable"`)
+		return errors.New(`it is disabled; set "enabled": true in the config file, or use upstream_servers with operation "enable"`)
 	case server.Held != "":
 		return errors.New(server.Held)
 	}

@@ -29,7 +29,7 @@ type Error struct {
 var (
 	ErrClosed        = errors.New("it was stopped")
 	ErrStillStarting = errors.New("still starting, not run")
-	ErrWaitsForLogin = errors.New("a person is logging in to it, not run")
+	ErrWaitsForLogin = errors.New("the user is logging in to it, not run")
 	ErrTimeout       = errors.New("no answer in time; the call was cancelled")
 )
 
@@ -58,13 +58,13 @@ func ToCheck(remote bool, cause error) string {
 	}
 	var status *transport.StatusError
 	if !errors.As(cause, &status) {
-		return "check its url, and whether the service can be reached from here"
+		return "check its url, and whether it can be reached from here"
 	}
 	switch code := status.Code; {
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return "check the key in its headers"
 	case code == http.StatusTooManyRequests, code >= 500:
-		return "the service is busy or has a fault of its own: wait"
+		return "the service is busy or failing: wait"
 	case code == http.StatusBadRequest:
 		return "check its url and headers"
 	}

@@ -161,7 +161,7 @@ func (in *Instance) Status() Status {
 	}
 	if s.Stage = stage(in.conn); in.place != nil {
 		if n := in.spec.Turn.Queue.before(in.place); n > 0 {
-			s.Stage = fmt.Sprintf("waiting for its turn, starts before it: %d", n)
+			s.Stage = fmt.Sprintf("waiting for its turn; %d to start before it", n)
 		}
 	}
 	s.Confinement = originOf(in.conn).Confinement
@@ -267,7 +267,7 @@ func (in *Instance) Close(grace time.Duration) {
 	select {
 	case <-done:
 	case <-time.After(grace + closeSlack):
-		in.spec.Log.Warn().Str("server", in.spec.Name).Msg("its start has not ended in time")
+		in.spec.Log.Warn().Str("server", in.spec.Name).Msg("it did not start in time")
 	}
 }
 

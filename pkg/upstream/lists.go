@@ -87,7 +87,7 @@ var (
 	ErrNotOffered = errors.New("the server does not offer this at the moment; the call was not sent")
 	// ErrNotListed is the cause when the server's list can't be read, so that its definition can't be compared with the
 	// approved one.
-	ErrNotListed = errors.New("the server does not tell what it offers; the call was not sent")
+	ErrNotListed = errors.New("the server does not list what it offers; the call was not sent")
 )
 
 // unlisted says why a list that the server declares can't be used, nil if each was read or may still be on its way. The
@@ -124,7 +124,7 @@ func (in *Instance) unlisted() (err *Error, usable bool) {
 		cause = fmt.Errorf("%s: %w", inner.Step, inner.Cause)
 	}
 	err = &Error{Server: in.spec.Name, Step: "runs, but its list of " + k.Key() + " can't be read", Cause: cause,
-		Remedy: `It is asked again, less and less often. See its logs (upstream_servers, operation "logs"), mend what they name, and restart it (operation "restart")`}
+		Remedy: `It is asked again, less and less often. Read its logs (upstream_servers, operation "logs"), fix what they report, and restart it (operation "restart")`}
 	if in.conn != nil {
 		err.Tail = tail(in.conn.Diagnostics())
 	}

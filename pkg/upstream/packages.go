@@ -300,9 +300,9 @@ func (s *Start) refresh(ctx context.Context, q *launch.Request, r *launch.Resolu
 	newer, err := s.installer(q.Closed).Refresh(ctx, q)
 	switch log := s.Log.With().Str("server", s.Plan.Server.Name).Logger(); {
 	case err != nil && ctx.Err() == nil:
-		log.Warn().Err(err).Msg("no look for a newer version of its package")
+		log.Warn().Err(err).Msg("no check for a newer version of its package")
 	case newer != nil:
-		log.Info().Str("was", r.Short()).Str("is", newer.Short()).Msg("a newer version of its package is installed, for its next start")
+		log.Info().Str("was", r.Short()).Str("is", newer.Short()).Msg("a newer version of its package is installed for its next start")
 	}
 }
 

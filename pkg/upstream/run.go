@@ -151,8 +151,8 @@ func (in *Instance) Sign() time.Time {
 }
 
 var (
-	errSilent  = errors.New("it did not answer initialize and gave no sign of life for start_timeout")
-	errNoStart = errors.New("nothing moved for start_timeout")
+	errSilent  = errors.New("it did not answer initialize and showed no sign of life for start_timeout")
+	errNoStart = errors.New("it made no progress for start_timeout")
 )
 
 // greeted takes the answer to initialize.
