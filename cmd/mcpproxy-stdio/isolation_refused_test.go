@@ -52,7 +52,7 @@ func TestIsolationRefused(t *testing.T) {
 	t.Parallel()
 	t.Run("no engine", func(t *testing.T) {
 		t.Parallel()
-		refuses(t, nil, nil, options{"image": "x:1", "docker_host": nowhere}, "Docker is not running", "/nowhere/docker.sock does not exist", "Start Docker")
+		refuses(t, nil, nil, options{"image": "x:1", "docker_host": nowhere}, "Docker is not running", "/nowhere/docker.sock", "Start Docker")
 	})
 	t.Run("no engine, by DOCKER_HOST", func(t *testing.T) {
 		t.Parallel()
@@ -100,7 +100,7 @@ func TestIsolationRefused(t *testing.T) {
 	t.Run("neither docker nor a sandbox", func(t *testing.T) {
 		t.Parallel()
 		refuses(t, nil, nil, options{"type": "auto", "image": "x:1", "docker_host": nowhere, "pids_limit": 9},
-			"neither a container nor a sandbox", "/nowhere/docker.sock does not exist", "isolation.pids_limit")
+			"neither a container nor a sandbox", "/nowhere/docker.sock", "isolation.pids_limit")
 	})
 	t.Run("allow_none is not an entry's to say", func(t *testing.T) {
 		t.Parallel()

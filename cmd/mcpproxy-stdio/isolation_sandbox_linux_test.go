@@ -336,7 +336,7 @@ func TestSandboxMissing(t *testing.T) {
 	})
 	t.Run("auto", func(t *testing.T) {
 		t.Parallel()
-		refuses(t, []string{poorInAll}, nil, options{"type": "auto", "image": "x:1", "docker_host": nowhere}, "neither a container nor a sandbox", "/nowhere/docker.sock does not exist", "no sandbox can be made here")
+		refuses(t, []string{poorInAll}, nil, options{"type": "auto", "image": "x:1", "docker_host": nowhere}, "neither a container nor a sandbox", "/nowhere/docker.sock", "no sandbox can be made here")
 	})
 	t.Run("allow_none", func(t *testing.T) {
 		t.Parallel()

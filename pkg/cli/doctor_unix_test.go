@@ -229,7 +229,7 @@ func TestDoctorAsksOnlyWhomItMay(t *testing.T) {
 	p.write(proposed, map[string]any{"theirs": map[string]any{"command": "npx", "isolation": map[string]any{"type": "docker", "docker_host": proposedHost}}})
 	out, _, code := p.piped([]string{"DOCKER_HOST=" + broken}, "doctor")
 	for _, want := range []string{
-		"          the Docker engine at " + broken + " answers with an error: out of [2J luck\n",
+		"          the Docker engine at " + broken + " answers with an error: out of \\u001b[2J luck\n",
 		"files   docker    does not start: its Docker engine can't be used, see above\n",
 		"theirs  docker    held until you approve it: mcpproxy-stdio review theirs\n",
 	} {

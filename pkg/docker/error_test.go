@@ -28,7 +28,7 @@ func TestExplain(t *testing.T) {
 	}{
 		"cancelled":     {fmt.Errorf("x: %w", context.Canceled), []string{"context canceled"}},
 		"late":          {fmt.Errorf("x: %w", context.DeadlineExceeded), []string{"ssh://me@build took longer than 1m0s to start the container", "load"}},
-		"away":          {&url.Error{Op: "Post", URL: "http://x", Err: io.ErrUnexpectedEOF}, []string{"ssh://me@build is not reached over ssh"}},
+		"away":          {&url.Error{Op: "Post", URL: "http://x", Err: io.ErrUnexpectedEOF}, []string{"ssh://me@build can't be reached over ssh"}},
 		"no program":    {daemon(`OCI runtime create failed: exec: "npx": executable file not found in $PATH: unknown`), []string{`node:24 has no program "npx"`, "a program of this machine is not seen"}},
 		"no path":       {daemon(`exec: "/x": stat /x: no such file or directory: unknown`), []string{`node:24 has no program "npx"`}},
 		"may not":       {daemon(`exec: "/x": permission denied: unknown`), []string{`"npx" in the image node:24 cannot be executed`, "isolation.user"}},
@@ -38,7 +38,7 @@ func TestExplain(t *testing.T) {
 		"full":          {daemon("mkdir /var/lib/docker/x: no space left on device"), []string{"disk", "is full", "docker system df"}},
 		"no init":       {daemon(`exec: "docker-init": executable file not found in $PATH`), []string{"cannot give the container an init process", "tini"}},
 		"no init file":  {daemon(`stat /sbin/docker-init: no such file or directory: unknown`), []string{"cannot give the container an init process", "tini"}},
-		"anything else": {daemon("it is\tMonday\x1b[31m"), []string{"the Docker engine at ssh://me@build refused to start the container: it is Monday [31m"}},
+		"anything else": {daemon("it is\tMonday\x1b[31m"), []string{"the Docker engine at ssh://me@build refused to start the container: it is Monday\\u001b[31m"}},
 	} {
 		t.Run(name, func(t *testing.T) { fails(t, c.explain("start the container", e.err), e.want...) })
 	}
@@ -49,8 +49,8 @@ func TestExplain(t *testing.T) {
 
 func TestQuoted(t *testing.T) {
 	for text, want := range map[string]string{
-		"Error response from daemon: no": "no", "a\nb\r\n\tc": "a b c", "\x1b[2J\x00\x07": "[2J", "a\u202eb\u200bc": "a b c", "ü – 漢": "ü – 漢", "\xff\xfe": "\ufffd\ufffd", "": "",
-		strings.Repeat("x", 500): strings.Repeat("x", 400) + "…", strings.Repeat("漢", 300): strings.Repeat("漢", 133) + "…",
+		"Error response from daemon: no": "no", "a\nb\r\n\tc": "a b c", "\x1b[2J\x00\x07": `\u001b[2J\u0000\u0007`, "a\u202eb\u200bc": `a\u202eb\u200bc`, "ü – 漢": "ü – 漢", "\xff\xfe": "\ufffd", "": "",
+		strings.Repeat("x", 500): strings.Repeat("x", 399) + "…", strings.Repeat("漢", 500): strings.Repeat("漢", 399) + "…",
 	} {
 		if got := quoted(errors.New(text)); got != want {
 			t.Errorf("%q: %q", text, got)

@@ -23,7 +23,7 @@ func TestAnEngineThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	r := newRig(t, "unix://"+dir+"/none.sock")
-	fails(t, r.start(r.spec()).end(), "Docker is not running", dir+"/none.sock does not exist (docker_host)", "Start Docker")
+	fails(t, r.start(r.spec()).end(), "Docker is not running", "there is no socket at "+dir+"/none.sock (docker_host)", "Start Docker")
 
 	l, err := net.Listen("unix", dir+"/dead.sock") // somebody has gone and left the socket
 	if err != nil {
@@ -185,7 +185,7 @@ func TestWhatIsToldOfTheEnd(t *testing.T) {
 			spec := r.spec()
 			spec.Isolation.Memory = 64 << 20
 			fails(t, r.start(spec).end(), c.want)
-			if log := r.log.String(); !strings.Contains(log, `"warning":"of [2J"`) {
+			if log := r.log.String(); !strings.Contains(log, `"warning":"of \\u001b[2J"`) {
 				t.Errorf("the engine's warning: %s", log)
 			}
 			if removed := len(seen(f, "DELETE ")) > 0; removed != (c.events == nil) {

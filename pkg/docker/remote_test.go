@@ -196,7 +196,7 @@ func TestAnSSHThatDoesNotLogIn(t *testing.T) {
 					t.Errorf("after %s: %v", time.Since(begin), err)
 				}
 			} else {
-				fails(t, p.end(), "ssh://me@host is not reached over ssh", "ssh -o BatchMode=yes")
+				fails(t, p.end(), "ssh://me@host can't be reached over ssh", "ssh -o BatchMode=yes")
 			}
 			if name == "refuses" || name == "is late" {
 				fails(t, p.Err(), "over ssh: me@host: Permission denied (publickey). Try")

@@ -34,8 +34,8 @@ func TestDemux(t *testing.T) {
 		"none of a frame": {frame(1, 5, ""), "", "", "inside a frame"},
 		"an error":        {frame(1, 1, "a") + frame(3, 4, "oops"), "a", "", "oops"},
 		"a huge error":    {frame(3, 1<<32-1, "oops"), "", "", "oops"},
-		"no stream":       {frame(4, 1, "a"), "", "", "no known stream (4)"},
-		"HTTP":            {"HTTP/1.1 200 OK\r\n\r\n", "", "", "no known stream (72)"},
+		"no stream":       {frame(4, 1, "a"), "", "", "unknown stream (4)"},
+		"HTTP":            {"HTTP/1.1 200 OK\r\n\r\n", "", "", "unknown stream (72)"},
 	} {
 		for how, wrap := range map[string]func(io.Reader) io.Reader{"at once": func(r io.Reader) io.Reader { return r }, "by bytes": iotest.OneByteReader, "with its end": iotest.DataErrReader} {
 			var out, err bytes.Buffer
