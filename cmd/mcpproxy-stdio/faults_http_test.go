@@ -78,7 +78,7 @@ func TestHTTPDroppedAnswers(t *testing.T) {
 						}
 						return
 					}
-					tells(t, r, `server "bad"`, "the server closed the connection")
+					tells(t, r, `server "bad"`, "the connection was closed")
 				})
 				if n := len(srv.RequestsFor("tools/call")) - sent; n != 1 {
 					t.Errorf("a call that may have been carried out was sent %d times", n)
