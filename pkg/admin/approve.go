@@ -209,7 +209,7 @@ func (s *Service) Request(ctx context.Context, by *Actor, name, digest, code str
 	case p.Digest == "":
 		return &Outcome{Entry: e}, quarantine.ErrInspecting
 	case !strings.EqualFold(p.Digest, digest):
-		return &Outcome{Entry: e}, fmt.Errorf("%w: its digest is %s; look at it again with quarantine_review", quarantine.ErrDigest, p.Digest)
+		return &Outcome{Entry: e}, fmt.Errorf("%w; its digest is %s now. Inspect it again: quarantine_review", quarantine.ErrDigest, p.Digest)
 	}
 	a := &Approval{Entry: e, by: by}
 	grave := len(e.Blocking(p))

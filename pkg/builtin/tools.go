@@ -94,7 +94,7 @@ func runServers(ctx context.Context, o *own, args map[string]any) (string, error
 		}
 		_, err := o.admin.Enable(ctx, o.by, name)
 		if only := (*admin.OnlyPersonError)(nil); errors.As(err, &only) {
-			err = fmt.Errorf(`server %s was disabled in the configuration file; the person who did so sets "enabled": true there, and confirms it`, quoted)
+			err = fmt.Errorf(`the user disabled server %s in the config file; only they can enable it: they set "enabled": true there and confirm it`, quoted)
 		}
 		return text, err
 	case "disable":
