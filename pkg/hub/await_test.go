@@ -3,6 +3,7 @@ package hub
 import (
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -23,6 +24,7 @@ type silent struct {
 	stage string
 	born  time.Time
 	gone  chan struct{}
+	once  *sync.Once // of closing gone
 }
 
 func (c *silent) Send(jsonrpc.Frame) error { return nil }
@@ -39,11 +41,7 @@ func (c *silent) LastSign() time.Time {
 func (c *silent) Stage() string       { return c.stage }
 func (c *silent) Diagnostics() string { return "" }
 func (c *silent) Close(time.Duration) {
-	select {
-	case <-c.gone:
-	default:
-		close(c.gone)
-	}
+	c.once.Do(func() { close(c.gone) })
 }
 
 // looks is a hub whose looks come to an end when the test says so.
@@ -68,7 +66,7 @@ func newLooks(t *testing.T, most int, conns ...silent) *looks {
 		f.in = upstream.New(upstream.Spec{Name: name, Capabilities: []byte("{}"), ClientInfo: []byte("{}"), Log: zerolog.Nop(),
 			Turn: upstream.Turn{Queue: h.starts, Urgency: upstream.Wanted},
 			Dial: func() (upstream.Conn, error) {
-				conn.born, conn.gone = time.Now(), make(chan struct{})
+				conn.born, conn.gone, conn.once = time.Now(), make(chan struct{}), new(sync.Once)
 				return &conn, nil
 			}}, f)
 		c.Servers = append(c.Servers, server)
