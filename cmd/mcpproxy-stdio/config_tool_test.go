@@ -49,7 +49,7 @@ func TestOwnToolAddHoldsBack(t *testing.T) {
 			t.Errorf("%s is not in the file any more:\n%s", kept, after)
 		}
 	}
-	tells(t, c.Tool("added__echo", nil), `server "added"`, "quarantine", "was not run")
+	tells(t, c.Tool("added__echo", nil), `server "added"`, "quarantine", "was not started")
 	if s := listed(t, c, "added"); s["state"] != "held_launch" || s["why"] == nil {
 		t.Errorf("listed as %v", s)
 	}
