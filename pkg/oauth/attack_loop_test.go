@@ -42,7 +42,7 @@ func TestAttack12OneQuestion(t *testing.T) {
 	opened := b.visits()
 	b.switches(`{"rs":{"reject":1000}}`)
 	for range 3 {
-		b.needs(b.login, "does not accept")
+		b.needs(b.login, "rejects")
 	}
 	if n := opened(); n != 1 {
 		t.Errorf("the browser was opened %d times", n)

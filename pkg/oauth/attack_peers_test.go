@@ -213,7 +213,7 @@ func TestRefreshTokens(t *testing.T) {
 		b.change(b.login, func(g *grant) {
 			g.Obtained, g.Access = g.Obtained.AddDate(0, 0, -1), b.Mint(map[string]any{"expiresIn": -10})
 		})
-		b.needs(b.login, "cannot be renewed")
+		b.needs(b.login, "can't be renewed")
 		if n := b.count("/token"); n > 0 || b.stored(b.login).Access == "" {
 			b.t.Errorf("%d requests; the refusal may be the server's fault, and the token is gone", n)
 		}

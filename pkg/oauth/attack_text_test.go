@@ -90,7 +90,7 @@ func TestAttack23Names(t *testing.T) {
 		return 403, `Bearer error="insufficient_scope", scope="` + "a\u202eb \u0085c \\\"d" + `"`
 	}}
 	_, err = b.through(l, scope)
-	says(t, err, `the scopes "c"`)
+	says(t, err, `more scopes: "c"`)
 	harmless(t, "log", b.said.String())
 }
 

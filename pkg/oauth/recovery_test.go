@@ -48,7 +48,7 @@ func TestRefusedToken(t *testing.T) {
 	b := newBed(t, nil)
 	b.logIn(b.login)
 	b.switches(`{"rs":{"reject":1000}}`)
-	b.needs(b.login, "does not accept")
+	b.needs(b.login, "rejects")
 	if st := b.login.Status(); st.State != StateNeeded {
 		t.Errorf("%+v", st)
 	}
@@ -60,7 +60,7 @@ func TestRefusedToken(t *testing.T) {
 	// Without a refresh token one refusal is no end either.
 	b.change(b.login, func(g *grant) { g.Refresh = "" })
 	b.switches(`{"rs":{"reject":1}}`)
-	b.needs(b.login, "cannot be renewed")
+	b.needs(b.login, "can't be renewed")
 	b.works(b.login, "whoami")
 }
 

@@ -127,7 +127,7 @@ func TestHTTPUselessAnswers(t *testing.T) {
 		{"no JSON", "application/json", `{"jsonrpc"`, "malformed", 200},
 		{"no JSON-RPC", "application/json", `{"id":2,"level":"info","error":"x"}`, "malformed", 200},
 		{"a page", "text/html; charset=utf-8", "<html><title>Sign in</title>", "text/html instead of JSON: Sign in", 200},
-		{"error without id", "application/json", `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}}`, "refused the request: what?", 200},
+		{"error without id", "application/json", `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}}`, "rejected the request: what?", 200},
 		{"of another request", "application/json", `{"jsonrpc":"2.0","method":"x"}`, "answered another request", 200},
 	}
 	for _, tt := range tests {

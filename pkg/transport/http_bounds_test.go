@@ -81,7 +81,7 @@ func TestHTTPSpecChecked(t *testing.T) {
 		{HTTPSpec{URL: "https:///mcp"}, "names no host"},
 		{HTTPSpec{URL: "https://a b/secret"}, "cannot be read"},
 		{HTTPSpec{URL: "https://a/", Headers: []Header{{"X Y", "secret"}}}, `"X Y" is not a header name`},
-		{HTTPSpec{URL: "https://a/", Headers: []Header{{"X", "secret\r\nY: z"}}}, `header "X" has a line break`},
+		{HTTPSpec{URL: "https://a/", Headers: []Header{{"X", "secret\r\nY: z"}}}, `header "X" contains a line break`},
 	}
 	for _, tt := range tests {
 		_, err := DialHTTP(tt.spec)

@@ -127,7 +127,7 @@ func TestHTTPStreamNotResumable(t *testing.T) {
 		gets       int
 		get        func(http.ResponseWriter, *http.Request, httpMsg)
 	}{
-		{"no GET", "could not be resumed: the server answered HTTP 405", 1, nil},
+		{"no GET", "can't be resumed: the server answered HTTP 405", 1, nil},
 		{"nothing new, ever", "the stream ended before the answer", maxResumes, func(w http.ResponseWriter, _ *http.Request, _ httpMsg) {
 			sse(w, ": nothing\n\n")
 		}},

@@ -79,7 +79,7 @@ func TestStdioExitAtStart(t *testing.T) {
 
 func TestStdioClosedOutput(t *testing.T) {
 	s := start(t, shell("exec >&-; sleep 60"))
-	if _, err := s.Recv(); !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "closed its output") {
+	if _, err := s.Recv(); !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "closed stdout") {
 		t.Errorf("Recv = %v", err)
 	}
 }
@@ -158,7 +158,7 @@ func TestStdioNoise(t *testing.T) {
 	}
 	wantExit(t, s, "exited with status 0")
 	d := s.Diagnostics()
-	for _, want := range []string{"24 lines on stdout", "Listening\n[info] ready\n2\n{half\nnoise 0\n", "noise 5\n"} {
+	for _, want := range []string{"printed 24 lines", "Listening\n[info] ready\n2\n{half\nnoise 0\n", "noise 5\n"} {
 		if !strings.Contains(d, want) {
 			t.Errorf("%q is missing in %s", want, d)
 		}

@@ -83,7 +83,7 @@ func TestQueueOrder(t *testing.T) {
 		s.start("small", Wanted, 1)
 		s.start("called", Wanted, 9)
 		s.want("a", "b")
-		if st := s.all["called"].Status(); st.State != Starting || st.Stage != "waiting for its turn, starts before it: 4" || !s.all["called"].Queued() {
+		if st := s.all["called"].Status(); st.State != Starting || st.Stage != "waiting for its turn; 4 to start before it" || !s.all["called"].Queued() {
 			t.Errorf("one that waits: %+v", st)
 		}
 		s.call("called")
@@ -218,7 +218,7 @@ func TestQueueAgain(t *testing.T) {
 		synctest.Wait()
 		s.call("c")
 		s.want("a", "c", "b")
-		if !strings.Contains(s.all["c"].Status().Stage, "before it: 1") {
+		if !strings.Contains(s.all["c"].Status().Stage, "1 to start before it") {
 			t.Errorf("started again: %+v", s.all["c"].Status())
 		}
 		s.answer("b")
