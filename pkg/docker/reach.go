@@ -44,6 +44,7 @@ func (e Endpoint) there(err error) error {
 	var opErr *net.OpError
 	switch {
 	case unix && missing(path):
+		//lint:ignore ST1005 Docker is a name
 		return refuse(fmt.Errorf("Docker is not running: there is no socket at %s (%s)", path, e.Source), remedy)
 	case errors.Is(err, fs.ErrPermission):
 		return refuse(fmt.Errorf("this user may not use the Docker engine at %s: permission denied", e.Host), "Join the group that owns the socket (docker), or use a rootless engine")

@@ -24,7 +24,6 @@ type silent struct {
 	stage string
 	born  time.Time
 	gone  chan struct{}
-	once  *sync.Once // of closing gone
 }
 
 func (c *silent) Send(jsonrpc.Frame) error { return nil }
@@ -41,8 +40,16 @@ func (c *silent) LastSign() time.Time {
 func (c *silent) Stage() string       { return c.stage }
 func (c *silent) Diagnostics() string { return "" }
 func (c *silent) Close(time.Duration) {
-	c.once.Do(func() { close(c.gone) })
+	closingSilent.Lock()
+	defer closingSilent.Unlock()
+	select {
+	case <-c.gone:
+	default:
+		close(c.gone)
+	}
 }
+
+var closingSilent sync.Mutex // two may close one connection
 
 // looks is a hub whose looks come to an end when the test says so.
 type looks struct {
@@ -66,7 +73,7 @@ func newLooks(t *testing.T, most int, conns ...silent) *looks {
 		f.in = upstream.New(upstream.Spec{Name: name, Capabilities: []byte("{}"), ClientInfo: []byte("{}"), Log: zerolog.Nop(),
 			Turn: upstream.Turn{Queue: h.starts, Urgency: upstream.Wanted},
 			Dial: func() (upstream.Conn, error) {
-				conn.born, conn.gone, conn.once = time.Now(), make(chan struct{}), new(sync.Once)
+				conn.born, conn.gone = time.Now(), make(chan struct{})
 				return &conn, nil
 			}}, f)
 		c.Servers = append(c.Servers, server)

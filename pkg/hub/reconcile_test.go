@@ -220,7 +220,7 @@ func TestEffects(t *testing.T) {
 // No call, and nothing else that a session asks while it serves its client, waits for the reconciler or for who reads a file.
 func TestCallsDoNotWait(t *testing.T) {
 	c, read := manyServers(t, 3)
-	h := &Hub{log: zerolog.Nop()} // whose reconciler does not run
+	h := &Hub{log: zerolog.Nop(), own: func() *catalog.Snapshot { return nil }} // whose reconciler does not run
 	s := &session.Session{}
 	h.state.Store(stateOf(c, read, map[*session.Session]string{s: ""}))
 	h.reading.Lock()

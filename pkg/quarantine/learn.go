@@ -7,7 +7,6 @@ import (
 
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/catalog"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/config"
-	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/jsonrpc"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/mcp"
 	"github.com/mcpproxy-stdio/mcpproxy-stdio/pkg/scan"
 )
@@ -262,14 +261,6 @@ func (r *Record) forget(items []Item) (gone []LoggedItem) {
 	}
 	r.Waiting = slices.DeleteFunc(r.Waiting, func(w Item) bool { return !w.local() && !seen[w.key()] })
 	return gone
-}
-
-func canonical(launch []byte) []byte {
-	launch, err := jsonrpc.Canonical(launch)
-	if err != nil {
-		panic(err) // it was marshalled a moment ago
-	}
-	return launch
 }
 
 // OfStart are the approved items that say what a start is made of.
