@@ -279,7 +279,7 @@ func (l *load) calls(t *testing.T, c *mcptest.Client, name string, me int) {
 			return
 		case r.IsError() || r.Error != nil:
 			tells(t, r, `server "`+name+`"`)
-			if text := r.Text(); !strings.Contains(text, "Docker engine") && !strings.Contains(text, "exited with status") {
+			if text := r.Text(); !strings.Contains(text, "Docker engine") && !strings.Contains(text, "Docker is not running") && !strings.Contains(text, "exited with status") {
 				t.Errorf("the error does not tell what went away: %s", text)
 			}
 			lacks(t, "the error", r.Text(), "EOF", "goroutine", "broken pipe", "use of closed", "http: ")

@@ -209,7 +209,7 @@ func TestIsolatedImageChanges(t *testing.T) {
 	seen(t, c, "boxed") // what runs goes on
 	servers(c, "restart", map[string]any{"name": "boxed"})
 	soon(t, 10*time.Second, "it is not run any more", func() bool { return looks(c, "boxed").IsError() })
-	tells(t, looks(c, "boxed"), `server "boxed"`, otherImage, second, "mcpproxy-stdio review", " boxed on a terminal")
+	tells(t, looks(c, "boxed"), `server "boxed"`, otherImage, second, "on a terminal: mcpproxy-stdio review")
 	if n := len(b.of(h, "boxed")); n != 0 {
 		t.Errorf("%d containers of the other image", n)
 	}

@@ -80,7 +80,7 @@ func TestLoginByPaste(t *testing.T) {
 	}
 	worksFor(t, d.proxy())
 
-	for typed, want := range map[string]string{"\x03": "not logged in", "\x04": "not logged in", "a\rb\rc\r": "not logged in: that is not the address"} {
+	for typed, want := range map[string]string{"\x03": "not logged in", "\x04": "not logged in", "a\rb\rc\r": "not logged in: that is not the final URL"} {
 		w := d.open(nil, "login", "bed", "--again", "--paste")
 		w.await("> ", typed)
 		w.end(1, `mcpproxy-stdio: server "bed": `+want)
@@ -172,7 +172,7 @@ func TestLoginWithoutABrowser(t *testing.T) {
 		want []string
 	}{
 		"ssh": {[]string{"SSH_CONNECTION=192.0.2.1 1 192.0.2.2 22", "BROWSER="}, nil,
-			[]string{"Could not open a browser: this is an SSH session", "THIS_HOST", "mcpproxy-stdio login bed --paste", "mcpproxy-stdio login bed --device"}},
+			[]string{"Could not open a browser: in an SSH session", "THIS_HOST", "mcpproxy-stdio login bed --paste", "mcpproxy-stdio login bed --device"}},
 		"fails":   {[]string{"BROWSER=" + filepath.Join(d.dir, "no-such-browser")}, nil, []string{"Could not open a browser: ", "no-such-browser"}},
 		"unasked": {nil, []string{"--no-browser"}, []string{"Open this address in a browser on this machine:"}},
 	} {

@@ -286,6 +286,7 @@ func (h *Hub) retryFailed(now *State) {
 		h.reading.Lock()
 		defer h.reading.Unlock()
 		st, reread := h.State(), map[key]*Recorded{}
+		_, _ = h.baseline(st.Config) // its records are read below; settle tells why it can't be taken
 		var facts []fact
 		for k, e := range st.recorded {
 			if e.Failed != nil {
