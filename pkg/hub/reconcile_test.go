@@ -27,7 +27,7 @@ import (
 func bare(t testing.TB, st *State) *Hub {
 	t.Helper()
 	h := &Hub{book: quarantine.NewBook(store.Open(t.TempDir())), opts: Options{Store: store.Open(t.TempDir())}, log: zerolog.Nop(),
-		watches: map[string]func(){}, reconciled: make(chan struct{}), starts: upstream.NewQueue(0)}
+		own: func() *catalog.Snapshot { return &catalog.Snapshot{} }, watches: map[string]func(){}, reconciled: make(chan struct{}), starts: upstream.NewQueue(0)}
 	h.inbox.more = make(chan struct{}, 1)
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.state.Store(st)
