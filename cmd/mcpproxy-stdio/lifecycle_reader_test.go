@@ -114,7 +114,7 @@ func TestClientThatReadsLate(t *testing.T) {
 		t.Errorf("%d MiB resident although at most 64 MiB are kept for a client", most)
 	}
 	// It reads at last: nothing is lost.
-	d.stdout.SetReadDeadline(time.Now().Add(20 * time.Second))
+	d.stdout.SetReadDeadline(time.Now().Add(mcptest.Patience(20 * time.Second)))
 	in := bufio.NewReaderSize(d.stdout, 1<<20)
 	lines, echoes, over := 0, 0, false
 	for !over || echoes < 20 {

@@ -18,7 +18,7 @@ func newBed(t testing.TB, oauth string) (*home, *mcptest.Testbed) {
 	if oauth != "" {
 		entry += `,"oauth":` + oauth
 	}
-	return h.configure(entries{"bed": json.RawMessage(entry + "}")}), b
+	return h.set(entries{"bed": json.RawMessage(entry + "}")}, nil), b
 }
 
 // loginResult is what the tool oauth_login says.

@@ -121,11 +121,15 @@ func (k *keyRing) ask(fresh bool) {
 		lock = k.lock
 	}
 	key, err := k.asked(lock)
+	sealed := err != nil && k.sealedByRing()
+	if sealed && errors.Is(err, secret.ErrNotFound) { // another process may have made the key since
+		key, err = k.asked(lock)
+	}
 	k.at, k.absent = time.Now(), errors.Is(err, secret.ErrNotFound)
 	switch {
 	case err == nil:
 		k.key, k.failed = newSealKey(ringKind, key), nil
-	case k.sealedByRing():
+	case sealed:
 		k.key, k.failed = nil, fmt.Errorf("%w (%w)", ErrKeyring, err)
 	default:
 		if key, k.failed = k.file(); k.failed == nil {
