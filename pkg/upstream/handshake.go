@@ -51,8 +51,11 @@ func (in *Instance) handshaken(conn Conn, m *jsonrpc.Message, err error) {
 		}
 		in.why = err
 	}
+	closed := in.state == Closed && in.conn == conn // then Close ends the connection, and may wait for runs already
 	in.mu.Unlock()
-	in.runs.Go(func() { conn.Close(stopGrace) }) // Recv ends the run
+	if !closed {
+		in.runs.Go(func() { conn.Close(stopGrace) }) // Recv ends the run
+	}
 }
 
 // askOlder initializes anew, in another revision, if what a server said is about the one that it was asked for.
