@@ -55,7 +55,7 @@ type Actor struct {
 	Means  quarantine.Means // how and by whom something is decided, for the log
 	Script error            // why nothing here is taken for a person's word; nil: a person gives the command
 	Host   Host
-	Ask    func(context.Context, Question) error // has a person confirm it; nil: nobody can be asked
+	Ask    func(context.Context, Question) error // asks a person to confirm; nil if no person can be asked
 
 	declined declines // logins that the person did not want
 }

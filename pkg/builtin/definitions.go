@@ -100,7 +100,7 @@ func rejectTool() mcpgo.Tool {
 		"Quarantine: reject", false, true)
 }
 
-// stringsOf reads string parameters; any other parameter is refused, so that nobody thinks it meant something.
+// stringsOf reads string parameters; any other parameter is refused, since ignoring it would mislead the caller.
 func stringsOf(args map[string]any, known ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for name, v := range args {

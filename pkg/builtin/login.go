@@ -113,7 +113,8 @@ func runLogout(ctx context.Context, o *own, args map[string]any) (string, error)
 	return text, nil
 }
 
-// login begins a login, or waits for it. It waits only for a login that was under way before: otherwise nobody would know where to go.
+// login begins a login, or waits for it. It waits only for a login that was under way before: otherwise the user would
+// not have seen the address.
 func (o *own) login(ctx context.Context, name, account string, wait bool) (Login, error) {
 	out := Login{Server: name, Account: account}
 	login, _, err := o.admin.Login(o.by, name, account)

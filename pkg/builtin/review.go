@@ -51,7 +51,7 @@ type Found struct {
 	Count    int    `json:"count"`
 }
 
-// inbox are the servers of which something waits. About mere updates nobody has to be asked.
+// inbox lists the servers with something to review. Updates whose calls go on are not counted.
 func (o *own) inbox() ([]Waiting, error) {
 	reviews, v, err := o.admin.Reviews(o.by, false)
 	if err != nil {

@@ -80,7 +80,7 @@ func TestApproveAWholeFile(t *testing.T) {
 	}
 }
 
-// Where only a terminal approves, a model's request asks nobody.
+// Where only a terminal approves, a model's request opens no question.
 func TestApproveAWholeFileOutOfBand(t *testing.T) {
 	o := newOwn(t)
 	o.files.Doubt = func(*config.Config) string { return "doubt" }

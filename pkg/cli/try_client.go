@@ -106,7 +106,7 @@ func (c *client) close() error {
 	c.stdin.Close()
 	kill := time.AfterFunc(3*time.Second, func() { c.cmd.Process.Kill() })
 	defer kill.Stop()
-	for range c.lines { // what nobody waited for
+	for range c.lines { // lines that no step waited for
 	}
 	c.reader.Wait()
 	err := c.cmd.Wait()
